@@ -1,0 +1,59 @@
+# Every target works from a fresh clone: it sets up what it needs. `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export DO_NOT_TRACK = 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export RUNTIME__DLTHUB_TELEMETRY = false
+
+# The first Python that is new enough; `make PYTHON=/path/to/python` decides otherwise. Paths stay relative:
+# make cannot quote a space in a prerequisite.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+PY := $(BIN)/python
+
+.PHONY: help setup demo test test-full lint format docs lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.ready ## Make .venv with the exact, hashed packages; train the class archive
+	@$(PY) -m smart_trader.lakehouse train
+
+.venv/.ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found"; echo "  fix: install one, or run make PYTHON=/path/to/python"; exit 1; }
+	@echo "setting up .venv with $(PYTHON) (a minute or two)"
+	"$(PYTHON)" -m venv --clear .venv
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PY) -m pip check
+	@touch .venv/.ready
+
+demo: setup ## Run the main job on a lake in .lakehouse
+	$(PY) -m smart_trader.lakehouse start
+	$(BIN)/dbt build; code=$$?; $(PY) -m smart_trader.lakehouse stop; exit $$code
+
+test: setup ## Run every test (at most 15 minutes on 2 cores)
+	$(PY) -m pytest
+
+test-full: setup ## Run the larger forms too
+	$(PY) -m pytest -m "full or not full"
+
+lint: .venv/.ready ## Run what pre-commit runs, on all files
+	$(BIN)/pre-commit run --all-files
+
+format: .venv/.ready ## Let the formatters rewrite the code
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; DBT_SPARKCONNECT_OFFLINE=1 $(BIN)/sqlfluff fix models macros snapshots tests analyses
+
+docs: .venv/.ready ## Write the packages' reference to target/api
+	$(BIN)/pdoc -o target/api smart_trader loaders dbt.adapters.sparkconnect
+
+lock: ## Resolve requirements.lock anew from pyproject.toml
+	@test -x $(BIN)/uv || { echo "error: no $(BIN)/uv"; echo "  fix: run make setup first"; exit 1; }
+	echo "# Exact versions and hashes of every package, for all supported Pythons. Made by: make lock" > requirements.lock.part
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> requirements.lock.part
+	mv requirements.lock.part requirements.lock
+
+clean: ## Remove .venv and dbt's output; the lake stays
+	rm -rf .venv target logs

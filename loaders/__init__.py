@@ -1,0 +1,1 @@
+"""BirdEye to bronze: thin loaders that land every response in Delta tables."""
