@@ -1,0 +1,1 @@
+"""Smart Trader: finds Solana wallets that really trade well."""

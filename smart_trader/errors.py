@@ -1,0 +1,27 @@
+"""The one family of errors a person is meant to read."""
+
+from __future__ import annotations
+
+
+class SmartTraderError(Exception):
+    """Something the user can act on: what happened, to which item, and what to do.
+
+    The command line prints it as one message and exits with `exit_code`; a traceback is never shown for it.
+
+    Attributes:
+        what: The cause, naming the item (a file, a port, a wallet).
+        fix: What to do about it, as a sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        self.what = what
+        self.fix = fix
+        super().__init__(f"{what}\n  fix: {fix}" if fix else what)
+
+
+class SettingsError(SmartTraderError):
+    """A setting has a value that cannot be used."""
+
+    exit_code = 2

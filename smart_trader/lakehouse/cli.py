@@ -1,0 +1,139 @@
+"""Commands of the embedded lakehouse. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+
+import click
+
+from smart_trader.console import say
+from smart_trader.errors import SmartTraderError
+from smart_trader.settings import lakehouse_settings
+
+EXIT_NOT_RUNNING = 3
+
+
+@click.group()
+def lakehouse() -> None:
+    """The embedded Spark and Delta server that dbt talks to.
+
+    Settings are environment variables or lines of .env: LAKEHOUSE_HOME, LAKEHOUSE_URI, LAKEHOUSE_THRIFT_PORT,
+    LAKEHOUSE_CONNECT_PORT, LAKEHOUSE_DRIVER_MEMORY, LAKEHOUSE_JAVA, LAKEHOUSE_COMPILER and more; see .env.example.
+    """
+
+
+@lakehouse.command()
+def start() -> None:
+    """Start the server, or say that it runs already."""
+    from smart_trader.lakehouse import server
+
+    settings = lakehouse_settings()
+    started = server.start(settings, say)
+    record = started.record
+    doors = f"SQL on port {record.doors.thrift_port}, Spark Connect on {record.doors.connect_port}"
+    if started.was_running:
+        click.echo(f"already running: {doors}, process {record.pid}")
+    else:
+        click.echo(f"ready in {record.ready_s:.1f} s: {doors}, process {record.pid}, lake {record.uri}")
+
+
+@lakehouse.command()
+def stop() -> None:
+    """Stop the server of this lake, and nothing else."""
+    from smart_trader.lakehouse import server
+
+    was_running = server.stop(lakehouse_settings().paths, say)
+    click.echo("stopped" if was_running else "not running")
+
+
+@lakehouse.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Tell whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
+    from smart_trader.lakehouse import server
+    from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+
+    paths = lakehouse_settings().paths
+    record = server.running(paths)
+    if record is None:
+        click.echo(json.dumps({"running": False, "home": str(paths.home)}) if as_json else f"not running: {paths.home}")
+        context.exit(EXIT_NOT_RUNNING)
+    try:
+        ask_both(record.doors)
+    except NoAnswerError as error:
+        raise SmartTraderError(
+            f"process {record.pid} is alive but does not answer: {error.why}",
+            "run `smart-trader lakehouse stop`, then `start`",
+        ) from None
+    process = record.process()
+    facts = {
+        "running": True,
+        "pid": record.pid,
+        "thrift_port": record.doors.thrift_port,
+        "connect_port": record.doors.connect_port,
+        "home": str(paths.home),
+        "lake": record.uri,
+        "java": record.java,
+        "up_s": round(time.time() - record.created),
+        "rss_mb": round(process.memory_info().rss / 2**20) if process else None,
+    }
+    click.echo(json.dumps(facts) if as_json else "\n".join(f"{name:13} {value}" for name, value in facts.items()))
+
+
+@lakehouse.command()
+@click.option(
+    "-n",
+    "--lines",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Lines from the end.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what is written.")
+def logs(lines: int, follow: bool) -> None:
+    """Print the server's log."""
+    from smart_trader.lakehouse.diagnosis import read_tail
+
+    path = lakehouse_settings().paths.log
+    if not path.exists():
+        raise SmartTraderError(f"no log yet: {path}", "run `smart-trader lakehouse start`")
+    click.echo("\n".join(read_tail(path, 10_000_000).splitlines()[-lines:]))
+    if follow:
+        with path.open(errors="replace") as file:
+            file.seek(0, 2)
+            while True:
+                click.echo(file.read(), nl=False)
+                time.sleep(0.5)
+
+
+@lakehouse.command()
+@click.option("--with-token", is_flag=True, help="Also SPARK_REMOTE, which holds the Spark Connect token.")
+def env(with_token: bool) -> None:
+    """Print shell lines for other tools: eval "$(smart-trader lakehouse env)"."""
+    from smart_trader.lakehouse import server
+    from smart_trader.paths import project_root
+
+    paths = lakehouse_settings().paths
+    values = {
+        "LAKEHOUSE_HOME": str(paths.home),
+        "LAKEHOUSE_URI": paths.uri,
+        "DBT_PROFILES_DIR": str(project_root()),
+    }
+    if with_token:
+        record = server.running(paths)
+        if record is None:
+            raise SmartTraderError("no server, so no token", "run `smart-trader lakehouse start`")
+        values["SPARK_REMOTE"] = f"sc://localhost:{record.doors.connect_port}/;token={record.doors.token}"
+    for name, value in values.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@lakehouse.command()
+def train() -> None:
+    """Train the class archive that halves the server's start; needs a system JDK, half a minute, 150 MB."""
+    from smart_trader.lakehouse.training import train as train_archive
+
+    train_archive(lakehouse_settings(), say)

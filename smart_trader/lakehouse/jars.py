@@ -1,0 +1,181 @@
+"""The jars that the pyspark wheel lacks: fetched once with the Ivy inside it, checked, kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from smart_trader.errors import SmartTraderError
+from smart_trader.lakehouse.java import Java
+from smart_trader.locks import FileLock, LockHeldError
+from smart_trader.paths import cache_dir
+
+FETCH_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """A jar by its Maven coordinates and the checksum of the one release we run."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """Name of the file in the cache."""
+        return f"{self.artifact}-{self.version}.jar"
+
+
+# Everything else these two ask for is in pyspark/jars already, in the versions Spark wants.
+DELTA_JARS = (
+    Jar(
+        "io.delta",
+        "delta-spark_4.2_2.13",
+        "4.4.0",
+        "27d4fd8b1f879535c573ed1c718177d6a27f24d3e626ba02e216369725721ead",
+    ),
+    Jar(
+        "io.delta",
+        "delta-storage",
+        "4.4.0",
+        "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
+    ),
+)
+
+
+def spark_home() -> Path:
+    """Return the folder of the installed pyspark.
+
+    Raises:
+        SmartTraderError: pyspark is not installed.
+    """
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise SmartTraderError("pyspark is not installed in this Python", "run `make setup`")
+    return Path(spec.origin).parent
+
+
+def ensure_jars(
+    java: Java,
+    ivy_settings: Path | None,
+    progress: Callable[[str], None],
+    jars: tuple[Jar, ...] = DELTA_JARS,
+) -> list[Path]:
+    """Return the paths of the jars, fetching those that the cache lacks.
+
+    Raises:
+        SmartTraderError: A jar cannot be fetched, or what is there is not what was released.
+    """
+    folder = cache_dir() / "jars"
+    missing = [jar for jar in jars if not (folder / jar.filename).is_file()]
+    if missing:
+        progress(f"fetching {len(missing)} jars (once)")
+        _fetch_all(missing, folder, java, ivy_settings)
+    for jar in jars:
+        check_jar(folder / jar.filename, jar)
+    return [folder / jar.filename for jar in jars]
+
+
+def check_jar(path: Path, jar: Jar) -> None:
+    """Compare a file with the checksum of the release.
+
+    Raises:
+        SmartTraderError: They differ.
+    """
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != jar.sha256:
+        raise SmartTraderError(
+            f"wrong checksum: {path} is not {jar.group}:{jar.artifact}:{jar.version} "
+            f"(sha256 {found[:12]}..., expected {jar.sha256[:12]}...)",
+            "delete that file and start again to fetch it anew; if it comes back, do not trust the mirror behind it",
+        )
+
+
+def _fetch_all(missing: list[Jar], folder: Path, java: Java, ivy_settings: Path | None) -> None:
+    if ivy_settings is not None and not ivy_settings.is_file():
+        raise SmartTraderError(f"LAKEHOUSE_IVY_SETTINGS={ivy_settings}: no such file", "correct the path or unset it")
+    try:
+        with (
+            FileLock(folder.parent / "jars.lock", "fetching jars"),
+            tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as work,
+        ):
+            for jar in missing:
+                path = _fetch(jar, Path(work), java, ivy_settings)
+                check_jar(path, jar)
+                folder.mkdir(parents=True, exist_ok=True)
+                # a rename: nobody ever sees half a jar in the cache
+                os.replace(path, folder / jar.filename)
+    except LockHeldError as error:
+        raise SmartTraderError(f"the jars are being fetched by {error.holder}", "start again when it is done") from None
+    except OSError as error:
+        raise SmartTraderError(
+            f"cannot write the cache {folder}: {error.strerror}",
+            "make it writable, or set SMART_TRADER_CACHE to a folder that is",
+        ) from None
+
+
+def _fetch(jar: Jar, work: Path, java: Java, ivy_settings: Path | None) -> Path:
+    ivy = next((spark_home() / "jars").glob("ivy-*.jar"))
+    command = [
+        str(java.program),
+        "-jar",
+        str(ivy),
+        "-cache",
+        str(work / "ivy"),
+        "-m2compatible",
+        "-notransitive",
+    ]
+    command += ["-settings", str(ivy_settings)] if ivy_settings else []
+    command += [
+        "-dependency",
+        jar.group,
+        jar.artifact,
+        jar.version,
+        "-confs",
+        "default",
+        "-types",
+        "jar",
+        "bundle",
+    ]
+    command += ["-retrieve", f"{work}/[artifact]-[revision].[ext]"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
+        said = done.stdout + done.stderr
+    except subprocess.TimeoutExpired:
+        said = f"no answer within {FETCH_TIMEOUT_S} s"
+    path = work / jar.filename
+    if not path.is_file():
+        raise SmartTraderError(
+            f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_reason(said)}",
+            "check the network or proxy; behind a mirror, name an Ivy settings file in LAKEHOUSE_IVY_SETTINGS; "
+            f"on a machine without network, copy {jar.filename} into {cache_dir() / 'jars'}",
+        )
+    return path
+
+
+def _reason(said: str) -> str:
+    """Pick the line of Ivy's output that says why."""
+    signs = (
+        "Connection",
+        "UnknownHost",
+        "timed out",
+        "Server access",
+        "refused",
+        "not found",
+        "no answer",
+        "parse",
+    )
+    lines = [line.strip(" \t:") for line in said.splitlines()]
+    for sign in signs:
+        for line in lines:
+            if sign.lower() in line.lower():
+                return line[:200]
+    return lines[-1][:200] if lines else "no reason given"
