@@ -1,0 +1,88 @@
+"""Sessions over Spark Connect that fail soon, and with one clear message.
+
+Left alone, pyspark's client retries for more than ten minutes without a word.
+"""
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+from dbt.adapters.sparkconnect.credentials import Endpoint, SparkConnectCredentials
+from dbt_common.exceptions import DbtRuntimeError
+
+# waits of 0.2, 0.6 and 1.8 seconds: enough for a connection to come back, not for a server
+RETRIES = {
+    "max_retries": 3,
+    "initial_backoff": 200,
+    "backoff_multiplier": 3.0,
+    "max_backoff": 3000,
+    "jitter": 0,
+    "max_server_retry_delay": 5000,
+}
+
+
+def open_session(creds: SparkConnectCredentials, endpoint: Endpoint) -> Any:
+    """Return a new Spark session of its own on a server that is known to answer."""
+    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    session_id = str(uuid.uuid4())
+    url = _url(endpoint, session_id)
+    _probe(url, session_id, creds, endpoint)
+    # the builder of pyspark.sql.connect would leave functions such as F.col() unusable
+    session: Any = SparkSession.builder.remote(url).create()
+    session.client.set_retry_policies([DefaultPolicy(**RETRIES)])
+    return session
+
+
+def _url(endpoint: Endpoint, session_id: str) -> str:
+    token = f";token={quote(endpoint.token, safe='')}" if endpoint.token else ""
+    return f"sc://{endpoint}/;session_id={session_id}{token}"
+
+
+def _probe(url: str, session_id: str, creds: SparkConnectCredentials, endpoint: Endpoint) -> None:
+    """Ask the server one question, once, with a deadline."""
+    import grpc
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
+
+    builder = DefaultChannelBuilder(url)
+    request = base_pb2.AnalyzePlanRequest(session_id=session_id)
+    request.spark_version.SetInParent()
+    channel = builder.toChannel()
+    try:
+        base_pb2_grpc.SparkConnectServiceStub(channel).AnalyzePlan(
+            request, timeout=creds.connect_deadline, metadata=builder.metadata()
+        )
+    except grpc.RpcError as exc:
+        problem = _problem(exc, creds, endpoint)
+    else:
+        return
+    finally:
+        channel.close()
+    # raised here, so that no exception with the connection's details hangs on to it
+    raise DbtRuntimeError(redact(creds.with_hint(problem), endpoint))
+
+
+def _problem(exc: Any, creds: SparkConnectCredentials, endpoint: Endpoint) -> str:
+    """Put what gRPC says into the words of the profile."""
+    where = f"the Spark Connect server at {endpoint}"
+    code = exc.code().name
+    details = (exc.details() or "").splitlines()
+    if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+        source = "the endpoint file" if creds.endpoint_file else "`connect_token` in the profile"
+        return f"The token was refused by {where}. Check {source}."
+    if code == "DEADLINE_EXCEEDED":
+        return f"No answer from {where} within {creds.connect_deadline:g} seconds."
+    if code == "UNAVAILABLE":
+        return f"Cannot reach {where}: {details[0] if details else code}"
+    return f"Unexpected answer from {where}: {code} {details[0] if details else ''}".rstrip()
+
+
+def redact(text: str, endpoint: Endpoint) -> str:
+    """Take the token out of a text, in both spellings it travels in."""
+    if not endpoint.token:
+        return text
+    for secret in (endpoint.token, quote(endpoint.token, safe="")):
+        text = text.replace(secret, "***")
+    return text

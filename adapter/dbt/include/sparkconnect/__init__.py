@@ -1,0 +1,5 @@
+"""SQL macros of the sparkconnect adapter."""
+
+from pathlib import Path
+
+PACKAGE_PATH = str(Path(__file__).parent)
