@@ -1,0 +1,25 @@
+"""One server for the whole test session, on a lake in a folder with a space in its name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from engine import Engine, start_engine
+
+from smart_trader.lakehouse import server
+
+pytest_plugins = ["dbt.tests.fixtures.project"]
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The session's server; stopped at the end, whatever happened."""
+    running = start_engine(tmp_path_factory.mktemp("lake with space"))
+    yield running
+    server.stop(running.paths, print)

@@ -1,0 +1,71 @@
+"""The real server of a test session, and ways to run the project's programs against it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from smart_trader.lakehouse import probe, server
+from smart_trader.lakehouse.record import ServerRecord
+from smart_trader.paths import LakePaths
+from smart_trader.settings import LakehouseSettings
+
+PROJECT = Path(__file__).resolve().parents[2]
+LAKE_VARIABLES = ("LAKEHOUSE_", "SMART_TRADER_", "DBT_TARGET", "BIRDEYE_")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A running server and its lake."""
+
+    settings: LakehouseSettings
+    record: ServerRecord
+
+    @property
+    def paths(self) -> LakePaths:
+        return self.settings.paths
+
+    @property
+    def endpoint_file(self) -> Path:
+        return self.paths.server_file
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return clean_environment(LAKEHOUSE_HOME=str(self.paths.home))
+
+    def sql(self, statement: str) -> list[tuple[object, ...]]:
+        return probe.ask_thrift(self.record.doors.thrift_port, statement, timeout_s=120)
+
+
+def start_engine(home: Path, **settings: object) -> Engine:
+    """Start a server on a lake of its own, on free ports."""
+    made = LakehouseSettings(home=home, **settings)  # type: ignore[arg-type]
+    return Engine(made, server.start(made, print).record)
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """Return the environment without the developer's own lake settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LAKE_VARIABLES)}
+    return {**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1", **extra}
+
+
+def run_module(
+    *arguments: str, env: dict[str, str], unprivileged: bool = False, timeout: int = 240
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m ...` in the project, as a user would; output and errors come back as text."""
+    command = [sys.executable, "-m", *arguments]
+    if unprivileged and os.geteuid() == 0:
+        # root passes every permission check; without capabilities it is a user like any other
+        command = [shutil.which("setpriv") or "setpriv", "--inh-caps=-all", "--bounding-set=-all", *command]
+    return subprocess.run(command, env=env, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def deny(folder: Path) -> None:
+    """Make a folder one that this user may not enter."""
+    folder.chmod(0o700 if os.geteuid() == 0 else 0o000)
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)

@@ -1,0 +1,107 @@
+"""A server killed in the middle of a write, and one whose disk is full: what is said, what is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from engine import PROJECT, Engine, clean_environment, run_module, start_engine
+
+from smart_trader.lakehouse import server
+
+SLOW_MODEL = "{{ config(materialized='table') }}\nselect count(*) as a from range(4000000000) as r where hash(id) = 1\n"
+
+
+@pytest.fixture
+def doomed(tmp_path: Path) -> Iterator[Engine]:
+    """A server of its own, since this one gets killed."""
+    running = start_engine(tmp_path / "home", class_archive=True)
+    yield running
+    server.stop(running.paths, print)
+
+
+@pytest.fixture
+def slow_project(tmp_path: Path) -> Path:
+    """The dbt project with one gold table that takes a minute to build."""
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT / "macros", project / "macros")
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(PROJECT / name, project)
+    (project / "models" / "gold").mkdir(parents=True)
+    (project / "models" / "silver").mkdir(parents=True)
+    (project / "models" / "gold" / "slow.sql").write_text(SLOW_MODEL)
+    return project
+
+
+def test_a_jvm_killed_in_the_middle_of_a_query_damages_nothing(doomed: Engine, slow_project: Path) -> None:
+    location = f"{doomed.paths.home}/gold"
+    doomed.sql(f"create schema gold location 'file:{location}'")
+    doomed.sql("create table gold.slow using delta as select cast(7 as bigint) as a")
+    dbt = subprocess.Popen(
+        [sys.executable, "-m", "dbt.cli.main", "run"],
+        cwd=slow_project,
+        env=doomed.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert dbt.stdout is not None
+    seen = ""
+    for line in dbt.stdout:
+        seen += line
+        if "START sql table model" in line:
+            break
+    time.sleep(3)
+    os.kill(doomed.record.pid, 9)
+    killed_at = time.monotonic()
+    seen += dbt.communicate(timeout=60)[0]
+    assert dbt.returncode != 0
+    assert time.monotonic() - killed_at < 30, "the loss is noticed at once"
+    assert f"127.0.0.1:{doomed.record.doors.thrift_port}" in seen
+    assert "lost" in seen
+    assert "Traceback" not in seen
+
+    status = run_module("smart_trader.lakehouse", "status", env=doomed.environment)
+    assert status.returncode == 3
+    again = run_module("smart_trader.lakehouse", "start", env=doomed.environment)
+    assert again.returncode == 0, again.stderr
+    revived = server.running(doomed.paths)
+    assert revived is not None
+    assert Engine(doomed.settings, revived).sql("select a from gold.slow") == [(7,)]
+    assert run_module("smart_trader.lakehouse", "stop", env=doomed.environment).stdout == "stopped\n"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 2 MB."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_while_the_server_starts_is_explained(small_disk: Path) -> None:
+    env = clean_environment(LAKEHOUSE_HOME=str(small_disk / "home"), LAKEHOUSE_MIN_FREE_MB="0")
+    done = run_module("smart_trader.lakehouse", "start", env=env)
+    assert done.returncode == 1
+    assert f"no space left on the disk of {small_disk / 'home'}" in done.stderr
+    assert "free some space" in done.stderr
+
+
+def test_a_damaged_metastore_is_explained(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "metastore").mkdir(parents=True)
+    (home / "metastore" / "service.properties").write_text("not a database")
+    done = run_module("smart_trader.lakehouse", "start", env=clean_environment(LAKEHOUSE_HOME=str(home)))
+    assert done.returncode == 1
+    assert f"the metastore {home / 'metastore'} is damaged" in done.stderr
+    assert "move " in done.stderr
