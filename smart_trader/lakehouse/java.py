@@ -23,7 +23,7 @@ class Java:
     Attributes:
         program: Path of the `java` program.
         version: Major version, e.g. 17.
-        build: The runtime's own full version text; part of the class archive's key.
+        build: The runtime's own full description; part of the class archive's key.
         source: `system`, `wheel` or `path`.
     """
 
@@ -90,6 +90,19 @@ def _wheel_java() -> Path | None:
 
 
 def _ask_version(program: Path) -> tuple[int, str]:
+    release = program.resolve().parent.parent / "release"
+    try:
+        # the runtime's own note of what it is; asking the program costs a fifth of a second of every start
+        note = release.read_text()
+        noted = re.search(r'^JAVA_VERSION="(\d+)', note, re.MULTILINE)
+        if noted and os.access(program, os.X_OK):
+            return int(noted.group(1)), " ".join(note.split())
+    except OSError:
+        pass
+    return _run_version(program)
+
+
+def _run_version(program: Path) -> tuple[int, str]:
     try:
         answer = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=60, check=True).stderr
     except (OSError, subprocess.SubprocessError) as error:

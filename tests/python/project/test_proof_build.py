@@ -61,7 +61,7 @@ def test_a_second_build_changes_no_row(built: Engine) -> None:
 
 def test_a_changed_row_is_merged_and_its_history_kept(built: Engine) -> None:
     built.sql("update silver.proof_swaps set value_usd = 25.00 where swap_id = 's04'")
-    dbt(built, "build", "--exclude", "proof_swaps")
+    dbt(built, "build", "--exclude-resource-type", "test", "seed")
     assert built.sql("select value_usd from silver.proof_trades where swap_id = 's04'") != [(21,)]
     changed = built.sql(
         "select cast(net_usd as double) from snapshots.proof_wallets_history "
