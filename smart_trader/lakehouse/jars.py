@@ -13,6 +13,7 @@ from pathlib import Path
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse.java import Java
+from smart_trader.lakehouse.trust import trust_flags
 from smart_trader.locks import FileLock, LockHeldError
 from smart_trader.paths import cache_dir
 
@@ -126,6 +127,7 @@ def _fetch(jar: Jar, work: Path, java: Java, ivy_settings: Path | None) -> Path:
     ivy = next((spark_home() / "jars").glob("ivy-*.jar"))
     command = [
         str(java.program),
+        *trust_flags(java, work),
         "-jar",
         str(ivy),
         "-cache",

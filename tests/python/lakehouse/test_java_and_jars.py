@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import functools
 import shutil
+import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from engine import clean_environment, run_module
 
 from smart_trader.errors import SmartTraderError
@@ -134,6 +140,46 @@ def test_an_unreachable_repository_with_an_empty_cache_says_how_to_go_on(cache: 
     assert "cannot fetch io.delta:delta-spark_4.2_2.13:4.4.0" in done.stderr
     assert "LAKEHOUSE_IVY_SETTINGS" in done.stderr
     assert not list(cache.rglob("*.jar")), "nothing half-fetched stays"
+
+
+def own_authority(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for localhost that is its own authority; returns it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "own.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    (folder / "own.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    return folder / "own.pem", folder / "own.key"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False], ids=["authority-of-the-system", "stranger"])
+def test_the_wheels_java_trusts_what_the_system_trusts(
+    cache: Path, tmp_path: Path, mirror: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    root, settings = mirror
+    certificate, key = own_authority(tmp_path)
+    served = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SimpleHTTPRequestHandler, directory=str(root)))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    served.socket = tls.wrap_socket(served.socket, server_side=True)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    settings.write_text(IVY_SETTINGS.format(root=f"https://localhost:{served.server_port}/"))
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert len(ensure_jars(find_java("wheel"), settings, print)) == 2
+    else:
+        with pytest.raises(SmartTraderError, match=r"cannot fetch io\.delta"):
+            ensure_jars(find_java("wheel"), settings, print)
+    served.shutdown()
 
 
 def test_a_missing_ivy_settings_file_is_named(cache: Path, tmp_path: Path) -> None:
