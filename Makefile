@@ -17,7 +17,8 @@ PY := $(BIN)/python
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/.ready ## Make .venv with the exact, hashed packages; train the class archive
+setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the kernel, train the class archive
+	@$(PY) -m smart_trader.fifo --compile
 	@$(PY) -m smart_trader.lakehouse train
 
 .venv/.ready: requirements.lock pyproject.toml

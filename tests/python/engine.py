@@ -54,14 +54,14 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 
 def run_module(
-    *arguments: str, env: dict[str, str], unprivileged: bool = False, timeout: int = 240
+    *arguments: str, env: dict[str, str], unprivileged: bool = False, timeout: int = 240, cwd: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m ...` in the project, as a user would; output and errors come back as text."""
     command = [sys.executable, "-m", *arguments]
     if unprivileged and os.geteuid() == 0:
         # root passes every permission check; without capabilities it is a user like any other
         command = [shutil.which("setpriv") or "setpriv", "--inh-caps=-all", "--bounding-set=-all", *command]
-    return subprocess.run(command, env=env, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def deny(folder: Path) -> None:

@@ -1,0 +1,398 @@
+"""The FIFO loop: sorted arrays in, sums and matches out. Compiled by numba; no Python object inside.
+
+One position is one (wallet, token). Its open lots stand in a queue, oldest first; a sell consumes them from there:
+
+- a lot remainder at or below the dust limit is closed by the sell that left it, quantity and cost added to the match;
+- a sell remainder at or below it counts as matched; above it, it is short: its proceeds are kept apart, and no
+  later buy fills it;
+- lots of unknown basis are consumed in their turn, and what they brought counts as unmatched proceeds;
+- a sell without a price consumes lots, and the cost it removed is kept apart.
+
+The dust limit is `DUST` times the largest open quantity since the position was last flat.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_trader.fifo.compiling import compiled
+
+DUST = 1e-9
+WIN_THRESHOLD_USD = 1.0
+MONEY_SCALE = 1e6
+SECONDS_PER_HOUR = 3600.0
+
+# Columns of the sums of one position, float64. Quantities in base units, money in USD, holding in hours.
+(
+    BOUGHT_QUANTITY,
+    SOLD_QUANTITY,
+    BOUGHT_USD,
+    SOLD_USD,
+    MATCHED_QUANTITY,
+    UNKNOWN_QUANTITY,
+    SHORT_QUANTITY,
+    MATCHED_PROCEEDS,
+    UNMATCHED_PROCEEDS,
+    COST_OF_SOLD,
+    REALIZED,
+    GROSS_PROFIT,
+    GROSS_LOSS,
+    HELD_COST_HOURS,
+    HELD_QUANTITY_HOURS,
+    HELD_QUANTITY,
+    UNPRICED_DISPOSAL_COST,
+    ROUND_TRIP_USD,
+    LAST_PRICE,
+    OPEN_TOTAL,
+    OPEN_PEAK,
+) = range(21)
+SUMS = 21
+
+# Columns of the counts and times of one position, int64.
+(
+    BUYS,
+    SELLS,
+    SELLS_WITH_BASIS,
+    WINS,
+    LOSSES,
+    NEUTRAL_SELLS,
+    UNPRICED_BUYS,
+    UNPRICED_SELLS,
+    UNKNOWN_LOTS,
+    ROUND_TRIPS,
+    FIRST_TIME,
+    LAST_TIME,
+    LAST_PRICED_TIME,
+) = range(13)
+COUNTS = 13
+
+NO_TIME = np.iinfo(np.int64).min
+
+
+@compiled
+def clear(sums: NDArray[Any], counts: NDArray[Any]) -> None:
+    """Make the sums and counts those of a position without a trade."""
+    sums[:] = 0.0
+    counts[:] = 0
+    counts[FIRST_TIME] = NO_TIME
+    counts[LAST_TIME] = NO_TIME
+    counts[LAST_PRICED_TIME] = NO_TIME
+
+
+@compiled
+def add_buy(
+    sums: NDArray[Any],
+    counts: NDArray[Any],
+    quantity: float,
+    value: float,
+    is_unknown: bool,
+    time: int,
+) -> None:
+    """Count one buy; a NaN value is a missing price."""
+    counts[BUYS] += 1
+    sums[BOUGHT_QUANTITY] += quantity
+    if np.isnan(value):
+        counts[UNPRICED_BUYS] += 1
+    else:
+        sums[BOUGHT_USD] += value
+        sums[LAST_PRICE] = value / quantity
+        counts[LAST_PRICED_TIME] = time
+    if is_unknown:
+        counts[UNKNOWN_LOTS] += 1
+    sums[OPEN_TOTAL] += quantity
+    sums[OPEN_PEAK] = max(sums[OPEN_PEAK], sums[OPEN_TOTAL])
+
+
+@compiled
+def settle_sell(
+    sums: NDArray[Any],
+    counts: NDArray[Any],
+    quantity: float,
+    value: float,
+    known: float,
+    known_cost: float,
+    time: int,
+) -> None:
+    """Count the money of one sell.
+
+    Args:
+        sums: Sums of the position.
+        counts: Counts of the position.
+        quantity: Quantity sold.
+        value: Proceeds in USD; NaN is a missing price.
+        known: Part of the quantity matched to lots of known basis, at most `quantity`.
+        known_cost: Cost of the lots matched, USD.
+        time: Time of the sell, seconds.
+    """
+    counts[SELLS] += 1
+    sums[SOLD_QUANTITY] += quantity
+    if np.isnan(value):
+        counts[UNPRICED_SELLS] += 1
+        sums[UNPRICED_DISPOSAL_COST] += known_cost
+        return
+    sums[SOLD_USD] += value
+    sums[LAST_PRICE] = value / quantity
+    counts[LAST_PRICED_TIME] = time
+    proceeds = value * (known / quantity)
+    sums[MATCHED_PROCEEDS] += proceeds
+    sums[UNMATCHED_PROCEEDS] += value - proceeds
+    if known <= 0.0:
+        return
+    profit = proceeds - known_cost
+    counts[SELLS_WITH_BASIS] += 1
+    sums[COST_OF_SOLD] += known_cost
+    sums[REALIZED] += profit
+    if profit > 0.0:
+        sums[GROSS_PROFIT] += profit
+    else:
+        sums[GROSS_LOSS] -= profit
+    # money has six decimals; the test is made on the money, not on the float behind it
+    rounded = np.rint(profit * MONEY_SCALE) / MONEY_SCALE
+    if rounded > WIN_THRESHOLD_USD:
+        counts[WINS] += 1
+    elif rounded < -WIN_THRESHOLD_USD:
+        counts[LOSSES] += 1
+    else:
+        counts[NEUTRAL_SELLS] += 1
+
+
+@compiled
+def weighted_median(times: NDArray[Any], weights: NDArray[Any], count: int) -> float:
+    """Return the smallest value that at least half of the weight lies at or below; NaN for none.
+
+    A quickselect: expected time linear in `count`. Reorders both arrays.
+    """
+    total = 0.0
+    for index in range(count):
+        total += weights[index]
+    if count == 0 or total <= 0.0:
+        return np.nan
+    low, high, below, half = 0, count, 0.0, total / 2.0
+    while high - low > 1:
+        pivot = times[low + (high - low) // 2]
+        # three parts: [low, left) < pivot, [left, right) == pivot, [right, high) > pivot
+        left, right, index = low, high, low
+        weight_left, weight_same = 0.0, 0.0
+        while index < right:
+            if times[index] < pivot:
+                weight_left += weights[index]
+                times[index], times[left] = times[left], times[index]
+                weights[index], weights[left] = weights[left], weights[index]
+                left += 1
+                index += 1
+            elif times[index] > pivot:
+                right -= 1
+                times[index], times[right] = times[right], times[index]
+                weights[index], weights[right] = weights[right], weights[index]
+            else:
+                weight_same += weights[index]
+                index += 1
+        if below + weight_left >= half and left > low:
+            high = left
+        elif below + weight_left + weight_same >= half or right == high:
+            return float(pivot)
+        else:
+            below += weight_left + weight_same
+            low = right
+    return float(times[low])
+
+
+@compiled
+def run(
+    starts: NDArray[Any],
+    time: NDArray[Any],
+    is_sell: NDArray[Any],
+    quantity: NDArray[Any],
+    value: NDArray[Any],
+    is_unknown: NDArray[Any],
+    round_trip: NDArray[Any],
+    prior_lots: tuple[Any, ...],
+    prior_held: tuple[Any, ...],
+    out: tuple[Any, ...],
+    out_lots: tuple[Any, ...],
+    out_held: tuple[Any, ...],
+    matches: tuple[Any, ...],
+    with_medians: bool,
+    keep_all: bool,
+) -> int:
+    """Run the trades of a chunk of sorted positions.
+
+    Args:
+        starts: int64[positions + 1], the first row of each position, then the number of rows.
+        time: int64[rows], seconds.
+        is_sell: bool[rows].
+        quantity: float64[rows], zero for a row that is no trade.
+        value: float64[rows], USD; NaN is a missing price.
+        is_unknown: bool[rows], a buy whose cost is not known though it has a value.
+        round_trip: float64[rows], USD passed through.
+        prior_lots: offsets int64[positions + 1], then quantity, USD per unit, time, is_known, row of each lot.
+        prior_held: offsets int64[positions + 1], then hold seconds and quantity of the matches before.
+        out: sums, counts (both filled with the state before), then finals float64[positions, 4]: open known
+            quantity, open cost, open unknown quantity, median hours; and oldest open lot's time int64[positions].
+        out_lots: as `prior_lots`, written for the last position, or all with `keep_all`.
+        out_held: as `prior_held`, likewise.
+        matches: sell row, lot row (-1: short), quantity, cost, is_known; empty arrays switch them off.
+        with_medians: Keep each match's holding, for the median.
+        keep_all: Write the open lots of every position, not only of the last one.
+
+    Returns:
+        The number of matches written.
+    """
+    sums_all, counts_all, finals, oldest = out
+    lot_starts, prior_quantity, prior_price, prior_time, prior_known, prior_row = prior_lots
+    held_starts, prior_held_time, prior_held_quantity = prior_held
+    positions = len(starts) - 1
+    room = len(time) + len(prior_quantity)
+    lot_quantity = np.empty(room, np.float64)
+    lot_price = np.empty(room, np.float64)
+    lot_time = np.empty(room, np.int64)
+    lot_known = np.empty(room, np.bool_)
+    lot_row = np.empty(room, np.int64)
+    held_room = room + len(prior_held_time) if with_medians else 0
+    held_time = np.empty(held_room, np.int64)
+    held_quantity = np.empty(held_room, np.float64)
+    with_matches = len(matches[0]) > 0
+    matched_rows = 0
+    out_lots[0][0] = 0
+    out_held[0][0] = 0
+
+    for position in range(positions):
+        sums = sums_all[position]
+        counts = counts_all[position]
+        head, tail, held = 0, 0, 0
+        for index in range(lot_starts[position], lot_starts[position + 1]):
+            lot_quantity[tail] = prior_quantity[index]
+            lot_price[tail] = prior_price[index]
+            lot_time[tail] = prior_time[index]
+            lot_known[tail] = prior_known[index]
+            lot_row[tail] = prior_row[index]
+            tail += 1
+        if with_medians:
+            for index in range(held_starts[position], held_starts[position + 1]):
+                held_time[held] = prior_held_time[index]
+                held_quantity[held] = prior_held_quantity[index]
+                held += 1
+
+        for row in range(starts[position], starts[position + 1]):
+            if round_trip[row] != 0.0:
+                sums[ROUND_TRIP_USD] += round_trip[row]
+                counts[ROUND_TRIPS] += 1
+            amount = quantity[row]
+            if amount <= 0.0:
+                continue
+            now = time[row]
+            if counts[FIRST_TIME] == NO_TIME:
+                counts[FIRST_TIME] = now
+            counts[LAST_TIME] = now
+            if not is_sell[row]:
+                known_lot = not (np.isnan(value[row]) or is_unknown[row])
+                add_buy(sums, counts, amount, value[row], not known_lot, now)
+                lot_quantity[tail] = amount
+                lot_price[tail] = value[row] / amount if known_lot else 0.0
+                lot_time[tail] = now
+                lot_known[tail] = known_lot
+                lot_row[tail] = row
+                tail += 1
+                continue
+
+            dust = DUST * sums[OPEN_PEAK]
+            left = amount
+            known, known_cost, unknown = 0.0, 0.0, 0.0
+            last_known = False
+            is_priced = not np.isnan(value[row])
+            while left > 0.0 and head < tail:
+                taken = min(left, lot_quantity[head])
+                rest = lot_quantity[head] - taken
+                closes = rest <= dust
+                matched = lot_quantity[head] if closes else taken
+                # by unit cost, not by subtraction: what is left of a lot keeps its full precision
+                cost = matched * lot_price[head]
+                last_known = lot_known[head]
+                left -= taken
+                sums[OPEN_TOTAL] -= matched
+                if last_known:
+                    known += taken
+                    known_cost += cost
+                    sums[MATCHED_QUANTITY] += matched
+                    if is_priced:
+                        hours = (now - lot_time[head]) / SECONDS_PER_HOUR
+                        sums[HELD_COST_HOURS] += hours * cost
+                        sums[HELD_QUANTITY_HOURS] += hours * matched
+                        sums[HELD_QUANTITY] += matched
+                        if with_medians:
+                            held_time[held] = now - lot_time[head]
+                            held_quantity[held] = matched
+                            held += 1
+                else:
+                    unknown += taken
+                    sums[UNKNOWN_QUANTITY] += matched
+                if with_matches:
+                    matches[0][matched_rows] = row
+                    matches[1][matched_rows] = lot_row[head]
+                    matches[2][matched_rows] = matched
+                    matches[3][matched_rows] = cost
+                    matches[4][matched_rows] = last_known
+                    matched_rows += 1
+                if closes:
+                    head += 1
+                else:
+                    lot_quantity[head] = rest
+            if left > 0.0 and left <= dust:
+                if last_known:
+                    known += left
+                    sums[MATCHED_QUANTITY] += left
+                else:
+                    unknown += left
+                    sums[UNKNOWN_QUANTITY] += left
+                left = 0.0
+            if left > 0.0:
+                sums[SHORT_QUANTITY] += left
+                if with_matches:
+                    matches[0][matched_rows] = row
+                    matches[1][matched_rows] = -1
+                    matches[2][matched_rows] = left
+                    matches[3][matched_rows] = 0.0
+                    matches[4][matched_rows] = False
+                    matched_rows += 1
+            settle_sell(sums, counts, amount, value[row], min(known, amount), known_cost, now)
+            if head == tail:
+                # flat: float dust must not live on, and the next lots set their own limit
+                sums[OPEN_TOTAL] = 0.0
+                sums[OPEN_PEAK] = 0.0
+
+        open_known, open_cost, open_unknown = 0.0, 0.0, 0.0
+        oldest[position] = lot_time[head] if head < tail else NO_TIME
+        for index in range(head, tail):
+            if lot_known[index]:
+                open_known += lot_quantity[index]
+                open_cost += lot_quantity[index] * lot_price[index]
+            else:
+                open_unknown += lot_quantity[index]
+        finals[position, 0] = open_known
+        finals[position, 1] = open_cost
+        finals[position, 2] = open_unknown
+
+        lot_end = out_lots[0][position]
+        held_end = out_held[0][position]
+        if keep_all or position == positions - 1:
+            for index in range(head, tail):
+                out_lots[1][lot_end] = lot_quantity[index]
+                out_lots[2][lot_end] = lot_price[index]
+                out_lots[3][lot_end] = lot_time[index]
+                out_lots[4][lot_end] = lot_known[index]
+                out_lots[5][lot_end] = lot_row[index]
+                lot_end += 1
+            if with_medians:
+                for index in range(held):
+                    out_held[1][held_end] = held_time[index]
+                    out_held[2][held_end] = held_quantity[index]
+                    held_end += 1
+        out_lots[0][position + 1] = lot_end
+        out_held[0][position + 1] = held_end
+        finals[position, 3] = (
+            weighted_median(held_time, held_quantity, held) / SECONDS_PER_HOUR if with_medians else np.nan
+        )
+    return matched_rows

@@ -1,0 +1,182 @@
+"""What cannot be computed with is refused by row; what only looks odd is computed right."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from engine import clean_environment, run_module
+
+from smart_trader.fifo import (
+    NO_STATE,
+    TRADE_SCHEMA,
+    TradeInputError,
+    fifo_continue,
+    fifo_matches,
+    fifo_positions,
+    fifo_table,
+)
+
+GOOD = {
+    "wallet_address": "w",
+    "token_address": "t",
+    "block_unix_time": 5,
+    "side": "buy",
+    "quantity": 2.0,
+    "value_usd": 3.0,
+    "block_number": 7,
+    "tx_hash": "m",
+}
+LOOSE = pa.schema([field.with_nullable(True) for field in TRADE_SCHEMA])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"quantity": float("nan")}, "quantity is .*nan", id="quantity-nan"),
+        pytest.param({"quantity": float("inf")}, "quantity is .*inf", id="quantity-infinite"),
+        pytest.param({"quantity": -1.0}, "quantity is .*-1", id="quantity-negative"),
+        pytest.param({"quantity": None}, "quantity is null", id="quantity-null"),
+        pytest.param({"value_usd": float("nan")}, "value_usd is .*nan", id="value-nan"),
+        pytest.param({"value_usd": float("-inf")}, "value_usd is .*-inf", id="value-infinite"),
+        pytest.param({"value_usd": -0.01}, "value_usd is .*-0.01", id="value-negative"),
+        pytest.param({"side": "swap"}, "unknown side 'swap'", id="unknown-side"),
+        pytest.param({"side": None}, "side is null", id="no-side"),
+        pytest.param({"wallet_address": None}, "wallet_address is null", id="no-wallet"),
+        pytest.param({"token_address": None}, "token_address is null", id="no-token"),
+        pytest.param({"block_unix_time": None}, "block_unix_time is null", id="no-time"),
+        pytest.param({"block_unix_time": 4}, r"not in order \(wallet w, token t, time 4\)", id="earlier-time"),
+        pytest.param({"block_number": 6}, "not in order", id="earlier-block"),
+        pytest.param({"tx_hash": "a"}, "not in order", id="earlier-transaction"),
+        pytest.param({"wallet_address": "a"}, "not in order", id="earlier-wallet"),
+        pytest.param({"token_address": "a"}, "not in order", id="earlier-token"),
+    ],
+)
+@pytest.mark.parametrize("cut", [False, True], ids=["one-batch", "batch-border"])
+def test_a_trade_that_cannot_be_used_is_refused_by_row(change: dict[str, Any], message: str, cut: bool) -> None:
+    rows = [GOOD, GOOD, {**GOOD, **change}]
+    trades = pa.Table.from_pylist(rows, schema=LOOSE)
+    if cut:
+        trades = pa.Table.from_batches(trades.to_batches(max_chunksize=2))
+    with pytest.raises(TradeInputError, match=f"trade 2: {message}") as refused:
+        fifo_table(trades)
+    assert refused.value.row == 2
+    assert refused.value.fix
+
+
+def test_a_sell_before_a_buy_of_the_same_moment_is_out_of_order() -> None:
+    rows = [{**GOOD, "side": "sell"}, GOOD]
+    with pytest.raises(TradeInputError, match="trade 1: not in order"):
+        fifo_table(pa.Table.from_pylist(rows, schema=TRADE_SCHEMA))
+
+
+def test_a_missing_block_sorts_last() -> None:
+    fifo_table(pa.Table.from_pylist([GOOD, {**GOOD, "block_number": None}], schema=TRADE_SCHEMA))
+    with pytest.raises(TradeInputError, match="trade 1: not in order"):
+        fifo_table(pa.Table.from_pylist([{**GOOD, "block_number": None}, GOOD], schema=TRADE_SCHEMA))
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(TradeInputError, match="no column side, value_usd"):
+        fifo_table(pa.Table.from_pylist([GOOD], schema=TRADE_SCHEMA).drop_columns(["side", "value_usd"]))
+
+
+def test_trades_older_than_the_state_are_refused() -> None:
+    trades = pa.Table.from_pylist([GOOD], schema=TRADE_SCHEMA)
+    _, state = fifo_continue(NO_STATE, trades)
+    with pytest.raises(TradeInputError, match="older than what wallet w has traded of t"):
+        fifo_continue(state, pa.Table.from_pylist([{**GOOD, "block_unix_time": 4}], schema=TRADE_SCHEMA))
+
+
+def test_no_trades_give_no_rows() -> None:
+    empty = TRADE_SCHEMA.empty_table()
+    assert fifo_table(empty).num_rows == fifo_matches(empty).num_rows == 0
+    assert fifo_continue(NO_STATE, empty)[1] is NO_STATE
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1.0, 1e9, 1e18])
+def test_quantities_of_every_size_give_the_same_money(unit: float) -> None:
+    rows = [
+        {**GOOD, "quantity": 4 * unit, "value_usd": 8.0},
+        {**GOOD, "side": "sell", "block_unix_time": 6, "quantity": 3 * unit, "value_usd": 12.0},
+    ]
+    found = fifo_table(pa.Table.from_pylist(rows, schema=TRADE_SCHEMA)).to_pylist()[0]
+    assert (found["realized_pnl_usd"], found["cost_of_sold_usd"], found["open_cost_usd"]) == pytest.approx((6, 6, 2))
+    assert found["open_quantity"] == pytest.approx(unit)
+
+
+@pytest.mark.parametrize("shape", ["alternating", "all-buys-then-all-sells"])
+def test_a_million_swaps_in_one_position(shape: str) -> None:
+    size = 1_000_000
+    is_sell = np.arange(size) % 2 == 1 if shape == "alternating" else np.arange(size) >= size // 2
+    trades = pa.table(
+        {
+            "wallet_address": pa.array(["w"] * size).dictionary_encode(),
+            "token_address": pa.array(["t"] * size).dictionary_encode(),
+            "block_unix_time": np.arange(size),
+            "side": np.where(is_sell, "sell", "buy"),
+            "quantity": np.full(size, 3.0),
+            "value_usd": np.where(is_sell, 5.0, 2.0),
+        }
+    )
+    begun = time.monotonic()
+    found = pa.Table.from_batches(fifo_positions(trades.to_batches(max_chunksize=50_000)))
+    assert time.monotonic() - begun < 20
+    row = found.to_pylist()[0]
+    assert (row["realized_pnl_usd"], row["win_count"], row["open_quantity"]) == (1_500_000, 500_000, 0)
+    assert row["median_holding_hours"] == (1 if shape == "alternating" else size // 2) / 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("a.json", "{", "not JSON", id="broken-json"),
+        pytest.param("a.json", '{"id": 1}', "not a list of", id="wrong-shape"),
+        pytest.param("a.json", '[{"id": "x", "trades": [{"t": 1, "side": "buy"}]}]', "trade 0: x: no qty", id="no-qty"),
+        pytest.param(
+            "a.json", '[{"id": "x", "trades": [{"t": 1, "side": "b", "qty": 1}]}]', "unknown side 'b'", id="side"
+        ),
+        pytest.param(
+            "a.json", '[{"id": "x", "trades": [{"t": "noon", "side": "buy", "qty": 1}]}]', "t is 'noon'", id="time"
+        ),
+        pytest.param(
+            "a.json", '[{"id": "x", "trades": [{"t": 1, "side": "buy", "qty": "NaN"}]}]', "qty is 'NaN'", id="nan"
+        ),
+        pytest.param("a.csv", "wallet,token,t\nw,t,1\n", "no column side, qty, value", id="csv-columns"),
+        pytest.param(
+            "a.csv", "wallet,token,t,side,qty,value\n,t,1,buy,1,1\n", "wallet or token is empty", id="csv-wallet"
+        ),
+        pytest.param("a.csv", "wallet,token,t,side,qty,value\nw,t,1,buy,-1,1\n", "qty is '-1'", id="csv-negative"),
+        pytest.param("none.json", None, "cannot read", id="no-file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: str | None, message: str) -> None:
+    from smart_trader.fifo.files import answers_of_file
+
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(TradeInputError, match=message):
+        answers_of_file(tmp_path / name)
+
+
+def test_the_command_prints_answers_and_refuses_with_a_message(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("wallet,token,t,side,qty,value\nw,t,2026-01-02,sell,3,9\nw,t,2026-01-01,buy,2,4\n")
+    done = run_module("smart_trader.fifo", str(file), env=clean_environment())
+    assert json.loads(done.stdout) == [
+        {
+            "id": "w/t",
+            "sells": [{"i": 0, "matched_qty": "2", "unmatched_qty": "1", "cost": "4", "realized": "2"}],
+            "open_lots": [],
+        }
+    ]
+    file.write_text("wallet,token,t,side,qty,value\nw,t,1,buy,x,4\n")
+    refused = run_module("smart_trader.fifo", str(file), env=clean_environment())
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: trade 0: w/t: qty is 'x'")
+    assert "Traceback" not in refused.stderr
