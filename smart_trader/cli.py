@@ -6,6 +6,7 @@ import click
 
 from smart_trader.console import run
 from smart_trader.lakehouse.cli import lakehouse
+from smart_trader.sandbox.cli import sandbox
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,6 +16,7 @@ def smart_trader() -> None:
 
 
 smart_trader.add_command(lakehouse)
+smart_trader.add_command(sandbox)
 
 
 def main() -> None:
