@@ -1,0 +1,199 @@
+"""One HTTP session to the BirdEye API: key, pace, retries, compute units. It pages nothing and lands nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from loaders.errors import ApiError, BudgetReachedError, NoAnswerError, RequestRefusedError, TerminalApiError
+from loaders.pacing import Pacer
+
+logger = logging.getLogger(__name__)
+
+CREDITS_GONE = "compute units usage limit exceeded"
+TIMEOUT_S = (10, 30)
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+TOO_MANY = 429
+
+
+class BirdeyeKey(AuthBase):
+    """Puts the key on each request; an object, so that no header with it is ever logged or shown."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the key."""
+        request.headers["X-API-KEY"] = self._key
+        return request
+
+    def __repr__(self) -> str:
+        return "BirdeyeKey(***)"
+
+
+@dataclass
+class UnitMeter:
+    """Counts compute units against a run's budget.
+
+    Attributes:
+        prices: Units a request costs, by endpoint; others cost `default_price`.
+        budget: Units the run may spend; None is no limit.
+        default_price: Price of an endpoint that `prices` does not name.
+        spent: Units of the requests sent so far, tries included.
+    """
+
+    prices: Mapping[str, int]
+    budget: int | None = None
+    default_price: int = 100
+    spent: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def charge(self, endpoint: str) -> None:
+        """Count one request before it is sent.
+
+        Raises:
+            BudgetReachedError: It would exceed the budget; nothing is counted.
+        """
+        price = self.prices.get(endpoint, self.default_price)
+        with self._lock:
+            if self.budget is not None and self.spent + price > self.budget:
+                raise BudgetReachedError(self.spent, price, self.budget)
+            self.spent += price
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful response.
+
+    Attributes:
+        data: The body's `data`, as parsed.
+        text: The body as it came, for whoever needs its digits.
+    """
+
+    data: Any
+    text: str
+
+
+class BirdeyeClient:
+    """Asks the API; safe to share between threads, whose requests the pacer spaces.
+
+    Args:
+        base_url: The API's root, without a trailing slash.
+        key: The API key.
+        pacer: Spaces the requests.
+        meter: Counts compute units.
+        max_tries: Tries of one request before it counts as failed.
+    """
+
+    def __init__(self, base_url: str, key: str, pacer: Pacer, meter: UnitMeter, max_tries: int = 5) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._pacer = pacer
+        self._meter = meter
+        self._max_tries = max_tries
+        self._session = requests.Session()
+        self._session.auth = BirdeyeKey(key)
+        self._session.headers.update({"accept": "application/json", "x-chain": "solana"})
+
+    def get(self, endpoint: str, params: Mapping[str, Any]) -> Answer:
+        """Ask one question until it is answered, refused or given up.
+
+        Raises:
+            TerminalApiError: The key is refused, the plan does not cover the endpoint, or the month's units are gone.
+            RequestRefusedError: This request is refused.
+            NoAnswerError: Every try failed.
+            BudgetReachedError: The run's budget does not cover another try.
+        """
+        why = "no try"
+        status: int | None = None
+        for attempt in range(1, self._max_tries + 1):
+            self._meter.charge(endpoint)
+            self._pacer.wait()
+            try:
+                # no redirects: requests would carry the key to whatever host they name
+                response = self._session.get(
+                    f"{self._base_url}{endpoint}", params=dict(params), timeout=TIMEOUT_S, allow_redirects=False
+                )
+            except requests.RequestException as error:
+                status, why = None, type(error).__name__
+            else:
+                status = response.status_code
+                if status == requests.codes.ok:
+                    answer, why = _read(response)
+                    if answer is not None:
+                        return answer
+                elif status == TOO_MANY:
+                    why = "too many requests"
+                    self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
+                elif status < requests.codes.server_error:
+                    raise _refusal(endpoint, status, _message(response))
+                else:
+                    why = f"status {status}"
+            logger.info("%s: try %s of %s failed: %s", endpoint, attempt, self._max_tries, why)
+            if attempt < self._max_tries and status != TOO_MANY:
+                time.sleep(_pause(attempt))
+        raise NoAnswerError(
+            f"{endpoint}: no answer in {self._max_tries} tries, the last one: {why}",
+            "the item stays pending; run again later",
+            endpoint,
+            status,
+        )
+
+
+def _read(response: requests.Response) -> tuple[Answer | None, str]:
+    """Take a body apart; a cut or strange one may pass and is asked again."""
+    try:
+        body = json.loads(response.text)
+    except ValueError:
+        return None, "the body is not JSON"
+    if not isinstance(body, dict) or body.get("success") is not True or "data" not in body:
+        return None, "the body is no successful envelope"
+    return Answer(body["data"], response.text), ""
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        return str(json.loads(response.text)["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return response.reason or ""
+
+
+def _refusal(endpoint: str, status: int, message: str) -> ApiError:
+    """Tell what ends the run from what refuses one request; by status, but for the one text that matters."""
+    if CREDITS_GONE in message.lower():
+        fix = "wait for the next billing period or buy units; what was loaded is kept"
+        return TerminalApiError(f"the plan's compute units are used up: {message}", fix, endpoint, status)
+    if status == requests.codes.unauthorized:
+        fix = "check BIRDEYE_API_KEY and that the plan covers this endpoint; what was loaded is kept"
+        return TerminalApiError(f"{endpoint}: the key is refused: {message}", fix, endpoint, status)
+    if status == requests.codes.forbidden:
+        fix = "allow this machine's address in the BirdEye account; what was loaded is kept"
+        return TerminalApiError(f"{endpoint}: access denied: {message}", fix, endpoint, status)
+    fix = "the item is skipped; report it if the address is right"
+    return RequestRefusedError(f"{endpoint}: refused with {status}: {message}", fix, endpoint, status)
+
+
+def _asked_pause(headers: Mapping[str, str]) -> float:
+    """Return the seconds the server asks to wait, by either header; at least one."""
+    pauses = [1.0]
+    for name, offset in (("Retry-After", 0.0), ("X-RateLimit-Reset", time.time())):
+        try:
+            pauses.append(float(headers.get(name, "")) - offset)
+        except ValueError:
+            continue
+    return min(max(pauses), LONGEST_PAUSE_S * 2)
+
+
+def _pause(attempt: int) -> float:
+    """Return a growing pause with jitter, so that parallel requests do not come back together."""
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)
+    return random.uniform(longest / 2, longest)  # noqa: S311  no secret

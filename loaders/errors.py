@@ -1,0 +1,48 @@
+"""What can go wrong with the API. Terminal errors end the run; the others fail one work item."""
+
+from __future__ import annotations
+
+from smart_trader.errors import SmartTraderError
+
+
+class ApiError(SmartTraderError):
+    """The API did not give an answer to use.
+
+    Attributes:
+        endpoint: Path that was asked.
+        status: HTTP status, or None where there was none.
+    """
+
+    def __init__(self, what: str, fix: str, endpoint: str, status: int | None) -> None:
+        self.endpoint = endpoint
+        self.status = status
+        super().__init__(what, fix)
+
+
+class TerminalApiError(ApiError):
+    """No later request of this run can succeed."""
+
+
+class RequestRefusedError(ApiError):
+    """The API refuses this one request; asking again gives the same."""
+
+
+class NoAnswerError(ApiError):
+    """Every try of this request failed in a way that may pass; a later run asks again."""
+
+
+class BudgetReachedError(SmartTraderError):
+    """The next request would exceed the run's budget of compute units.
+
+    Attributes:
+        spent: Compute units of the requests made.
+        budget: Compute units the run may spend.
+    """
+
+    def __init__(self, spent: int, price: int, budget: int) -> None:
+        self.spent = spent
+        self.budget = budget
+        super().__init__(
+            f"the budget of {budget} compute units is reached: {spent} spent, the next request costs {price}",
+            "what was loaded is kept; run again to go on, or raise cu_budget",
+        )

@@ -1,0 +1,200 @@
+"""The client against a real HTTP server that misbehaves on demand."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from loaders import client as client_module
+from loaders.client import BirdeyeClient, UnitMeter
+from loaders.errors import BudgetReachedError, NoAnswerError, RequestRefusedError, TerminalApiError
+from loaders.pacing import Pacer
+
+KEY = "secret-key-of-the-test"
+LIST = "/defi/v3/token/list"
+GOOD = (200, {}, json.dumps({"data": {"items": [1]}, "success": True}))
+Reply = tuple[int, dict[str, str], str]
+
+
+class Script:
+    """A server that gives the next reply of a list; the last one for ever."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = [GOOD]
+        self.seen: list[tuple[float, dict[str, str]]] = []
+        script = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                script.seen.append((time.monotonic(), dict(self.headers)))
+                status, headers, body = script.replies[min(len(script.seen), len(script.replies)) - 1]
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                if "Content-Length" not in headers:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_: object) -> None:
+                """Stay quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    running = Script()
+    yield running
+    running.server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
+
+
+def make(script: Script, **meter: Any) -> BirdeyeClient:
+    return BirdeyeClient(script.url, KEY, Pacer(1000), UnitMeter({LIST: 60}, **meter), max_tries=3)
+
+
+def error(status: int, message: str) -> Reply:
+    return status, {}, json.dumps({"success": False, "message": message})
+
+
+@pytest.mark.parametrize(
+    ("first", "tries"),
+    [
+        pytest.param(GOOD, 1, id="at-once"),
+        pytest.param((500, {}, "<html>Internal Server Error</html>"), 2, id="500-html"),
+        pytest.param((502, {}, ""), 2, id="502-empty"),
+        pytest.param((200, {}, '{"success": true, "data": {"ite'), 2, id="cut-json"),
+        pytest.param((200, {"Content-Length": "9999"}, "{}"), 2, id="cut-connection"),
+        pytest.param((200, {}, '{"success": false, "message": "odd"}'), 2, id="no-success"),
+        pytest.param((429, {}, ""), 2, id="429-without-headers"),
+    ],
+)
+def test_what_may_pass_is_asked_again(script: Script, first: Reply, tries: int) -> None:
+    script.replies = [first, GOOD]
+    assert make(script).get(LIST, {"limit": 1}).data == {"items": [1]}
+    assert len(script.seen) == tries
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "message"),
+    [
+        pytest.param(error(400, "Compute units usage limit exceeded"), TerminalApiError, "units are used up", id="cu"),
+        pytest.param(error(401, "Unauthorized"), TerminalApiError, "BIRDEYE_API_KEY", id="401"),
+        pytest.param(error(403, "Access Denied"), TerminalApiError, "access denied", id="403"),
+        pytest.param(error(400, "sort_by invalid format"), RequestRefusedError, "sort_by invalid format", id="400"),
+        pytest.param(error(404, "Not found"), RequestRefusedError, "refused with 404", id="404"),
+        pytest.param((422, {}, "no json"), RequestRefusedError, "refused with 422", id="422"),
+    ],
+)
+def test_what_is_refused_is_not_asked_again(script: Script, reply: Reply, kind: type[Exception], message: str) -> None:
+    script.replies = [reply]
+    with pytest.raises(kind, match=message):
+        make(script).get(LIST, {})
+    assert len(script.seen) == 1
+
+
+def test_a_request_is_given_up_after_its_tries(script: Script) -> None:
+    script.replies = [(503, {}, "")]
+    with pytest.raises(NoAnswerError, match="no answer in 3 tries, the last one: status 503") as failed:
+        make(script).get(LIST, {})
+    assert (len(script.seen), failed.value.status) == (3, 503)
+
+
+def test_nobody_listening_is_given_up_too(script: Script) -> None:
+    script.server.shutdown()
+    script.server.server_close()
+    with pytest.raises(NoAnswerError, match="ConnectionError"):
+        make(script).get(LIST, {})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(lambda: {"Retry-After": "2"}, id="retry-after"),
+        pytest.param(lambda: {"X-RateLimit-Reset": str(time.time() + 2)}, id="reset-time"),
+    ],
+)
+def test_after_a_429_nobody_asks_before_the_time_it_names(
+    script: Script, headers: Callable[[], dict[str, str]]
+) -> None:
+    script.replies = [(429, headers(), ""), GOOD]
+    client = make(script)
+    client.get(LIST, {})
+    assert script.seen[1][0] - script.seen[0][0] >= 1.8
+
+
+def test_the_pace_holds_across_threads(script: Script) -> None:
+    client = BirdeyeClient(script.url, KEY, Pacer(40), UnitMeter({}), max_tries=1)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: client.get(LIST, {}), range(60)))
+    moments = sorted(moment for moment, _ in script.seen)
+    most = max(sum(start <= other < start + 1 for other in moments) for start in moments)
+    assert most <= 41
+    assert 59 / (moments[-1] - moments[0]) > 0.9 * 40
+
+
+def test_the_minutes_cap_holds() -> None:
+    now = [0.0]
+    pacer = Pacer(100, 10, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    starts = []
+    for _ in range(35):
+        pacer.wait()
+        starts.append(now[0])
+    assert max(sum(start <= other < start + 60 for other in starts) for start in starts) == 10
+
+
+@pytest.mark.parametrize("rates", [(0, None), (-1, None), (1, 0)])
+def test_a_rate_that_makes_no_sense_is_refused(rates: tuple[float, int | None]) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        Pacer(*rates)
+
+
+def test_the_budget_stops_before_it_is_exceeded(script: Script) -> None:
+    client = make(script, budget=130)
+    client.get(LIST, {})
+    client.get(LIST, {})
+    with pytest.raises(BudgetReachedError, match="budget of 130 compute units is reached: 120 spent"):
+        client.get(LIST, {})
+    assert len(script.seen) == 2
+
+
+def test_a_redirect_does_not_carry_the_key_elsewhere(script: Script) -> None:
+    elsewhere = Script()
+    script.replies = [(302, {"Location": f"{elsewhere.url}/"}, "")]
+    with pytest.raises(RequestRefusedError, match="refused with 302"):
+        make(script).get(LIST, {})
+    assert elsewhere.seen == []
+    elsewhere.server.shutdown()
+
+
+def test_the_key_travels_and_shows_nowhere(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    script.replies = [(500, {}, ""), error(401, "Unauthorized")]
+    client = make(script)
+    with pytest.raises(TerminalApiError) as refused:
+        client.get(LIST, {"address": "a"})
+    headers = script.seen[0][1]
+    assert (headers["X-API-KEY"], headers["x-chain"]) == (KEY, "solana")
+    shown = [
+        caplog.text,
+        str(refused.value),
+        repr(vars(client)),
+        repr(client._session.auth),
+        repr(client._session.headers),
+    ]
+    assert KEY not in "".join(shown)
