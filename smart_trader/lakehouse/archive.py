@@ -39,7 +39,7 @@ def run_flags(path: Path) -> list[str]:
 
 
 def prune() -> None:
-    """Remove all but the newest archives; each is some 150 MB."""
+    """Remove all but the newest archives; each is some 200 MB."""
     archives = sorted((cache_dir() / "classes").glob("*.jsa"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in archives[KEPT_ARCHIVES:]:
         path.unlink(missing_ok=True)

@@ -133,7 +133,7 @@ def env(with_token: bool) -> None:
 
 @lakehouse.command()
 def train() -> None:
-    """Train the class archive that halves the server's start; needs a system JDK, half a minute, 150 MB."""
+    """Train the class archive that halves the server's start; needs a system JDK, a minute or two, 200 MB."""
     from smart_trader.lakehouse.training import train as train_archive
 
     train_archive(lakehouse_settings(), say)

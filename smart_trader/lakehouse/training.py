@@ -64,7 +64,7 @@ def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir() / "classes.lock", "training the class archive"):
-            progress("training the class archive (once, about half a minute)")
+            progress("training the class archive (once, a minute or two)")
             begun = time.monotonic()
             with tempfile.TemporaryDirectory(prefix="lake-training-") as home:
                 part = path.with_suffix(".part")
