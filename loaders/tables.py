@@ -1,0 +1,201 @@
+"""The bronze tables' columns: the one place that says which fields a row has and of which kind they are.
+
+Both the Arrow schema that a table lands with and dlt's column hints come from here, so an all-null column exists. A field
+of the API that is not named here lands as text of its own, as it stood on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pyarrow as pa
+
+
+class Kind(Enum):
+    """What a column holds; the wire's form of money and quantities is kept as text, to the last digit."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    """Text of a JSON number."""
+    AMOUNT = "amount"
+    """Text of a JSON number or of a string that holds one; the API sends both."""
+    INTEGER = "integer"
+    FLAG = "flag"
+    JSON = "json"
+    """Text of an object or a list."""
+    TIMESTAMP = "timestamp"
+    """UTC; never from the wire."""
+
+
+_ARROW = {
+    Kind.INTEGER: pa.int64(),
+    Kind.FLAG: pa.bool_(),
+    Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+}
+_DLT = {Kind.INTEGER: "bigint", Kind.FLAG: "bool", Kind.TIMESTAMP: "timestamp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and, for a field of the API, whether a row may come without it."""
+
+    name: str
+    kind: Kind
+    is_required: bool = False
+
+    @property
+    def field(self) -> pa.Field:
+        """The column in Arrow; nullable always, since what is required is checked with a message of its own."""
+        return pa.field(self.name, _ARROW.get(self.kind, pa.string()))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A bronze table.
+
+    Attributes:
+        name: Its name, and its folder's.
+        stamps: Columns the loader fills: whose fetch brought the row, when, from where.
+        fields: Columns that are fields of an API row.
+        legs: Names of nested objects that are flattened as `<leg>__<field>`, with their fields.
+    """
+
+    name: str
+    stamps: tuple[Column, ...]
+    fields: tuple[Column, ...] = ()
+    legs: Mapping[str, tuple[Column, ...]] | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, stamps first: readers find a file's rows by the statistics of its first columns."""
+        legs = (
+            Column(f"{leg}__{column.name}", column.kind)
+            for leg, columns in (self.legs or {}).items()
+            for column in columns
+        )
+        return (*self.stamps, *self.fields, *legs)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The table in Arrow."""
+        return pa.schema([column.field for column in self.columns])
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """dlt's column hints."""
+        return {
+            column.name: {"name": column.name, "data_type": _DLT.get(column.kind, "text"), "nullable": True}
+            for column in self.columns
+        }
+
+
+def _columns(kind: Kind, *names: str, is_required: bool = False) -> tuple[Column, ...]:
+    return tuple(Column(name, kind, is_required) for name in names)
+
+
+_SHORT = ("1h", "2h", "4h", "8h", "24h")
+_LONG = ("7d", "30d")
+_FLOWS = ("24h", *_LONG)
+
+TOKEN_METRICS = Table(
+    "token_metrics",
+    stamps=(
+        *_columns(Kind.TEXT, "fetch_id", "data_source"),
+        *_columns(Kind.TIMESTAMP, "observed_at", "landed_at"),
+        *_columns(Kind.INTEGER, "list_position"),
+    ),
+    fields=(
+        *_columns(Kind.TEXT, "address", is_required=True),
+        *_columns(Kind.TEXT, "symbol", "name", "logo_uri"),
+        *_columns(Kind.INTEGER, "decimals", "holder", "last_trade_unix_time", "recent_listing_time"),
+        *_columns(Kind.NUMBER, "price", "liquidity", "market_cap", "fdv", "total_supply", "circulating_supply"),
+        *_columns(Kind.NUMBER, "multiplier"),
+        *_columns(Kind.FLAG, "is_scaled_ui_token"),
+        *_columns(Kind.NUMBER, *(f"volume_{window}_usd" for window in _SHORT + _LONG)),
+        *_columns(Kind.NUMBER, *(f"volume_{window}_change_percent" for window in _SHORT + _LONG)),
+        *_columns(Kind.NUMBER, *(f"price_change_{window}_percent" for window in _SHORT + _LONG)),
+        *_columns(Kind.INTEGER, *(f"trade_{window}_count" for window in _SHORT + _LONG)),
+        *_columns(Kind.INTEGER, *(f"{side}_{window}" for side in ("buy", "sell") for window in _FLOWS)),
+        *_columns(Kind.NUMBER, *(f"{side}_{window}_change_percent" for side in ("buy", "sell") for window in _FLOWS)),
+        *_columns(Kind.NUMBER, *(f"volume_{side}_{window}_usd" for side in ("buy", "sell") for window in _FLOWS)),
+        *_columns(
+            Kind.NUMBER, *(f"volume_{side}_{window}_change_percent" for side in ("buy", "sell") for window in _FLOWS)
+        ),
+        *_columns(Kind.INTEGER, "unique_wallet_24h"),
+        *_columns(Kind.NUMBER, "unique_wallet_24h_change_percent"),
+        *_columns(Kind.JSON, "extensions"),
+    ),
+)
+
+WHALE_HOLDERS = Table(
+    "whale_holders",
+    stamps=(
+        *_columns(Kind.TEXT, "fetch_id", "data_source", "token_address"),
+        *_columns(Kind.TIMESTAMP, "observed_at", "landed_at"),
+        *_columns(Kind.INTEGER, "list_position"),
+    ),
+    fields=(
+        *_columns(Kind.TEXT, "owner", "token_account", is_required=True),
+        *_columns(Kind.TEXT, "mint"),
+        *_columns(Kind.AMOUNT, "amount", is_required=True),
+        *_columns(Kind.NUMBER, "ui_amount", "multiplier"),
+        *_columns(Kind.INTEGER, "decimals"),
+        *_columns(Kind.FLAG, "is_scaled_ui_token"),
+    ),
+)
+
+_LEG = (
+    *_columns(Kind.TEXT, "address", is_required=True),
+    *_columns(Kind.TEXT, "symbol", "type", "type_swap"),
+    *_columns(Kind.INTEGER, "decimals"),
+    *_columns(Kind.AMOUNT, "amount", "change_amount", "ui_amount", "ui_change_amount"),
+    *_columns(Kind.NUMBER, "price", "nearest_price", "multiplier"),
+    *_columns(Kind.FLAG, "is_scaled_ui_token"),
+    *_columns(Kind.JSON, "fee_info"),
+)
+
+TRANSACTION_HISTORY = Table(
+    "transaction_history",
+    stamps=(
+        *_columns(Kind.TEXT, "fetch_id", "data_source", "wallet_address"),
+        *_columns(Kind.TIMESTAMP, "fetched_at", "landed_at"),
+        *_columns(Kind.INTEGER, "occurrence"),
+        *_columns(Kind.TEXT, "item"),
+    ),
+    fields=(
+        *_columns(Kind.INTEGER, "block_unix_time", is_required=True),
+        *_columns(Kind.INTEGER, "block_number", "ins_index", "inner_ins_index"),
+        *_columns(Kind.TEXT, "tx_hash", "owner", is_required=True),
+        *_columns(Kind.TEXT, "address", "source", "tx_type", "interacted_program_id"),
+        *_columns(Kind.NUMBER, "base_price", "quote_price", "volume", "volume_usd"),
+        *_columns(Kind.JSON, "signers"),
+    ),
+    legs={"base": _LEG, "quote": _LEG},
+)
+
+FETCH_LOG = Table(
+    "fetch_log",
+    stamps=(
+        *_columns(Kind.TEXT, "fetch_id", "kind", "item", "outcome", "origin", "data_source", "run_id"),
+        *_columns(Kind.TIMESTAMP, "as_of", "landed_at"),
+        *_columns(Kind.TEXT, "error"),
+        *_columns(Kind.INTEGER, "pages", "rows", "cu", "oldest_time", "newest_time"),
+        *_columns(Kind.INTEGER, "resume_before_time", "resume_since_time"),
+        *_columns(Kind.FLAG, "reached_oldest"),
+    ),
+)
+
+PIPELINE_RUNS = Table(
+    "pipeline_runs",
+    stamps=(
+        *_columns(Kind.TEXT, "run_id", "step", "outcome", "data_source"),
+        *_columns(Kind.TIMESTAMP, "as_of", "started_at", "landed_at"),
+        *_columns(Kind.INTEGER, "rows", "requests", "cu"),
+        *_columns(Kind.TEXT, "seconds", "error"),
+    ),
+)
+
+TABLES = (TOKEN_METRICS, WHALE_HOLDERS, TRANSACTION_HISTORY, FETCH_LOG, PIPELINE_RUNS)
