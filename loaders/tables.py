@@ -1,7 +1,7 @@
 """The bronze tables' columns: the one place that says which fields a row has and of which kind they are.
 
-Both the Arrow schema that a table lands with and dlt's column hints come from here, so an all-null column exists. A field
-of the API that is not named here lands as text of its own, as it stood on the wire.
+Both the Arrow schema that a table lands with and dlt's column hints come from here, so an all-null column exists. A
+field of the API that is not named here lands as text of its own, as it stood on the wire.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Table:
 
     @property
     def hints(self) -> dict[str, Any]:
-        """dlt's column hints."""
+        """The column hints that dlt takes."""
         return {
             column.name: {"name": column.name, "data_type": _DLT.get(column.kind, "text"), "nullable": True}
             for column in self.columns
