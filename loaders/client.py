@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -11,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from loaders.errors import ApiError, BudgetReachedError, NoAnswerError, RequestRefusedError, TerminalApiError
 from loaders.pacing import Pacer
+from smart_trader.errors import SmartTraderError
 
 logger = logging.getLogger(__name__)
 
@@ -50,38 +52,54 @@ class UnitMeter:
         budget: Units the run may spend; None is no limit.
         default_price: Price of an endpoint that `prices` does not name.
         spent: Units of the requests sent so far, tries included.
+        requests: How many that were.
     """
 
     prices: Mapping[str, int]
     budget: int | None = None
     default_price: int = 100
     spent: int = 0
+    requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def charge(self, endpoint: str) -> None:
-        """Count one request before it is sent.
+    def price(self, endpoint: str) -> int:
+        """Return the units of one request."""
+        return self.prices.get(endpoint, self.default_price)
+
+    def charge(self, endpoint: str) -> int:
+        """Count one request before it is sent and return its units.
 
         Raises:
             BudgetReachedError: It would exceed the budget; nothing is counted.
         """
-        price = self.prices.get(endpoint, self.default_price)
+        price = self.price(endpoint)
         with self._lock:
             if self.budget is not None and self.spent + price > self.budget:
                 raise BudgetReachedError(self.spent, price, self.budget)
             self.spent += price
+            self.requests += 1
+        return price
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful response.
+@dataclass(slots=True)
+class Tally:
+    """What one work item has cost so far: requests, tries included, and their compute units."""
 
-    Attributes:
-        data: The body's `data`, as parsed.
-        text: The body as it came, for whoever needs its digits.
-    """
+    requests: int = 0
+    cu: int = 0
 
-    data: Any
-    text: str
+
+class _Envelope(msgspec.Struct):
+    success: bool
+    data: msgspec.Raw
+
+
+class _ErrorBody(msgspec.Struct):
+    message: str
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_error_body = msgspec.json.Decoder(_ErrorBody)
 
 
 class BirdeyeClient:
@@ -93,19 +111,36 @@ class BirdeyeClient:
         pacer: Spaces the requests.
         meter: Counts compute units.
         max_tries: Tries of one request before it counts as failed.
+        parallel: Requests that may be in flight at once; more wait for a connection.
     """
 
-    def __init__(self, base_url: str, key: str, pacer: Pacer, meter: UnitMeter, max_tries: int = 5) -> None:
+    def __init__(
+        self, base_url: str, key: str, pacer: Pacer, meter: UnitMeter, max_tries: int = 5, parallel: int = 8
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self._pacer = pacer
         self._meter = meter
         self._max_tries = max_tries
+        self._end: SmartTraderError | None = None
         self._session = requests.Session()
+        self._session.mount(base_url, HTTPAdapter(pool_connections=1, pool_maxsize=parallel, pool_block=True))
         self._session.auth = BirdeyeKey(key)
         self._session.headers.update({"accept": "application/json", "x-chain": "solana"})
 
-    def get(self, endpoint: str, params: Mapping[str, Any]) -> Answer:
+    def stop(self, error: SmartTraderError) -> None:
+        """Let no further request start: each of them raises this error. The first error stays."""
+        self._end = self._end or error
+
+    def get(self, endpoint: str, params: Mapping[str, Any], tally: Tally | None = None) -> bytes:
         """Ask one question until it is answered, refused or given up.
+
+        Args:
+            endpoint: Path to ask.
+            params: Its query.
+            tally: Counts what this question cost.
+
+        Returns:
+            The JSON text under the body's `data`, as it came.
 
         Raises:
             TerminalApiError: The key is refused, the plan does not cover the endpoint, or the month's units are gone.
@@ -113,31 +148,17 @@ class BirdeyeClient:
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
         """
+        tally = tally if tally is not None else Tally()
         why = "no try"
         status: int | None = None
         for attempt in range(1, self._max_tries + 1):
-            self._meter.charge(endpoint)
-            self._pacer.wait()
             try:
-                # no redirects: requests would carry the key to whatever host they name
-                response = self._session.get(
-                    f"{self._base_url}{endpoint}", params=dict(params), timeout=TIMEOUT_S, allow_redirects=False
-                )
-            except requests.RequestException as error:
-                status, why = None, type(error).__name__
-            else:
-                status = response.status_code
-                if status == requests.codes.ok:
-                    answer, why = _read(response)
-                    if answer is not None:
-                        return answer
-                elif status == TOO_MANY:
-                    why = "too many requests"
-                    self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
-                elif status < requests.codes.server_error:
-                    raise _refusal(endpoint, status, _message(response))
-                else:
-                    why = f"status {status}"
+                answer, status, why = self._try(endpoint, params, tally)
+            except (TerminalApiError, BudgetReachedError) as error:
+                self.stop(error)
+                raise
+            if answer is not None:
+                return answer
             logger.info("%s: try %s of %s failed: %s", endpoint, attempt, self._max_tries, why)
             if attempt < self._max_tries and status != TOO_MANY:
                 time.sleep(_pause(attempt))
@@ -148,22 +169,50 @@ class BirdeyeClient:
             status,
         )
 
+    def _try(self, endpoint: str, params: Mapping[str, Any], tally: Tally) -> tuple[bytes | None, int | None, str]:
+        """Send one request; returns the answer, or the status and why there is none yet."""
+        self._pacer.wait()
+        # another thread may have met the end while this one waited for its turn
+        if self._end is not None:
+            raise self._end
+        tally.cu += self._meter.charge(endpoint)
+        tally.requests += 1
+        try:
+            # no redirects: requests would carry the key to whatever host they name
+            response = self._session.get(
+                f"{self._base_url}{endpoint}", params=dict(params), timeout=TIMEOUT_S, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            return None, None, type(error).__name__
+        status = response.status_code
+        if status == requests.codes.ok:
+            answer, why = _read(response)
+            return answer, status, why
+        if status == TOO_MANY:
+            self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
+            return None, status, "too many requests"
+        if status < requests.codes.server_error:
+            raise _refusal(endpoint, status, _message(response))
+        return None, status, f"status {status}"
 
-def _read(response: requests.Response) -> tuple[Answer | None, str]:
+
+def _read(response: requests.Response) -> tuple[bytes | None, str]:
     """Take a body apart; a cut or strange one may pass and is asked again."""
     try:
-        body = json.loads(response.text)
-    except ValueError:
-        return None, "the body is not JSON"
-    if not isinstance(body, dict) or body.get("success") is not True or "data" not in body:
+        body = _envelope.decode(response.content)
+    except msgspec.ValidationError:
         return None, "the body is no successful envelope"
-    return Answer(body["data"], response.text), ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None, "the body is not JSON"
+    if not body.success:
+        return None, "the body is no successful envelope"
+    return bytes(body.data), ""
 
 
 def _message(response: requests.Response) -> str:
     try:
-        return str(json.loads(response.text)["message"])[:300]
-    except (ValueError, KeyError, TypeError):
+        return _error_body.decode(response.content).message[:300]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return response.reason or ""
 
 

@@ -31,6 +31,26 @@ class NoAnswerError(ApiError):
     """Every try of this request failed in a way that may pass; a later run asks again."""
 
 
+class RowRefusedError(SmartTraderError):
+    """A response has a field that is not what it should be; nothing of this fetch lands.
+
+    Attributes:
+        where: What was asked.
+        row: Position of the row in its page, or None for the listing itself.
+        field: Path of the field.
+    """
+
+    def __init__(self, where: str, row: int | None, field: str, problem: str, label: str = "") -> None:
+        self.where = where
+        self.row = row
+        self.field = field
+        place = "" if row is None else f", row {row}" + (f" ({label})" if label else "")
+        super().__init__(
+            f"{where}{place}: field {field}: {problem}",
+            "nothing of it was landed; if the API has changed, loaders/tables.py says what is expected",
+        )
+
+
 class BudgetReachedError(SmartTraderError):
     """The next request would exceed the run's budget of compute units.
 
@@ -46,3 +66,7 @@ class BudgetReachedError(SmartTraderError):
             f"the budget of {budget} compute units is reached: {spent} spent, the next request costs {price}",
             "what was loaded is kept; run again to go on, or raise cu_budget",
         )
+
+
+class RunStoppedError(SmartTraderError):
+    """The run was stopped from outside; items under way end where they are."""

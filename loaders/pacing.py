@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 
 MINUTE_S = 60.0
-# Requests reach the server less evenly than they leave; two percent keep the last one of a second out of it.
-SPACING = 1.02
+# Requests reach the server less evenly than they leave; three percent keep the last one of a second out of it.
+SPACING = 1.03
 
 
 class Pacer:

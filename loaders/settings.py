@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -34,6 +36,17 @@ PLANS = {
     "business": Plan(100, 1500),
 }
 
+TOKEN_FILTERS = (
+    "min_liquidity",
+    "max_liquidity",
+    "min_volume_1h_usd",
+    "min_price_change_2h_percent",
+    "min_price_change_24h_percent",
+)
+# The longest latency a plan's pace is kept at: so many requests must be in flight at once.
+LATENCY_S = 0.6
+MOST_PARALLEL = 64
+
 Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -50,11 +63,45 @@ class LoaderSettings(BaseModel):
     cu_budget: Annotated[int, Field(ge=0)] | None
     cu_prices: dict[str, Annotated[int, Field(ge=0)]]
     max_request_tries: Count
+    token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    token_sort_type: Literal["desc", "asc"]
+    token_limit: Annotated[int, Field(ge=1, le=10_000)]
+    min_liquidity: Annotated[float, Field(ge=0)] | None
+    max_liquidity: Annotated[float, Field(ge=0)] | None
+    min_volume_1h_usd: Annotated[float, Field(ge=0)] | None
+    min_price_change_2h_percent: float | None
+    min_price_change_24h_percent: float | None
+    max_whales_per_token: Annotated[int, Field(ge=1, le=10_000)]
+    max_pages_per_wallet: Count
+    max_swaps_per_wallet: Count
+    refetch_overlap_hours: Annotated[int, Field(ge=1)]
+    history_days: Count | None
+    land_rows: Annotated[int, Field(ge=1, le=50_000)]
+    land_seconds: Rate
+
+    @property
+    def plan(self) -> Plan:
+        """The pace of this run: the plan's, or what overrides it."""
+        plan = PLANS[self.birdeye_plan]
+        return Plan(self.requests_per_second or plan.per_second, self.requests_per_minute or plan.per_minute)
+
+    @property
+    def parallel(self) -> int:
+        """Requests in flight at once, so that a slow API does not slow the pace."""
+        return min(MOST_PARALLEL, math.ceil(self.plan.per_second * LATENCY_S) + 1)
 
     def pacer(self) -> Pacer:
-        """Return the pace of this run: the plan's, or what overrides it."""
-        plan = PLANS[self.birdeye_plan]
-        return Pacer(self.requests_per_second or plan.per_second, self.requests_per_minute or plan.per_minute)
+        """Return what spaces this run's requests."""
+        return Pacer(self.plan.per_second, self.plan.per_minute)
+
+    def token_query(self) -> dict[str, Any]:
+        """Return the token list's sorting and filters; a filter of null is left out."""
+        filters = {name: getattr(self, name) for name in TOKEN_FILTERS if getattr(self, name) is not None}
+        return {
+            "sort_by": self.token_sort_by,
+            "sort_type": self.token_sort_type,
+            **{name: format(Decimal(str(value)).normalize(), "f") for name, value in filters.items()},
+        }
 
 
 def loader_settings(overrides: Mapping[str, Any] | None = None) -> LoaderSettings:
@@ -98,3 +145,19 @@ def api_key() -> str:
     if not key:
         raise SettingsError(f"no {KEY_VARIABLE} in the environment", "set it, or name the sandbox explicitly")
     return key
+
+
+def schema_name(name: str) -> str:
+    """Return a schema's name under dbt's current target, by the rule of the project's `generate_schema_name`.
+
+    Raises:
+        SettingsError: The target is not in profiles.yml.
+    """
+    target = os.environ.get("DBT_TARGET") or "local"
+    if target in ("local", "cluster"):
+        return name
+    path = project_root() / "profiles.yml"
+    try:
+        return f"{yaml.safe_load(path.read_text())['smart_trader']['outputs'][target]['schema']}_{name}"
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        raise SettingsError(f"DBT_TARGET={target}: no such target in {path}", "use local, ci or cluster") from None

@@ -52,7 +52,7 @@ class Column:
         return pa.field(self.name, _ARROW.get(self.kind, pa.string()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A bronze table.
 
@@ -106,6 +106,7 @@ TOKEN_METRICS = Table(
         *_columns(Kind.TEXT, "fetch_id", "data_source"),
         *_columns(Kind.TIMESTAMP, "observed_at", "landed_at"),
         *_columns(Kind.INTEGER, "list_position"),
+        *_columns(Kind.TEXT, "item"),
     ),
     fields=(
         *_columns(Kind.TEXT, "address", is_required=True),
@@ -136,6 +137,7 @@ WHALE_HOLDERS = Table(
         *_columns(Kind.TEXT, "fetch_id", "data_source", "token_address"),
         *_columns(Kind.TIMESTAMP, "observed_at", "landed_at"),
         *_columns(Kind.INTEGER, "list_position"),
+        *_columns(Kind.TEXT, "item"),
     ),
     fields=(
         *_columns(Kind.TEXT, "owner", "token_account", is_required=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from loaders.cli import load
 from smart_trader.console import run
 from smart_trader.lakehouse.cli import lakehouse
 from smart_trader.sandbox.cli import sandbox
@@ -16,6 +17,7 @@ def smart_trader() -> None:
 
 
 smart_trader.add_command(lakehouse)
+smart_trader.add_command(load)
 smart_trader.add_command(sandbox)
 
 

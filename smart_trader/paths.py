@@ -99,6 +99,11 @@ class LakePaths:
         """Spark's scratch space; emptied at each start."""
         return self.home / "tmp"
 
+    @property
+    def dlt_home(self) -> Path:
+        """dlt's working folder: packages that are not landed yet."""
+        return self.home / "dlt"
+
     def table(self, schema: str, name: str) -> str:
         """Return where a table lies, e.g. `/lake/silver/wallet_swaps`."""
         root = str(self.local_root) if self.is_local else self.uri

@@ -1,0 +1,179 @@
+"""The bronze tables on disk: made, written and finished through dlt, which is their only writer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from loaders.tables import FETCH_LOG, TABLES, Table
+from smart_trader.errors import SmartTraderError
+from smart_trader.paths import LakePaths
+
+logger = logging.getLogger(__name__)
+
+PIPELINE = "bronze"
+# Rows that dlt takes at once; memory grows with it.
+PIECE_ROWS = 50_000
+# Types stay as they are; a field never seen becomes a column.
+CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+DLT_SETTINGS: dict[str, Any] = {
+    "runtime.dlthub_telemetry": False,
+    "runtime.log_level": "CRITICAL",
+    # Arrow tables get the same lineage columns as rows that dlt normalizes itself
+    "normalize.parquet_normalizer.add_dlt_id": True,
+    "normalize.parquet_normalizer.add_dlt_load_id": True,
+    "normalize.workers": 1,
+    "load.workers": 2,
+    # what a load leaves behind would grow with every run
+    "load.delete_completed_jobs": True,
+    # the schema and what is pending live in the pipeline's folder; there is no other state
+    "restore_from_destination": False,
+}
+
+
+class Bronze:
+    """The bronze schema of a lake.
+
+    All calls that write come from one thread: dlt's pipeline belongs to the thread that uses it.
+
+    Args:
+        paths: The lake.
+        schema: Name of the schema, which is dlt's dataset: `bronze`, or prefixed as dbt's target has it.
+    """
+
+    def __init__(self, paths: LakePaths, schema: str = "bronze") -> None:
+        self._paths = paths
+        self.schema = schema
+        self._made: Any = None
+
+    def location(self, table: Table) -> str:
+        """Return where a table lies."""
+        return self._paths.table(self.schema, table.name)
+
+    def has(self, table: Table) -> bool:
+        """Whether a table is there."""
+        return DeltaTable.is_deltatable(self.location(table))
+
+    @property
+    def work_folder(self) -> Path:
+        """Dlt's folder: the tables' schema, and packages that are not landed yet."""
+        return self._paths.dlt_home
+
+    def _pipeline(self) -> Any:
+        """Return the pipeline; dlt takes a second to import, so it comes late."""
+        if self._made is None:
+            import dlt
+            from dlt.destinations import filesystem
+
+            for name, value in DLT_SETTINGS.items():
+                dlt.config[name] = value
+            root = str(self._paths.local_root) if self._paths.is_local else self._paths.uri
+            self._made = dlt.pipeline(
+                PIPELINE if self.schema == "bronze" else f"{PIPELINE}_{self.schema}",
+                pipelines_dir=str(self.work_folder),
+                destination=filesystem(bucket_url=root),
+                dataset_name=self.schema,
+            )
+        return self._made
+
+    def prepare(self) -> bool:
+        """Finish what an earlier run left half-way, then make the tables that are missing, empty.
+
+        Returns:
+            Whether anything was left half-way.
+
+        Raises:
+            SmartTraderError: The lake cannot be written.
+        """
+        finished = self._finish_pending()
+        missing = [table for table in TABLES if not self.has(table)]
+        if missing:
+            import dlt
+
+            self._run({table: [dlt.mark.materialize_table_schema()] for table in missing})
+        return finished
+
+    def _finish_pending(self) -> bool:
+        pipeline = self._pipeline()
+        if not pipeline.has_pending_data:
+            return False
+        logger.info("finishing what an earlier run left half-way")
+        self._guarded(lambda: (pipeline.normalize(), pipeline.load()))
+        return True
+
+    def land(self, tables: Mapping[Table, pa.Table]) -> None:
+        """Append rows to some tables in one load.
+
+        Args:
+            tables: Rows by table, of the table's columns and any new ones.
+
+        Raises:
+            SmartTraderError: They cannot be written; they are kept and land with the next run.
+        """
+        self._run(
+            {
+                table: [rows.slice(start, PIECE_ROWS) for start in range(0, rows.num_rows, PIECE_ROWS)]
+                for table, rows in tables.items()
+                if rows.num_rows
+            }
+        )
+
+    def _run(self, tables: Mapping[Table, list[Any]]) -> None:
+        import dlt
+
+        resources = [
+            dlt.resource(  # type: ignore[call-overload]
+                data,
+                name=table.name,
+                write_disposition="append",
+                table_format="delta",
+                columns=table.hints,
+                schema_contract=CONTRACT,
+            )
+            for table, data in tables.items()
+        ]
+        self._guarded(lambda: self._pipeline().run(resources))
+
+    def _guarded(self, work: Any) -> None:
+        from dlt.pipeline.exceptions import PipelineStepFailed
+
+        try:
+            work()
+        except (PipelineStepFailed, OSError) as error:
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            raise SmartTraderError(
+                f"cannot land rows in {self.schema}: {type(cause).__name__}: {str(cause)[:400]}",
+                "see to the cause, then run again: what was extracted lands first",
+            ) from error
+
+    def newest_as_of(self) -> datetime | None:
+        """Return the latest moment that any fetch of this lake was stamped with."""
+        return self._latest("as_of")
+
+    def _latest(self, column: str) -> datetime | None:
+        if not self.has(FETCH_LOG):
+            return None
+        actions = DeltaTable(self.location(FETCH_LOG)).get_add_actions(flatten=True)
+        name = f"max.{column}"
+        if name not in actions.schema.names:
+            return None
+        values = [value for value in pa.chunked_array(actions[name]).to_pylist() if value is not None]
+        return max(values, default=None)
+
+    def data_source(self) -> str | None:
+        """Return where this lake's rows come from; None while it is empty."""
+        for table in TABLES:
+            if self.has(table):
+                dataset = DeltaTable(self.location(table)).to_pyarrow_dataset()
+                rows = dataset.head(1, columns=["data_source"])
+                if rows.num_rows:
+                    return str(rows["data_source"][0].as_py())
+        return None

@@ -1,0 +1,148 @@
+"""`python -m loaders` and `smart-trader load`: the loaders on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+import yaml
+
+from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_items
+from loaders.queues import WorkItem
+from loaders.settings import loader_settings, schema_name
+from smart_trader.clock import MomentType, now
+from smart_trader.console import say
+from smart_trader.errors import SettingsError
+from smart_trader.locks import lake_lock
+from smart_trader.paths import LakePaths
+from smart_trader.settings import lakehouse_settings
+
+SHOWN_ITEMS = 10
+
+Decorated = Callable[..., Any]
+
+
+def _options(command: Decorated) -> Decorated:
+    for option in (
+        click.option("--limit", type=click.IntRange(min=1), help="Items (or listed tokens) at most."),
+        click.option("--as-of", type=MomentType(), help="The run's moment; default: now."),
+        click.option("--sandbox", "sandbox_url", metavar="URL", help="Ask a running sandbox instead of BirdEye."),
+        click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone."),
+        click.option("--run-id", default="", help="Name of the run in every row; default: made up."),
+        click.option("--dry-run", is_flag=True, help="Print the work list and its cost; ask and land nothing."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def load() -> None:
+    """Load BirdEye's answers into the bronze tables.
+
+    Needs BIRDEYE_API_KEY, or --sandbox with the address of a running sandbox.
+    """
+
+
+@load.command()
+def init() -> None:
+    """Make the bronze tables, empty, where they are missing; every loader does this first."""
+    from loaders.bronze import Bronze
+
+    paths = lakehouse_settings().paths
+    with _lock(paths, "load init"):
+        finished = Bronze(paths, schema_name("bronze")).prepare()
+    say(f"bronze tables are there{'; what an earlier run left half-way is landed' if finished else ''}")
+
+
+@load.command()
+@_options
+def tokens(**options: Any) -> None:
+    """List the tokens that pass the filters of dbt_project.yml."""
+    _run("tokens", None, **options)
+
+
+@load.command()
+@click.option("--tokens", "given", metavar="FILE", help="These tokens instead of the queue: a file, - or a,b,c.")
+@_options
+def whales(given: str | None, **options: Any) -> None:
+    """Fetch the largest holders of the tokens that are due."""
+    _run("whales", given, **options)
+
+
+@load.command()
+@click.option("--wallets", "given", metavar="FILE", help="These wallets instead of the queue: a file, - or a,b,c.")
+@_options
+def transactions(given: str | None, **options: Any) -> None:
+    """Fetch the swaps of the wallets that are due."""
+    _run("transactions", given, **options)
+
+
+def _run(
+    loader: str,
+    given: str | None,
+    *,
+    limit: int | None,
+    as_of: datetime | None,
+    sandbox_url: str | None,
+    variables: tuple[str, ...],
+    run_id: str,
+    dry_run: bool,
+) -> None:
+    paths = lakehouse_settings().paths
+    settings = loader_settings(parse_variables(variables))
+    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id)
+    if dry_run:
+        _show_plan(job)
+        return
+    api = sandbox_api(sandbox_url) if sandbox_url else live_api()
+    with _lock(paths, f"load {loader}"):
+        report = run_job(job, api, lambda items: say(f"{loader}: {len(items)} to fetch from {api.url}"))
+    if report.stop is not None:
+        say(f"stopped early: {report.stop}")
+    say(str(report))
+    report.raise_if_failed()
+
+
+def _show_plan(job: Job) -> None:
+    items = work_items(job)
+    for item in items[:SHOWN_ITEMS]:
+        click.echo(_shown(item))
+    if len(items) > SHOWN_ITEMS:
+        click.echo(f"and {len(items) - SHOWN_ITEMS} more")
+    cost = estimate(job, items)
+    click.echo(
+        f"{len(items)} to fetch: {cost.requests[0]} to {cost.requests[1]} requests, {cost.cu[0]} to {cost.cu[1]} CU, "
+        f"up to {cost.seconds:.0f} s at this plan's pace; nothing was asked"
+    )
+
+
+def _shown(item: WorkItem) -> str:
+    if item.resume_before_time is not None:
+        return f"{item.item}  goes on before {datetime.fromtimestamp(item.resume_before_time)}"
+    return item.item
+
+
+def parse_variables(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read `name=value` pairs; values are YAML, as in dbt_project.yml.
+
+    Raises:
+        SettingsError: A pair has no `=`, or its value is no YAML.
+    """
+    found = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        try:
+            if not sign or not name.strip():
+                raise ValueError(pair)
+            found[name.strip()] = yaml.safe_load(text)
+        except (ValueError, yaml.YAMLError):
+            raise SettingsError(f"--var {pair!r} cannot be read", "write it as name=value") from None
+    return found
+
+
+def _lock(paths: LakePaths, command: str) -> Any:
+    if not paths.is_local:
+        raise SettingsError(f"{paths.uri}: loaders write to a folder of this machine only", "set LAKEHOUSE_URI to one")
+    return lake_lock(paths.local_root, command)

@@ -1,0 +1,209 @@
+"""The loaders as functions: what `python -m loaders` and the pipeline call."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import requests
+
+from loaders import fetches
+from loaders.bronze import Bronze
+from loaders.client import BirdeyeClient, UnitMeter
+from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
+from loaders.run import Report, Stamp, Work, fetch_and_land
+from loaders.settings import LoaderSettings, api_key, schema_name
+from loaders.tables import FETCH_LOG
+from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.paths import LakePaths
+
+LIVE_URL = "https://public-api.birdeye.so"
+SANDBOX_KEY = "sandbox"
+QUEUES = {"whales": "whale_fetch_queue", "transactions": "transaction_fetch_queue"}
+ENDPOINTS = {"tokens": fetches.TOKEN_LIST, "whales": fetches.HOLDERS, "transactions": fetches.SWAPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Which API a run asks.
+
+    Attributes:
+        url: Its root.
+        key: The key.
+        data_source: birdeye, sandbox or replay; stamped on every row.
+    """
+
+    url: str
+    key: str
+    data_source: str
+
+    def __repr__(self) -> str:
+        return f"Api({self.url}, ***, {self.data_source})"
+
+
+def live_api() -> Api:
+    """Return BirdEye itself.
+
+    Raises:
+        SettingsError: There is no key.
+    """
+    return Api(LIVE_URL, api_key(), "birdeye")
+
+
+def sandbox_api(url: str) -> Api:
+    """Return a sandbox that runs at an address; asks it what it serves. The real key never goes there.
+
+    Raises:
+        SmartTraderError: No sandbox answers there.
+    """
+    url = url.rstrip("/")
+    try:
+        found = requests.get(f"{url}/sandbox/info", timeout=10)
+        found.raise_for_status()
+        source = found.json()["data_source"]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        raise SmartTraderError(
+            f"no sandbox answers at {url}", "start one: smart-trader sandbox serve --seed 7, and give its address"
+        ) from None
+    if source not in ("sandbox", "replay"):
+        raise SmartTraderError(f"what answers at {url} serves {source!r}", "give the address of a sandbox")
+    return Api(url, SANDBOX_KEY, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One loader's run.
+
+    Attributes:
+        loader: tokens, whales or transactions.
+        settings: The vars of the project.
+        paths: The lake.
+        as_of: The run's moment.
+        limit: Items, or tokens, at most.
+        given: Addresses that stand in for the work list: file, `-` or list; None takes dbt's queue.
+        run_id: Names the run in every row.
+    """
+
+    loader: str
+    settings: LoaderSettings
+    paths: LakePaths
+    as_of: datetime
+    limit: int | None = None
+    given: str | None = None
+    run_id: str = ""
+
+    @property
+    def bronze(self) -> Bronze:
+        """The tables it writes."""
+        return Bronze(self.paths, schema_name("bronze"))
+
+    @property
+    def stamped_run_id(self) -> str:
+        """The run's name, or one made up for a run that stands alone."""
+        return self.run_id or f"{self.loader}-{self.as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+
+
+def work_items(job: Job) -> list[WorkItem]:
+    """Return what a run would ask for, in its order; the token list is one item.
+
+    Raises:
+        SmartTraderError: There is no work list yet, or what is given cannot be read.
+    """
+    if job.loader == "tokens":
+        return [WorkItem("token_list", "filter")]
+    if job.given is None:
+        queue = job.paths.table(schema_name("silver"), QUEUES[job.loader])
+        return queued_items(queue, job.as_of, job.limit)
+    items = given_items(job.given, "--tokens" if job.loader == "whales" else "--wallets")[: job.limit]
+    log = job.bronze.location(FETCH_LOG)
+    return with_known_swaps(items, log) if job.loader == "transactions" and job.bronze.has(FETCH_LOG) else items
+
+
+def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lambda _: None) -> Report:
+    """Fetch and land everything a job asks for. The caller holds the lake's lock.
+
+    Args:
+        job: What to do.
+        api: Whom to ask.
+        on_work: Is told the work list before the first request.
+
+    Returns:
+        How it went.
+
+    Raises:
+        SmartTraderError: Nothing could be started: another source's lake, a moment before the lake's newest, no work
+            list, a lake that cannot be written.
+    """
+    bronze = job.bronze
+    check_lake(bronze, api.data_source, job.as_of)
+    bronze.prepare()
+    items = work_items(job)
+    on_work(items)
+    settings = _limited(job)
+    meter = UnitMeter(settings.cu_prices, settings.cu_budget)
+    client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
+    stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
+    report = fetch_and_land(_work(job, settings, items), client, meter, bronze, settings, stamp)
+    report.kind = job.loader
+    return report
+
+
+def _limited(job: Job) -> LoaderSettings:
+    if job.loader != "tokens" or job.limit is None:
+        return job.settings
+    return job.settings.model_copy(update={"token_limit": min(job.limit, job.settings.token_limit)})
+
+
+def _work(job: Job, settings: LoaderSettings, items: list[WorkItem]) -> list[Work]:
+    moment = int(job.as_of.timestamp())
+    makers: dict[str, Callable[[WorkItem], Work]] = {
+        "tokens": lambda _: fetches.token_list(settings),
+        "whales": lambda item: fetches.token_holders(item, settings),
+        "transactions": lambda item: fetches.wallet_swaps(item, settings, moment),
+    }
+    return [makers[job.loader](item) for item in items]
+
+
+def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
+    """Refuse a run that would mix sources or go back in time.
+
+    Raises:
+        SettingsError: The lake holds rows of another source, or newer ones.
+    """
+    held = bronze.data_source()
+    if held is not None and held != data_source:
+        raise SettingsError(
+            f"this lake holds {held} data, this run would land {data_source} data",
+            "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
+        )
+    newest = bronze.newest_as_of()
+    if newest is not None and as_of < newest:
+        raise SettingsError(
+            f"as-of {as_of.isoformat()} is before the lake's newest, {newest.isoformat()}",
+            "time in a lake never moves back: leave --as-of out, or give a later one",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run would cost: requests and compute units, at least and at most."""
+
+    requests: tuple[int, int]
+    cu: tuple[int, int]
+    seconds: float
+
+
+def estimate(job: Job, items: list[WorkItem]) -> Estimate:
+    """Tell what a run would ask, without asking anything."""
+    settings = _limited(job)
+    most_pages = {
+        "tokens": math.ceil(settings.token_limit / fetches.PAGE_ROWS),
+        "whales": math.ceil(settings.max_whales_per_token / fetches.PAGE_ROWS),
+        "transactions": settings.max_pages_per_wallet,
+    }[job.loader]
+    price = UnitMeter(settings.cu_prices).price(ENDPOINTS[job.loader])
+    least, most = len(items), len(items) * most_pages
+    return Estimate((least, most), (least * price, most * price), most / settings.plan.per_second)

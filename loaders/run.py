@@ -1,0 +1,251 @@
+"""One loader's run: fetch many items at once, land what is fetched in chunks, tell how it went."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from loaders.bronze import Bronze
+from loaders.client import BirdeyeClient, UnitMeter
+from loaders.errors import RunStoppedError, TerminalApiError
+from loaders.fetches import Fetch, Walk, run_walk
+from loaders.progress import Progress
+from loaders.settings import LoaderSettings
+from loaders.tables import FETCH_LOG, Table
+from smart_trader.errors import SmartTraderError
+
+# Fetched items that may wait for their turn to be landed, per request in flight; more would only fill memory.
+AHEAD = 4
+TICK_S = 1.0
+SHOWN_FAILURES = 5
+
+Work = tuple[Fetch, Walk]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What all rows of a run share.
+
+    Attributes:
+        as_of: The run's moment.
+        data_source: birdeye, sandbox or replay.
+        run_id: Names the run.
+    """
+
+    as_of: datetime
+    data_source: str
+    run_id: str
+
+
+@dataclass(slots=True)
+class Report:
+    """How a run went.
+
+    Attributes:
+        kind: tokens, holders or swaps.
+        outcomes: Number of items by outcome.
+        failures: Item and error of the failed ones.
+        rows: Rows landed, without the fetch log.
+        requests: Requests sent, tries included.
+        cu: Compute units they cost.
+        seconds: Wall time.
+        stop: What ended the run early.
+    """
+
+    kind: str
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    rows: int = 0
+    requests: int = 0
+    cu: int = 0
+    seconds: float = 0.0
+    stop: SmartTraderError | None = None
+
+    def __str__(self) -> str:
+        outcomes = (
+            ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())) or "nothing to do"
+        )
+        return (
+            f"{self.kind}: {outcomes}; {self.rows} rows landed, {self.requests} requests, {self.cu} CU "
+            f"in {self.seconds:.1f} s"
+        )
+
+    def raise_if_failed(self) -> None:
+        """Turn what went wrong into one error.
+
+        Raises:
+            SmartTraderError: The API ended the run, or items failed; names them.
+        """
+        if isinstance(self.stop, TerminalApiError):
+            raise self.stop
+        if self.failures:
+            shown = "\n".join(f"  {item}: {error}" for item, error in self.failures[:SHOWN_FAILURES])
+            more = len(self.failures) - SHOWN_FAILURES
+            rest = f"\n  and {more} more, all in bronze.fetch_log" if more > 0 else ""
+            raise SmartTraderError(
+                f"{len(self.failures)} of {self.outcomes.total()} items of {self.kind} failed:\n{shown}{rest}",
+                "they stay pending and everything else is landed; run again later",
+            )
+
+
+def fetch_and_land(
+    work: list[Work], client: BirdeyeClient, meter: UnitMeter, bronze: Bronze, settings: LoaderSettings, stamp: Stamp
+) -> Report:
+    """Fetch items, several at once, and land them in chunks while fetching goes on.
+
+    Returns:
+        How it went; an early end by the API or by the budget is in it, with everything fetched until then landed.
+
+    Raises:
+        SmartTraderError: The lake cannot be written.
+    """
+    kind = work[0][0].kind if work else "nothing"
+    report = Report(kind)
+    started = time.monotonic()
+    with _lander() as land, Progress(kind, len(work), meter) as progress:
+        chunk = _Chunk(settings, stamp, lambda tables: land(lambda: bronze.land(tables)))
+        try:
+            for fetch in _finished(work, client, settings.parallel, progress.tick, chunk.land_if_old):
+                progress.advance(fetch.rows)
+                if fetch.stop is not None:
+                    report.stop = report.stop or fetch.stop
+                if fetch.asked:
+                    _note(report, fetch)
+                    chunk.add(fetch)
+        finally:
+            # also when a person stops the run: what is fetched is paid for
+            chunk.land()
+    report.requests, report.cu, report.seconds = meter.requests, meter.spent, time.monotonic() - started
+    return report
+
+
+def _note(report: Report, fetch: Fetch) -> None:
+    report.outcomes[fetch.outcome] += 1
+    report.rows += fetch.rows
+    if fetch.outcome == "failed":
+        report.failures.append((fetch.item, fetch.error or ""))
+
+
+def _finished(
+    work: Iterable[Work], client: BirdeyeClient, parallel: int, *every_second: Callable[[], None]
+) -> Iterator[Fetch]:
+    """Run walks in threads and yield each as it ends; few enough are started that memory stays flat."""
+    waiting = deque(work)
+    with ThreadPoolExecutor(parallel, thread_name_prefix="fetch") as pool:
+        running: set[Future[Fetch]] = set()
+        try:
+            while waiting or running:
+                while waiting and len(running) < parallel * AHEAD:
+                    fetch, walk = waiting.popleft()
+                    running.add(pool.submit(run_walk, client, fetch, walk))
+                done, running = wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED)
+                for call in every_second:
+                    call()
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            client.stop(RunStoppedError("the run was stopped"))
+            raise
+        finally:
+            for future in running:
+                future.cancel()
+
+
+@contextmanager
+def _lander() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Give a way to run landings in one other thread, one at a time; a second one waits for the first."""
+    with ThreadPoolExecutor(1, thread_name_prefix="land") as pool:
+        under_way: list[Future[None]] = []
+
+        def land(landing: Callable[[], None]) -> None:
+            if under_way:
+                under_way.pop().result()
+            under_way.append(pool.submit(landing))
+
+        yield land
+        if under_way:
+            under_way.pop().result()
+
+
+class _Chunk:
+    """Collects whole fetches until they are worth a load.
+
+    A fetch's rows and its line in the log go into one load, so that the log never tells of rows that are not there.
+    """
+
+    def __init__(self, settings: LoaderSettings, stamp: Stamp, land: Callable[[dict[Table, pa.Table]], None]) -> None:
+        self._settings = settings
+        self._stamp = stamp
+        self._land = land
+        self._fetches: list[Fetch] = []
+        self._rows = 0
+        self._since = time.monotonic()
+
+    def add(self, fetch: Fetch) -> None:
+        """Take a fetch in, and land the chunk when it is full."""
+        self._fetches.append(fetch)
+        self._rows += fetch.rows
+        if self._rows >= self._settings.land_rows:
+            self.land()
+
+    def land_if_old(self) -> None:
+        """Land what has waited long enough, so that a long run keeps its progress."""
+        if self._fetches and time.monotonic() - self._since >= self._settings.land_seconds:
+            self.land()
+
+    def land(self) -> None:
+        """Hand the chunk over, if there is anything in it."""
+        fetches, self._fetches, self._rows, self._since = self._fetches, [], 0, time.monotonic()
+        if fetches:
+            self._land(_tables(fetches, self._stamp))
+
+
+def _tables(fetches: list[Fetch], stamp: Stamp) -> dict[Table, pa.Table]:
+    """Bring fetches into the shape of the bronze tables."""
+    landed_at = datetime.now(UTC)
+    tables: dict[Table, list[pa.Table]] = {}
+    for fetch in fetches:
+        shared = {
+            "fetch_id": fetch.fetch_id,
+            "data_source": stamp.data_source,
+            "wallet_address": fetch.item,
+            "observed_at": stamp.as_of,
+            "fetched_at": stamp.as_of,
+            "landed_at": landed_at,
+        }
+        tables.setdefault(fetch.table, []).extend(_stamped(part, fetch.table, shared) for part in fetch.parts)
+    log = [_log_row(fetch, stamp, landed_at) for fetch in fetches]
+    landed = {
+        table: pa.concat_tables(parts, promote_options="default")
+        for table, parts in tables.items()
+        if any(part.num_rows for part in parts)
+    }
+    return {**landed, FETCH_LOG: pa.Table.from_pylist(log, FETCH_LOG.schema)}
+
+
+def _stamped(part: pa.Table, table: Table, shared: dict[str, object]) -> pa.Table:
+    """Add the stamps that all rows of a fetch share, and put the columns in their order."""
+    for column in table.stamps:
+        if column.name in shared and column.name not in part.column_names:
+            value = pa.scalar(shared[column.name], column.field.type)
+            part = part.append_column(column.field, pa.repeat(value, part.num_rows))
+    known = table.schema.names
+    return part.select([*known, *(name for name in part.column_names if name not in known)])
+
+
+def _log_row(fetch: Fetch, stamp: Stamp, landed_at: datetime) -> dict[str, object]:
+    row = {name: getattr(fetch, name, None) for name in FETCH_LOG.schema.names}
+    return row | {
+        "as_of": stamp.as_of,
+        "landed_at": landed_at,
+        "data_source": stamp.data_source,
+        "run_id": stamp.run_id,
+        "cu": fetch.tally.cu,
+    }
