@@ -57,8 +57,18 @@ class Bronze:
         return self._paths.table(self.schema, table.name)
 
     def has(self, table: Table) -> bool:
-        """Whether a table is there."""
-        return DeltaTable.is_deltatable(self.location(table))
+        """Whether a table is there.
+
+        Raises:
+            SmartTraderError: What is there cannot be read.
+        """
+        try:
+            return DeltaTable.is_deltatable(self.location(table))
+        except OSError as error:
+            raise SmartTraderError(
+                f"cannot read the table {self.location(table)}: {' '.join(str(error).split())[:300]}",
+                "see to the folder: it must be a readable Delta table, or not be there",
+            ) from None
 
     @property
     def work_folder(self) -> Path:

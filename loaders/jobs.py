@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+import pyarrow as pa
 import requests
 
 from loaders import fetches
@@ -137,6 +139,8 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
         SmartTraderError: Nothing could be started: another source's lake, a moment before the lake's newest, no work
             list, a lake that cannot be written.
     """
+    # Arrow's own pool keeps what it once had; the system's gives it back between chunks
+    pa.set_memory_pool(pa.system_memory_pool())
     bronze = job.bronze
     check_lake(bronze, api.data_source, job.as_of)
     bronze.prepare()
@@ -146,9 +150,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     meter = UnitMeter(settings.cu_prices, settings.cu_budget)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
     stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
-    report = fetch_and_land(_work(job, settings, items), client, meter, bronze, settings, stamp)
-    report.kind = job.loader
-    return report
+    return fetch_and_land(job.loader, _work(job, settings, items), client, meter, bronze, settings, stamp)
 
 
 def _limited(job: Job) -> LoaderSettings:
@@ -157,14 +159,14 @@ def _limited(job: Job) -> LoaderSettings:
     return job.settings.model_copy(update={"token_limit": min(job.limit, job.settings.token_limit)})
 
 
-def _work(job: Job, settings: LoaderSettings, items: list[WorkItem]) -> list[Work]:
+def _work(job: Job, settings: LoaderSettings, items: list[WorkItem]) -> list[Callable[[], Work]]:
     moment = int(job.as_of.timestamp())
     makers: dict[str, Callable[[WorkItem], Work]] = {
         "tokens": lambda _: fetches.token_list(settings),
         "whales": lambda item: fetches.token_holders(item, settings),
         "transactions": lambda item: fetches.wallet_swaps(item, settings, moment),
     }
-    return [makers[job.loader](item) for item in items]
+    return [partial(makers[job.loader], item) for item in items]
 
 
 def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:

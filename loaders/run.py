@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,8 +21,6 @@ from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, Table
 from smart_trader.errors import SmartTraderError
 
-# Fetched items that may wait for their turn to be landed, per request in flight; more would only fill memory.
-AHEAD = 4
 TICK_S = 1.0
 SHOWN_FAILURES = 5
 
@@ -96,9 +94,24 @@ class Report:
 
 
 def fetch_and_land(
-    work: list[Work], client: BirdeyeClient, meter: UnitMeter, bronze: Bronze, settings: LoaderSettings, stamp: Stamp
+    kind: str,
+    work: Sequence[Callable[[], Work]],
+    client: BirdeyeClient,
+    meter: UnitMeter,
+    bronze: Bronze,
+    settings: LoaderSettings,
+    stamp: Stamp,
 ) -> Report:
     """Fetch items, several at once, and land them in chunks while fetching goes on.
+
+    Args:
+        kind: What is fetched, for the progress and the report.
+        work: Makes each item's walk when its turn comes; a finished one holds its rows and is let go when they landed.
+        client: Asks the API.
+        meter: Counts what that costs.
+        bronze: Where rows land.
+        settings: How many at once, and when to land.
+        stamp: What all rows share.
 
     Returns:
         How it went; an early end by the API or by the budget is in it, with everything fetched until then landed.
@@ -106,7 +119,6 @@ def fetch_and_land(
     Raises:
         SmartTraderError: The lake cannot be written.
     """
-    kind = work[0][0].kind if work else "nothing"
     report = Report(kind)
     started = time.monotonic()
     with _lander() as land, Progress(kind, len(work), meter) as progress:
@@ -134,7 +146,7 @@ def _note(report: Report, fetch: Fetch) -> None:
 
 
 def _finished(
-    work: Iterable[Work], client: BirdeyeClient, parallel: int, *every_second: Callable[[], None]
+    work: Iterable[Callable[[], Work]], client: BirdeyeClient, parallel: int, *every_second: Callable[[], None]
 ) -> Iterator[Fetch]:
     """Run walks in threads and yield each as it ends; few enough are started that memory stays flat."""
     waiting = deque(work)
@@ -142,9 +154,10 @@ def _finished(
         running: set[Future[Fetch]] = set()
         try:
             while waiting or running:
-                while waiting and len(running) < parallel * AHEAD:
-                    fetch, walk = waiting.popleft()
-                    running.add(pool.submit(run_walk, client, fetch, walk))
+                # no more than there are threads: what is fetched and not yet taken would fill memory
+                while waiting and len(running) < parallel:
+                    make = waiting.popleft()
+                    running.add(pool.submit(_fetch, client, make))
                 done, running = wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED)
                 for call in every_second:
                     call()
@@ -156,6 +169,10 @@ def _finished(
         finally:
             for future in running:
                 future.cancel()
+
+
+def _fetch(client: BirdeyeClient, make: Callable[[], Work]) -> Fetch:
+    return run_walk(client, *make())
 
 
 @contextmanager
@@ -223,7 +240,8 @@ def _tables(fetches: list[Fetch], stamp: Stamp) -> dict[Table, pa.Table]:
         tables.setdefault(fetch.table, []).extend(_stamped(part, fetch.table, shared) for part in fetch.parts)
     log = [_log_row(fetch, stamp, landed_at) for fetch in fetches]
     landed = {
-        table: pa.concat_tables(parts, promote_options="default")
+        # hundreds of small pieces would make every later step slower
+        table: pa.concat_tables(parts, promote_options="default").combine_chunks()
         for table, parts in tables.items()
         if any(part.num_rows for part in parts)
     }

@@ -63,6 +63,7 @@ class LoaderSettings(BaseModel):
     cu_budget: Annotated[int, Field(ge=0)] | None
     cu_prices: dict[str, Annotated[int, Field(ge=0)]]
     max_request_tries: Count
+    max_parallel_requests: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None
     token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     token_sort_type: Literal["desc", "asc"]
     token_limit: Annotated[int, Field(ge=1, le=10_000)]
@@ -88,7 +89,7 @@ class LoaderSettings(BaseModel):
     @property
     def parallel(self) -> int:
         """Requests in flight at once, so that a slow API does not slow the pace."""
-        return min(MOST_PARALLEL, math.ceil(self.plan.per_second * LATENCY_S) + 1)
+        return self.max_parallel_requests or min(MOST_PARALLEL, math.ceil(self.plan.per_second * LATENCY_S) + 1)
 
     def pacer(self) -> Pacer:
         """Return what spaces this run's requests."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import NamedTuple
 
-from smart_trader.sandbox.replay import Recordings, Row
+from smart_trader.sandbox.replay import render
+from smart_trader.sandbox.source import Row, Source, SwapQuery
 
 MAX_REACH = 10_000
 MAX_LIMIT = 100
 FILTER = re.compile(r"(min|max)_(\w+)")
+SCALED = {"is_scaled_ui_token": False, "multiplier": None}
 
 
 class RefusedError(Exception):
@@ -28,7 +30,14 @@ class RefusedError(Exception):
         super().__init__(message)
 
 
-def token_list(recordings: Recordings, query: Mapping[str, str]) -> dict[str, Any]:
+class Answer(NamedTuple):
+    """A page of rows, each as JSON; `has_next` is None where the API does not tell."""
+
+    items: list[str]
+    has_next: bool | None
+
+
+def token_list(source: Source, query: Mapping[str, str], now: int) -> Answer:
     """Answer `/defi/v3/token/list`.
 
     Raises:
@@ -38,28 +47,30 @@ def token_list(recordings: Recordings, query: Mapping[str, str]) -> dict[str, An
     field, direction = query.get("sort_by", ""), query.get("sort_type", "")
     if direction not in ("asc", "desc"):
         raise RefusedError(400, "sort_type invalid format")
-    if not field or not any(field in row for row in recordings.tokens):
+    tokens = source.tokens_at(now)
+    if not field or not any(field in row for row in tokens):
         raise RefusedError(400, "sort_by invalid format")
-    rows = [row for row in recordings.tokens if _passes(row, query)]
+    filters = _filters(query)
+    rows = [row for row in tokens if _passes(row, filters)]
     # the address settles ties; rows without the value come last either way
     rows.sort(key=lambda row: str(row["address"]))
     rows.sort(key=lambda row: row.get(field) or 0, reverse=direction == "desc")
     rows.sort(key=lambda row: row.get(field) is None)
-    return {"items": rows[offset : offset + limit], "has_next": offset + limit < len(rows)}
+    extra = SCALED if _scaled(query) else {}
+    return Answer([render({**row, **extra}) for row in rows[offset : offset + limit]], offset + limit < len(rows))
 
 
-def token_holders(recordings: Recordings, query: Mapping[str, str]) -> dict[str, Any]:
+def token_holders(source: Source, query: Mapping[str, str], now: int) -> Answer:
     """Answer `/defi/v3/token/holder`, which tells no total and no `has_next`.
 
     Raises:
         RefusedError: A parameter is missing or out of range.
     """
     offset, limit = _page(query)
-    rows = recordings.holders.get(_address(query), [])
-    return {"items": rows[offset : offset + limit]}
+    return Answer(source.holder_texts(_address(query), offset, limit, now), None)
 
 
-def wallet_swaps(recordings: Recordings, query: Mapping[str, str]) -> dict[str, Any]:
+def wallet_swaps(source: Source, query: Mapping[str, str], now: int) -> Answer:
     """Answer `/trader/txs/seek_by_time`, newest first; time bounds are inclusive.
 
     Raises:
@@ -68,23 +79,26 @@ def wallet_swaps(recordings: Recordings, query: Mapping[str, str]) -> dict[str, 
     offset, limit = _page(query)
     if "before_time" in query and "after_time" in query:
         raise RefusedError(422, "Invalid data. Please check the provided data and try again.")
-    before = _integer(query, "before_time", 1, 10**10, 10**10)
+    before = _integer(query, "before_time", 1, 10**10, 10**10) if "before_time" in query else None
     after = _integer(query, "after_time", 1, 10**10, 1) if "after_time" in query else 0
     kind = query.get("tx_type", "swap")
     if kind not in ("swap", "add", "remove", "all"):
         raise RefusedError(400, "tx_type invalid format")
-    rows: list[Row] = [
-        row
-        for row in recordings.swaps.get(_address(query), [])
-        if after <= row["block_unix_time"] <= before and kind in ("all", row.get("tx_type", "swap"))
-    ]
-    return {"items": rows[offset : offset + limit], "has_next": offset + limit < len(rows)}
+    asked = SwapQuery(_address(query), kind, after, before, offset, limit, _scaled(query))
+    return Answer(*source.swap_texts(asked, now))
 
 
 def _address(query: Mapping[str, str]) -> str:
     if not query.get("address"):
         raise RefusedError(400, "address invalid format")
     return query["address"]
+
+
+def _scaled(query: Mapping[str, str]) -> bool:
+    mode = query.get("ui_amount_mode", "raw")
+    if mode not in ("raw", "scaled"):
+        raise RefusedError(400, "ui_amount_mode invalid format")
+    return mode == "scaled"
 
 
 def _page(query: Mapping[str, str]) -> tuple[int, int]:
@@ -104,8 +118,9 @@ def _integer(query: Mapping[str, str], name: str, low: int, high: int, default: 
     return int(text)
 
 
-def _passes(row: Row, query: Mapping[str, str]) -> bool:
-    """Whether a token passes every `min_` and `max_` filter; bounds are inclusive, a missing value passes none."""
+def _filters(query: Mapping[str, str]) -> list[tuple[str, str, Decimal]]:
+    """Return the `min_` and `max_` filters: which end, which field, the bound."""
+    found = []
     for name, text in query.items():
         match = FILTER.fullmatch(name)
         if match is None:
@@ -113,8 +128,17 @@ def _passes(row: Row, query: Mapping[str, str]) -> bool:
         try:
             bound = Decimal(text)
         except InvalidOperation:
-            raise RefusedError(400, f"{name} invalid format") from None
-        value = row.get(match.group(2))
-        if value is None or (value < bound if match.group(1) == "min" else value > bound):
+            bound = Decimal("nan")
+        if not bound.is_finite():
+            raise RefusedError(400, f"{name} invalid format")
+        found.append((match.group(1), match.group(2), bound))
+    return found
+
+
+def _passes(row: Row, filters: list[tuple[str, str, Decimal]]) -> bool:
+    """Whether a token passes every filter; bounds are inclusive, a missing value passes none."""
+    for end, field, bound in filters:
+        value = row.get(field)
+        if value is None or (value < bound if end == "min" else value > bound):
             return False
     return True

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from smart_trader.console import say
+from smart_trader.errors import SettingsError
 
-HOST = "127.0.0.1"
+if TYPE_CHECKING:
+    from smart_trader.sandbox.market.source import MarketSource
+
+DAY = 86_400
+DEFAULT_WALLETS = 200
+DEFAULT_DAYS = 30
+
+
+def moment(text: str) -> int:
+    """Read unix seconds, or ISO 8601, which is UTC unless it says otherwise."""
+    if text.isdecimal() and int(text) < 10**10:
+        return int(text)
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither unix seconds nor a time like 2026-01-31T09:00") from None
+    return int((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp())
+
+
+def market_options(command: Any) -> Any:
+    """Add the options that name a world and its clock."""
+    options = (
+        click.option("--wallets", default=DEFAULT_WALLETS, show_default=True, help="Wallets in the market, from 20."),
+        click.option(
+            "--genesis",
+            type=moment,
+            metavar="TIME",
+            help=f"Time the market begins. [default: midnight {DEFAULT_DAYS} days before]",
+        ),
+        click.option("--clock", type=moment, metavar="TIME", help="Time it is in the market. [default: now]"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -17,20 +55,102 @@ def sandbox() -> None:
 
 
 @sandbox.command()
+@click.option("--seed", type=int, help="Serve the market of this seed.")
 @click.option(
     "--replay",
     "folder",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Folder with recorded JSON bodies, at any depth.",
+    help="Serve recordings: a folder with JSON bodies, at any depth.",
 )
+@market_options
+@click.option(
+    "--plan",
+    default="none",
+    show_default=True,
+    help="Enforce the rate limits of none, standard, lite, starter, premium or business.",
+)
+@click.option("--requests-per-second", type=click.IntRange(1), help="Enforce this instead of the plan's.")
+@click.option("--requests-per-minute", type=click.IntRange(1), help="Enforce this instead of the plan's.")
+@click.option("--fault", "faults", multiple=True, metavar="KIND[:times]", help="Let something go wrong; repeatable.")
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(1, 65535), help="Port on loopback.")
-def serve(folder: Path, port: int) -> None:
-    """Serve recorded responses until stopped."""
-    import uvicorn
+def serve(
+    seed: int | None,
+    folder: Path | None,
+    wallets: int,
+    genesis: int | None,
+    clock: int | None,
+    plan: str,
+    requests_per_second: int | None,
+    requests_per_minute: int | None,
+    faults: tuple[str, ...],
+    port: int,
+) -> None:
+    """Serve a seeded market, or recorded responses, until stopped."""
+    from smart_trader.sandbox.faults import fault_named
+    from smart_trader.sandbox.limits import plan_rate
+    from smart_trader.sandbox.running import serve_until_stopped
+    from smart_trader.sandbox.server import sandbox_app
+    from smart_trader.sandbox.source import Source
 
+    if (seed is None) == (folder is None):
+        raise SettingsError("one of --seed and --replay is needed", "for example: smart-trader sandbox serve --seed 7")
+    rate = plan_rate(plan, requests_per_second, requests_per_minute)
+    wrong = [fault_named(text) for text in faults]
+    clock = int(time.time()) if clock is None else clock
+    source: Source = made(seed, wallets, genesis, clock) if seed is not None else replayed(folder or Path())
+    app = sandbox_app(source, clock=clock, rate=rate, faults=wrong)
+    serve_until_stopped(app, port, lambda url: say(f"  on {url}"))
+
+
+@sandbox.command()
+@click.option("--seed", type=int, required=True, help="The market's seed.")
+@market_options
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def truth(seed: int, wallets: int, genesis: int | None, clock: int | None, form: str) -> None:
+    """Print what each wallet of a market really is."""
+    from smart_trader.sandbox.market.truth import as_text, truths
+
+    clock = int(time.time()) if clock is None else clock
+    click.echo(as_text(truths(made(seed, wallets, genesis, clock), clock), form))
+
+
+@sandbox.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--tokens", multiple=True, help="Mints whose holders to record; repeatable, or with commas between.")
+@click.option("--wallets", multiple=True, help="Owners whose swaps to record; repeatable, or with commas between.")
+@click.option("--pages", default=20, show_default=True, type=click.IntRange(1, 100), help="At most so many of each.")
+@click.option("--requests-per-second", "pace", default=1.0, show_default=True, type=click.FloatRange(0.01, 100))
+@click.option("--url", help="Base address of another server.")
+def record(
+    folder: Path, tokens: tuple[str, ...], wallets: tuple[str, ...], pages: int, pace: float, url: str | None
+) -> None:
+    """Store real responses in FOLDER for later replay; the key comes from BIRDEYE_API_KEY and is never stored."""
+    from smart_trader.sandbox import record as recording
+
+    key = os.environ.get("BIRDEYE_API_KEY", "")
+    if not key:
+        raise SettingsError("BIRDEYE_API_KEY is not set", "set it to your key, or try `sandbox serve --seed 7` first")
+    recorder = recording.Recorder(key, url or recording.BASE_URL, pace)
+    for path in recording.record(recorder, folder, _split(tokens), _split(wallets), pages):
+        say(f"wrote {path}")
+
+
+def made(seed: int, wallets: int, genesis: int | None, clock: int) -> MarketSource:
+    """Return the market of a seed and say how to come back to it."""
+    from smart_trader.sandbox.market.source import market
+
+    genesis = (clock // DAY - DEFAULT_DAYS) * DAY if genesis is None else genesis
+    source = market(seed, wallets, genesis, clock)
+    say(
+        f"market of seed {seed}: {wallets} wallets, {len(source.world.rows.time):,} swaps; the same market later: "
+        f"--seed {seed} --wallets {wallets} --genesis {genesis} --clock {clock} or more"
+    )
+    return source
+
+
+def replayed(folder: Path) -> Any:
+    """Return the recordings of a folder and say what is in them and what is not."""
     from smart_trader.sandbox.replay import load_recordings
-    from smart_trader.sandbox.server import replay_app
 
     recordings = load_recordings(folder)
     for line in recordings.skipped:
@@ -38,7 +158,11 @@ def serve(folder: Path, port: int) -> None:
     swaps = sum(map(len, recordings.swaps.values()))
     holders = sum(map(len, recordings.holders.values()))
     say(
-        f"serving {len(recordings.tokens)} tokens, {holders} holders of {len(recordings.holders)} tokens, "
-        f"{swaps} swaps of {len(recordings.swaps)} wallets on http://{HOST}:{port}"
+        f"recordings: {len(recordings.tokens)} tokens, {holders} holders of {len(recordings.holders)} tokens, "
+        f"{swaps} swaps of {len(recordings.swaps)} wallets"
     )
-    uvicorn.run(replay_app(recordings), host=HOST, port=port, log_level="warning")
+    return recordings
+
+
+def _split(texts: tuple[str, ...]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]

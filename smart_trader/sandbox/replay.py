@@ -11,8 +11,7 @@ from typing import Any
 import simplejson
 
 from smart_trader.errors import SmartTraderError
-
-Row = dict[str, Any]
+from smart_trader.sandbox.source import Row, SwapQuery
 
 # A row belongs to the kind whose keys it has all of.
 KIND_KEYS = {
@@ -37,6 +36,45 @@ class Recordings:
     holders: dict[str, list[Row]] = field(default_factory=dict)
     swaps: dict[str, list[Row]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
+    _texts: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Return what the data is called in the lake."""
+        return "replay"
+
+    def facts(self) -> Row:
+        """Return how much is recorded."""
+        return {"seed": None, "wallets": len(self.swaps), "genesis": None}
+
+    def tokens_at(self, now: int) -> list[Row]:
+        """Return every token; what is recorded does not change with the clock."""
+        return self.tokens
+
+    def holder_texts(self, mint: str, offset: int, limit: int, now: int) -> list[str]:
+        """Return a page of a token's accounts."""
+        rows = self.holders.get(mint, [])
+        return self._rendered(f"holders {mint}", rows)[offset : offset + limit]
+
+    def swap_texts(self, query: SwapQuery, now: int) -> tuple[list[str], bool]:
+        """Return a page of a wallet's swaps and whether there are more."""
+        rows = self.swaps.get(query.owner, [])
+        texts = self._rendered(f"swaps {query.owner}", rows)
+        shown = [
+            text
+            for row, text in zip(rows, texts, strict=True)
+            if query.after <= row["block_unix_time"]
+            and (query.before is None or row["block_unix_time"] <= query.before)
+            and query.kind in ("all", row.get("tx_type", "swap"))
+        ]
+        end = query.offset + query.limit
+        return shown[query.offset : end], end < len(shown)
+
+    def _rendered(self, key: str, rows: list[Row]) -> list[str]:
+        """Return rows as JSON; each is written once."""
+        if key not in self._texts:
+            self._texts[key] = [render(row) for row in rows]
+        return self._texts[key]
 
 
 def parse(text: str) -> Any:

@@ -1,0 +1,152 @@
+"""The market carried forward in time, a quarter of an hour at a step.
+
+A world is (seed, wallets, genesis). Each step draws its chances from (seed, step), so a world that is carried on later
+is the one that would have been made at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from smart_trader.errors import SmartTraderError
+from smart_trader.sandbox.market import crowd, launching
+from smart_trader.sandbox.market.compiling import Run, kernel_for
+from smart_trader.sandbox.market.history import STEP, History
+from smart_trader.sandbox.market.kernel import CHANCES, ROWS_PER_INTENT
+from smart_trader.sandbox.market.population import FEWEST_WALLETS, populate
+from smart_trader.sandbox.market.state import (
+    Assets,
+    Intents,
+    Market,
+    Pools,
+    Rows,
+    Scheduled,
+    Transfer,
+    compact,
+    empty_rows,
+    grown,
+)  # fmt: skip
+from smart_trader.sandbox.market.tokens import DAY, Token
+
+MOST_WALLETS = 100_000
+LARGEST_SEED = 2**32 - 1
+# every token's past is kept for the token list, so a market cannot go on for ever
+MOST_DAYS = 120
+
+
+class World:
+    """A market from genesis to the end of its last step.
+
+    Args:
+        seed: A whole number from 0.
+        wallets: How many wallets are known, at least 20.
+        genesis: Unix time it begins at.
+        run: The kernel in a form of the caller's choice.
+
+    Raises:
+        SmartTraderError: The seed or the number of wallets is out of range.
+    """
+
+    def __init__(self, seed: int, wallets: int, genesis: int, run: Run | None = None) -> None:
+        if not 0 <= seed <= LARGEST_SEED:
+            raise SmartTraderError(f"seed {seed} is negative or too large", f"give one from 0 to {LARGEST_SEED}")
+        if not FEWEST_WALLETS <= wallets <= MOST_WALLETS:
+            raise SmartTraderError(
+                f"{wallets} wallets make no market", f"give a number from {FEWEST_WALLETS} to {MOST_WALLETS}"
+            )
+        self.seed, self.genesis = seed, genesis
+        self.run = run or kernel_for(wallets)
+        self.tokens: list[Token] = []
+        self.transfers: list[Transfer] = []
+        self.scheduled: list[Scheduled] = []
+        self.history = History()
+        self.wallets, self.pace = populate(seed, wallets, 64)
+        self.first_money = self.wallets.balance[:, :3].copy()
+        self.assets = launching.no_assets(64)
+        self.pools = Pools(*(np.zeros(128, np.int64) for _ in Pools._fields))
+        self.pool_count = 0
+        # since when each pool was last drained by its owner; 0 for never
+        self.drained = np.zeros(128, np.int64)
+        self.paths = launching.Paths()
+        self.transactions = 0
+        self.steps = 0
+        self._chunks: list[Rows] = []
+        self._joined: Rows = compact(empty_rows(0), 0)
+        launching.begin(self)
+
+    @property
+    def now(self) -> int:
+        """Unix time up to which the world is known."""
+        return self.genesis + self.steps * STEP
+
+    @property
+    def rows(self) -> Rows:
+        """Every swap row so far, in the order in which they were made."""
+        if self._chunks:
+            chunks = [self._joined, *self._chunks]
+            joined: list[Any] = [np.concatenate(column) for column in zip(*chunks, strict=True)]
+            self._joined = Rows(*joined)
+            self._chunks = []
+        return self._joined
+
+    def carry_to(self, time: int) -> None:
+        """Carry the world on until it covers a moment.
+
+        Raises:
+            SmartTraderError: The moment is further away than a market lasts.
+        """
+        if time > self.genesis + MOST_DAYS * DAY:
+            raise SmartTraderError(
+                f"{time} is more than {MOST_DAYS} days after genesis {self.genesis}", "give a later --genesis"
+            )
+        while self.now <= time:
+            self._step()
+
+    def make_room(self, assets: int, pools: int) -> None:
+        """Widen the arrays so that so many assets and pools fit."""
+        if assets > len(self.assets.usd):
+            width = assets + 64
+            self.assets = Assets(*(grown(column, width) for column in self.assets))
+            self.wallets = self.wallets._replace(
+                balance=grown(self.wallets.balance, width, 1), cost=grown(self.wallets.cost, width, 1)
+            )
+        if pools > len(self.drained):
+            self.pools = Pools(*(grown(column, pools + 128) for column in self.pools))
+            self.drained = grown(self.drained, pools + 128)
+
+    def _step(self) -> None:
+        begin = self.now
+        rng = np.random.Generator(np.random.Philox(key=[self.seed, 10**6 + self.steps]))
+        launching.launch_due(self, begin, rng)
+        launching.change_phases(self, begin)
+        self.paths.move(self, rng)
+        for counter in (self.assets.bought, self.assets.sold, self.assets.buys, self.assets.sells):
+            counter[:] = 0
+        intents = self._intents(begin, rng)
+        rows = empty_rows(len(intents.time) * ROWS_PER_INTENT)
+        counters = np.array([0, self.transactions], np.int64)
+        scene = launching.scene(self)
+        self.run(Market(self.pools, self.assets, self.wallets, scene, rows, counters), intents)
+        written, self.transactions = int(counters[0]), int(counters[1])
+        if written:
+            self._chunks.append(compact(rows, written))
+        self.history.add(self.assets, len(self.tokens), crowd.settle(self, rng))
+        self.steps += 1
+
+    def _intents(self, begin: int, rng: np.random.Generator) -> Intents:
+        times_each = rng.poisson(self.pace * STEP)
+        wallet = np.repeat(np.arange(len(times_each), dtype=np.int64), times_each)
+        time = begin + rng.integers(0, STEP, len(wallet))
+        order, asset = np.zeros(len(wallet), np.int64), np.zeros(len(wallet), np.int64)
+        due = [bound for bound in self.scheduled if bound.time < begin + STEP]
+        if due:
+            self.scheduled = [bound for bound in self.scheduled if bound.time >= begin + STEP]
+            time = np.append(time, [max(bound.time, begin) for bound in due])
+            wallet = np.append(wallet, [bound.wallet for bound in due])
+            order = np.append(order, [bound.order for bound in due])
+            asset = np.append(asset, [bound.asset for bound in due])
+        chance = rng.random((len(wallet), CHANCES))
+        by_time = np.argsort(time, kind="stable")
+        return Intents(time[by_time], wallet[by_time], order[by_time], asset[by_time], chance[by_time])

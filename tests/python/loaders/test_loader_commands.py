@@ -1,0 +1,153 @@
+"""The loaders as a person runs them: messages, exit codes, dry runs, the lock, and a kill at any moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from api_rows import address, swap
+from api_rows import recordings as recorded
+from engine import PROJECT, clean_environment, run_module
+from lake import AS_OF, Lake
+
+from smart_trader.locks import is_held, lake_lock
+from smart_trader.sandbox.running import serving
+from smart_trader.sandbox.server import sandbox_app
+
+WALLETS = [address(f"wallet{number}") for number in range(40)]
+MOMENT = ("--as-of", str(AS_OF))
+SECRET = "key-that-must-not-show-1234567890"
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    rows = [swap(wallet, AS_OF - n, f"{wallet}-{n}") for wallet in WALLETS for n in range(60)]
+    with serving(sandbox_app(recorded(tmp_path_factory.mktemp("rows"), *rows), clock=AS_OF)) as url:
+        yield url
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "a lake")
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> str:
+    (tmp_path / "wallets.txt").write_text("\n".join(WALLETS))
+    return str(tmp_path / "wallets.txt")
+
+
+def load(lake: Lake, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run_module("loaders", *arguments, env=clean_environment(LAKEHOUSE_HOME=str(lake.root), **environment))
+
+
+def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
+    done = load(lake, "transactions", "--wallets", listed, "--limit", "3", "--sandbox", api, *MOMENT)
+    assert done.returncode == 0, done.stderr
+    assert "transactions: 3 to fetch from http://127.0.0.1" in done.stderr
+    assert "3 complete; 180 rows landed, 3 requests, 45 CU" in done.stderr
+    assert not is_held(lake.root / "_lake.lock")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        pytest.param(["tokens"], 2, "no BIRDEYE_API_KEY in the environment", id="no-key"),
+        pytest.param(["whales", "--dry-run"], 1, "fix: run: dbt build", id="no-queue-yet"),
+        pytest.param(["tokens", "--as-of", "yesterday"], 2, "'yesterday' is no moment", id="no-moment"),
+        pytest.param(["tokens", "--sandbox", "http://127.0.0.1:9"], 1, "no sandbox answers", id="no-sandbox"),
+        pytest.param(["tokens", "--var", "token_limits=5"], 2, "did you mean token_limit?", id="misspelt-setting"),
+        pytest.param(["tokens", "--var", "token_limit=0"], 2, "token_limit = 0", id="setting-out-of-range"),
+        pytest.param(["tokens", "--var", "birdeye_plan=gold"], 2, "birdeye_plan = 'gold'", id="unknown-plan"),
+        pytest.param(["transactions", "--wallets", "nowhere.txt"], 2, "no BIRDEYE_API_KEY", id="key-before-files"),
+        pytest.param(["transactions", "--limit", "0"], 2, "0 is not in the range", id="limit"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(lake: Lake, arguments: list[str], code: int, message: str) -> None:
+    done = load(lake, *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_asks_and_lands_nothing(lake: Lake, api: str, listed: str) -> None:
+    before = requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"]
+    done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "40 to fetch: 40 to 800 requests, 600 to 12000 CU" in done.stdout
+    assert WALLETS[0] in done.stdout
+    assert not (lake.root / "bronze").exists()
+    assert requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"] == before
+
+
+def test_a_second_loader_is_refused_and_told_who_holds_the_lake(lake: Lake, api: str) -> None:
+    with lake_lock(lake.root, "another command"):
+        done = load(lake, "tokens", "--sandbox", api)
+    assert done.returncode == 1
+    assert "is in use by 'another command' (process" in done.stderr
+
+
+def test_the_key_shows_nowhere(lake: Lake, api: str) -> None:
+    done = load(lake, "init", BIRDEYE_API_KEY=SECRET, SMART_TRADER_DEBUG="1")
+    done2 = load(lake, "tokens", "--sandbox", api, BIRDEYE_API_KEY=SECRET, SMART_TRADER_DEBUG="1")
+    # nothing answers at the live address here, so the errors of a failing request are shown too
+    done3 = load(
+        lake, "tokens", "--var", "max_request_tries=1", BIRDEYE_API_KEY=SECRET, SMART_TRADER_DEBUG="1",
+        HTTPS_PROXY="http://127.0.0.1:9",
+    )  # fmt: skip
+    assert done3.returncode != 0
+    shown = "".join(run.stdout + run.stderr for run in (done, done2, done3))
+    files = [path.read_bytes() for path in lake.root.rglob("*") if path.is_file()]
+    assert SECRET not in shown
+    assert not any(SECRET.encode() in content for content in files)
+
+
+def test_init_makes_empty_tables(lake: Lake) -> None:
+    done = load(lake, "init")
+    assert (done.returncode, lake.rows("transaction_history")) == (0, [])
+
+
+def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
+    """Start a load and kill it; returns whether it was still running."""
+    command = [sys.executable, "-m", "loaders", "transactions", "--wallets", listed, "--sandbox", api, *MOMENT]
+    settings = ["--var", "land_rows=120", "--var", "requests_per_second=200"]
+    running = subprocess.Popen(
+        [*command, *settings],
+        cwd=PROJECT,
+        env=clean_environment(LAKEHOUSE_HOME=str(lake.root)),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    # from the moment it holds the lock: before that there is nothing to lose
+    while not is_held(lake.root / "_lake.lock") and running.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    was_running = running.poll() is None
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    return was_running
+
+
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(lake: Lake, api: str, listed: str) -> None:
+    draw = random.Random(11)
+    killed = sum(kill_after(lake, api, listed, draw.uniform(0.1, 6)) for _ in range(5))
+    assert killed >= 4
+    done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, *MOMENT)
+    assert done.returncode == 0, done.stderr
+    rows = lake.rows("transaction_history")
+    assert {row["tx_hash"] for row in rows} == {f"{wallet}-{n}" for wallet in WALLETS for n in range(60)}
+    # within one load of one fetch nothing comes twice, and every row has its line in the log
+    assert len({(row["fetch_id"], row["tx_hash"]) for row in rows}) == len(rows)
+    assert {row["fetch_id"] for row in rows} <= {row["fetch_id"] for row in lake.rows("fetch_log")}
+    pending = list((lake.root / "dlt").rglob("normalized/*/new_jobs/*")) + list(
+        (lake.root / "dlt").rglob("extracted/*")
+    )
+    assert pending == []

@@ -1,0 +1,154 @@
+"""A page becomes columns: every digit kept, new fields kept, wrong types refused by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from api_rows import address, holder, leg, page, swap, token
+
+from loaders.errors import RowRefusedError
+from loaders.tables import TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS, Table
+from loaders.wire import page_table, read_page
+
+WALLET = address("wallet")
+
+
+def cut(table: Table, *rows: str) -> pa.Table:
+    return page_table(table, read_page(page(rows), "here"), "here", {})
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["1", "0", "0.0", "-0.0", "9.7e-05", "1E+5", "1.500", "26301.000000000001", "123456789.123456789123456789"],
+)
+def test_numbers_keep_the_digits_of_the_wire(written: str) -> None:
+    assert cut(TOKEN_METRICS, token(address("a"), price=written))["price"].to_pylist() == [written]
+
+
+@pytest.mark.parametrize(
+    ("written", "landed"),
+    [
+        pytest.param("31447000000", "31447000000", id="number"),
+        pytest.param('"31447000000"', "31447000000", id="text"),
+        pytest.param("499899173.99999994", "499899173.99999994", id="fractional"),
+        pytest.param('"8.587448933914839e+24"', "8.587448933914839e+24", id="scientific-text"),
+        pytest.param("123456789012345678901234567890", "123456789012345678901234567890", id="beyond-64-bits"),
+        pytest.param("null", None, id="null"),
+    ],
+)
+def test_amounts_come_as_number_or_text(written: str, landed: str | None) -> None:
+    rows = cut(TRANSACTION_HISTORY, swap(WALLET, 1, "t", base=leg("to", amount=written)))
+    assert rows["base__amount"].to_pylist() == [landed]
+
+
+def test_the_item_lands_untouched() -> None:
+    row = swap(WALLET, 5, "t").replace(":", " : ", 3)
+    assert cut(TRANSACTION_HISTORY, row)["item"].to_pylist() == [row]
+
+
+def test_nested_fields_land_as_their_json() -> None:
+    rows = cut(TOKEN_METRICS, token(address("a")), token(address("b"), extensions="null"))
+    assert rows["extensions"].to_pylist() == ['{"website":"https://example.org","rank":1.50}', None]
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "landed"),
+    [
+        pytest.param("brand_new", "1.50", "1.50", id="number"),
+        pytest.param("brand_new", '"text"', "text", id="text"),
+        pytest.param("brand_new", "true", "true", id="flag"),
+        pytest.param("brand_new", '{"a":1.0}', '{"a":1.0}', id="object"),
+        pytest.param("brandNew", "7", "7", id="camel-case"),
+    ],
+)
+def test_a_field_never_seen_becomes_a_column(field: str, written: str, landed: str) -> None:
+    rows = cut(TOKEN_METRICS, token(address("a"), **{field: written}), token(address("b")))
+    assert rows["brand_new"].to_pylist() == [landed, None]
+
+
+def test_a_new_field_of_a_leg_is_named_by_it() -> None:
+    rows = cut(TRANSACTION_HISTORY, swap(WALLET, 1, "t", quote=leg("from", tax="0.10")))
+    assert rows["quote__tax"].to_pylist() == ["0.10"]
+
+
+@pytest.mark.parametrize("field", ["observedAt", "_dlt_id", "item", "__", "Price"])
+def test_a_new_field_never_takes_the_place_of_a_column(field: str) -> None:
+    rows = cut(TOKEN_METRICS, token(address("a"), **{field: '"x"'}))
+    assert rows["price"].to_pylist() == ["9.7e-05"]
+    assert "observed_at" not in rows.column_names
+    assert "_dlt_id" not in rows.column_names
+    assert json.loads(rows["item"][0].as_py())[field] == "x"
+
+
+def test_what_older_rows_lack_is_null() -> None:
+    missing: dict[str, Any] = dict.fromkeys(
+        ("block_number", "volume_usd", "volume", "inner_ins_index", "signers", "interacted_program_id")
+    )
+    rows = cut(TRANSACTION_HISTORY, swap(WALLET, 1, "t", None, **missing))
+    assert [rows[name][0].as_py() for name in (*missing, "ins_index")] == [None] * 7
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "field", "problem"),
+    [
+        pytest.param(TOKEN_METRICS, token(address("a"), price='"12"'), "price", "'12' is not a number", id="number-as-text"),
+        pytest.param(TOKEN_METRICS, token(address("a"), holder='"many"'), "holder", "not a whole number", id="count-as-text"),
+        pytest.param(TOKEN_METRICS, token(address("a"), holder="1.5"), "holder", "not a whole number", id="half-a-holder"),
+        pytest.param(
+            TOKEN_METRICS, token(address("a"), holder="9223372036854775808"), "holder", "64 bits", id="count-too-large"
+        ),
+        pytest.param(TOKEN_METRICS, token(address("a"), symbol="5"), "symbol", "5 is not text", id="text-as-number"),
+        pytest.param(TOKEN_METRICS, token(address("a"), liquidity="{}"), "liquidity", "not a number", id="number-as-object"),
+        pytest.param(TOKEN_METRICS, token(address("a"), price="true"), "price", "True is not a number", id="number-as-flag"),
+        pytest.param(TOKEN_METRICS, token(address("a"), address="null"), "address", "None is not text", id="no-address"),
+        pytest.param(
+            WHALE_HOLDERS, holder(address("a"), WALLET, "t", '"1e"'), "amount", "'1e' is not a number", id="odd-amount"
+        ),
+        pytest.param(
+            TRANSACTION_HISTORY, swap(WALLET, 1, "t1", base="[]"), "base", "not an object", id="leg-as-list"
+        ),
+        pytest.param(
+            TRANSACTION_HISTORY,
+            swap(WALLET, 1, "t1", base=leg("to", price='"cheap"')),
+            "base.price",
+            "'cheap' is not a number",
+            id="price-in-a-leg",
+        ),
+        pytest.param(
+            TRANSACTION_HISTORY, swap(WALLET, 1, "t1", block_unix_time='"now"'), "block_unix_time", "whole", id="time"
+        ),
+    ],
+)  # fmt: skip
+def test_another_type_is_refused_by_field_and_row(table: Table, row: str, field: str, problem: str) -> None:
+    good = {TOKEN_METRICS: token(address("b")), WHALE_HOLDERS: holder(address("a"), WALLET, "u")}
+    first = good.get(table, swap(WALLET, 2, "t0"))
+    with pytest.raises(RowRefusedError) as refused:
+        cut(table, first, row)
+    assert (refused.value.field, refused.value.row) == (field, 1)
+    assert problem in str(refused.value)
+    assert str(refused.value).startswith("here, row 1")
+
+
+@pytest.mark.parametrize(
+    ("data", "count", "has_next"),
+    [
+        pytest.param(b"null", 0, None, id="null"),
+        pytest.param(b"{}", 0, None, id="no-items"),
+        pytest.param(b'{"items":null,"hasNext":true}', 0, True, id="null-items"),
+        pytest.param(b'{"has_next":false,"items":[{}]}', 1, False, id="has_next"),
+        pytest.param(b'{"items":[{}],"hasNext":false}', 1, False, id="hasNext"),
+        pytest.param(b'{"items":[{}],"total":9}', 1, None, id="says-nothing"),
+    ],
+)
+def test_every_shape_of_a_listing_is_read(data: bytes, count: int, has_next: bool | None) -> None:
+    read = read_page(data, "here")
+    assert (len(read.rows), read.has_next) == (count, has_next)
+
+
+@pytest.mark.parametrize("data", [b'{"items":7}', b"[]", b'{"items":[7]}', b'{"items":[{}],"has_next":"yes"}'])
+def test_what_is_no_listing_is_refused(data: bytes) -> None:
+    with pytest.raises(RowRefusedError, match="here"):
+        read_page(data, "here")

@@ -1,0 +1,40 @@
+"""The default market, made once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from sandboxes import CLOCK, made, texts_of
+
+from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.running import serving
+from smart_trader.sandbox.server import sandbox_app
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def source() -> MarketSource:
+    """A market of the default size and age."""
+    return made(wallets=200, days=30)
+
+
+@pytest.fixture(scope="session")
+def rows(source: MarketSource) -> Rows:
+    """Every row it serves, by wallet."""
+    return {owner: [json.loads(text) for text in texts_of(source, owner, CLOCK)] for owner in source.wallets}
+
+
+@pytest.fixture(scope="session")
+def market_url(source: MarketSource) -> Iterator[str]:
+    """Where it is served."""
+    with serving(sandbox_app(source, clock=CLOCK)) as url:
+        yield url
