@@ -2,7 +2,7 @@
 
     python benchmarks/loaders.py [--rates] [--rows] [--seconds 40]
 
-Serves synthetic swaps from a process of its own and runs `python -m loaders transactions` against it, as a person would.
+Serves synthetic swaps from a process of its own and runs `python -m loaders transactions` against it, as a person does.
 Prints figures and ratios of one run.
 """
 
@@ -153,7 +153,11 @@ def load(url: str, wallets: int, **variables: Any) -> Run:
             command += ["--var", f"{name}={value}"]
         started = time.monotonic()
         running = subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, "LAKEHOUSE_HOME": f"{folder}/lake"}, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=PROJECT,
+            env={**os.environ, "LAKEHOUSE_HOME": f"{folder}/lake"},
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert running.stderr is not None
         told = running.stderr.read()

@@ -101,7 +101,7 @@ class LakePaths:
 
     @property
     def dlt_home(self) -> Path:
-        """dlt's working folder: packages that are not landed yet."""
+        """Working folder of dlt: packages that are not landed yet."""
         return self.home / "dlt"
 
     def table(self, schema: str, name: str) -> str:

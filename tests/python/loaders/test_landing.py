@@ -240,6 +240,6 @@ def test_a_damaged_lake_is_refused_by_table(tmp_path: Path) -> None:
     rows: Any = [swap(WALLETS[0], AS_OF, "t")]
     with (
         serving(sandbox_app(recorded(tmp_path / "rows", *rows))) as url,
-        pytest.raises(SmartTraderError, match="cannot read the table .*fetch_log"),
+        pytest.raises(SmartTraderError, match=r"cannot read the table .*fetch_log"),
     ):
         lake.load("transactions", url, WALLETS[0])
