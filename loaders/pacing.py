@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
+SECOND_S = 1.0
 MINUTE_S = 60.0
 # Requests reach the server less evenly than they leave; three percent keep the last one of a second out of it.
 SPACING = 1.03
+# Requests that were held up on this machine are caught up with, this many at the most.
+CATCH_UP = 3
 
 
 class Pacer:
     """Hands out the moments at which requests may start.
 
     Requests are spaced evenly within the second, since the API counts denied requests too: a burst that is cut off by
-    a 429 costs more than waiting.
+    a 429 costs more than waiting. No second and no minute, measured between the moments that requests really started
+    at, holds more than is allowed.
 
     Args:
         per_second: Requests a second, above 0.
@@ -39,27 +44,29 @@ class Pacer:
         if per_second <= 0 or (per_minute is not None and per_minute <= 0):
             raise ValueError("a rate must be above 0")
         self._interval = SPACING / per_second
-        self._recent: deque[float] | None = deque(maxlen=per_minute) if per_minute else None
+        windows = [(math.ceil(per_second), SECOND_S), (per_minute, MINUTE_S)]
+        # the starts that fill each window, oldest first
+        self._windows = [(deque[float](maxlen=count), seconds * SPACING) for count, seconds in windows if count]
         self._clock = clock
         self._sleep = sleep
-        self._next = clock()
-        self._lock = threading.Lock()
+        self._next = self._held_until = clock()
+        self._turn = threading.Lock()
 
     def wait(self) -> None:
         """Return when the next request may start."""
-        with self._lock:
-            start = max(self._clock(), self._next)
-            if self._recent is not None and len(self._recent) == self._recent.maxlen:
-                start = max(start, self._recent[0] + MINUTE_S * SPACING)
-            if self._recent is not None:
-                self._recent.append(start)
-            self._next = start + self._interval
-        # the place is taken, so that others may queue behind while this one sleeps
-        delay = start - self._clock()
-        if delay > 0:
-            self._sleep(delay)
+        # one at a time sleeps, the others queue behind it
+        with self._turn:
+            while (delay := self._earliest() - self._clock()) > 0:
+                self._sleep(delay)
+            start = self._clock()
+            for starts, _ in self._windows:
+                starts.append(start)
+            self._next = max(self._next, start - CATCH_UP * self._interval) + self._interval
+
+    def _earliest(self) -> float:
+        full = (starts[0] + seconds for starts, seconds in self._windows if len(starts) == starts.maxlen)
+        return max(self._next, self._held_until, *full)
 
     def hold_until(self, moment: float) -> None:
         """Let no request start before a moment of the clock: the server asked to wait."""
-        with self._lock:
-            self._next = max(self._next, moment)
+        self._held_until = max(self._held_until, moment)
