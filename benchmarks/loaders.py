@@ -136,11 +136,6 @@ class Run:
     requests: list[dict[str, Any]]
     refused: int
 
-    @property
-    def span(self) -> float:
-        """Seconds from the first request to the last."""
-        return self.requests[-1]["time"] - self.requests[0]["time"]
-
 
 def load(url: str, wallets: int, **variables: Any) -> Run:
     """Load some wallets into a lake that is thrown away."""
@@ -172,25 +167,22 @@ def load(url: str, wallets: int, **variables: Any) -> Run:
 
 
 def rates(seconds: int) -> None:
-    """Print how near the loader comes to what a plan allows."""
-    print("pace                       requests  allowed/s  reached/s  share   429s")
+    """Print how near the loader comes to what a plan allows in a span of time, and what it was refused."""
+    print("pace                         span s  allowed   sent   share   429s")
     for name, per_second, per_minute, span in (
         ("15 a second", 15, None, seconds),
         ("100 a second", 100, None, seconds),
         ("50 a second, 1,000 a minute", 50, 1000, 180),
     ):
-        allowed = per_second if per_minute is None else per_minute / 60
-        wallets = round(allowed * span)
-        # one page a wallet, of ordinary size
+        allowed = per_second * span if per_minute is None else per_minute * span // 60
+        # one page a wallet, of ordinary size, and more wallets than there is time for
         with server(40, per_second, per_minute) as url:
-            run = load(url, wallets, requests_per_second=per_second, requests_per_minute=per_minute or "null")
-        # the last minute's requests may all come at its start: whole minutes count
-        took = run.span if per_minute is None else max(run.span, (wallets / per_minute - 1) * 60) + 0.0
-        reached = (len(run.requests) - (1 if per_minute is None else per_minute)) / took
-        print(
-            f"{name:27}{len(run.requests):8}{allowed:11.1f}{reached:11.2f}{reached / allowed:7.3f}{run.refused:7}",
-            flush=True,
-        )
+            run = load(
+                url, allowed * 21 // 20, requests_per_second=per_second, requests_per_minute=per_minute or "null"
+            )
+        first = run.requests[0]["time"]
+        sent = sum(entry["time"] < first + span for entry in run.requests)
+        print(f"{name:27}{span:8}{allowed:9,}{sent:7,}{sent / allowed:8.3f}{run.refused:7}", flush=True)
 
 
 def rows(counts: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from loaders.pacing import Pacer
 from smart_trader.errors import SettingsError
 from smart_trader.paths import PROJECT_FILE, project_root
+from smart_trader.settings import birdeye_api_key
 
 KEY_VARIABLE = "BIRDEYE_API_KEY"
 
@@ -142,9 +143,9 @@ def api_key() -> str:
     Raises:
         SettingsError: There is none; no made-up data takes its place.
     """
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key:
-        raise SettingsError(f"no {KEY_VARIABLE} in the environment", "set it, or name the sandbox explicitly")
+    key = birdeye_api_key()
+    if key is None:
+        raise SettingsError(f"no {KEY_VARIABLE} in the environment or .env", "set it, or name the sandbox explicitly")
     return key
 
 

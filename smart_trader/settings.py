@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smart_trader.errors import SettingsError
@@ -47,6 +47,20 @@ class LakehouseSettings(BaseSettings):
     def paths(self) -> LakePaths:
         """The lake's files."""
         return lake_paths(self.home, self.uri)
+
+
+class ApiSettings(BaseSettings):
+    """The key of the BirdEye account, an environment variable or a line of `.env`; never shown."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    birdeye_api_key: SecretStr | None = None
+
+
+def birdeye_api_key() -> str | None:
+    """Return the API key, or None where there is none; the environment wins over the checkout's `.env`."""
+    key = ApiSettings(_env_file=project_root() / ".env").birdeye_api_key
+    return (key.get_secret_value().strip() or None) if key else None
 
 
 def lakehouse_settings() -> LakehouseSettings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
+from smart_trader.settings import birdeye_api_key
 
 if TYPE_CHECKING:
     from smart_trader.sandbox.market.source import MarketSource
@@ -127,7 +127,7 @@ def record(
     """Store real responses in FOLDER for later replay; the key comes from BIRDEYE_API_KEY and is never stored."""
     from smart_trader.sandbox import record as recording
 
-    key = os.environ.get("BIRDEYE_API_KEY", "")
+    key = birdeye_api_key()
     if not key:
         raise SettingsError("BIRDEYE_API_KEY is not set", "set it to your key, or try `sandbox serve --seed 7` first")
     recorder = recording.Recorder(key, url or recording.BASE_URL, pace)
