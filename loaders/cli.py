@@ -11,12 +11,13 @@ import yaml
 
 from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_items
 from loaders.queues import WorkItem
-from loaders.settings import loader_settings, schema_name
+from loaders.settings import loader_settings
 from smart_trader.clock import MomentType, now
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
 from smart_trader.locks import lake_lock
 from smart_trader.paths import LakePaths
+from smart_trader.schemas import schema_name
 from smart_trader.settings import lakehouse_settings
 
 SHOWN_ITEMS = 10

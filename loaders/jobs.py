@@ -17,10 +17,11 @@ from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
 from loaders.run import Report, Stamp, Work, fetch_and_land
-from loaders.settings import LoaderSettings, api_key, schema_name
+from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import LakePaths
+from smart_trader.schemas import schema_name
 
 LIVE_URL = "https://public-api.birdeye.so"
 SANDBOX_KEY = "sandbox"
@@ -86,6 +87,7 @@ class Job:
         as_of: The run's moment.
         limit: Items, or tokens, at most.
         given: Addresses that stand in for the work list: file, `-` or list; None takes dbt's queue.
+        with_queue: What is due in the queue is fetched as well as what is given.
         run_id: Names the run in every row.
     """
 
@@ -95,6 +97,7 @@ class Job:
     as_of: datetime
     limit: int | None = None
     given: str | None = None
+    with_queue: bool = False
     run_id: str = ""
 
     @property
@@ -116,10 +119,20 @@ def work_items(job: Job) -> list[WorkItem]:
     """
     if job.loader == "tokens":
         return [WorkItem("token_list", "filter")]
+    given = _given(job)
+    if given and not job.with_queue:
+        return given[: job.limit]
+    known = {item.item for item in given}
+    queue = job.paths.table(schema_name("silver"), QUEUES[job.loader])
+    queued = queued_items(queue, job.as_of)
+    return [*given, *(item for item in queued if item.item not in known)][: job.limit]
+
+
+def _given(job: Job) -> list[WorkItem]:
+    """Return what is given, with what earlier fetches know of it."""
     if job.given is None:
-        queue = job.paths.table(schema_name("silver"), QUEUES[job.loader])
-        return queued_items(queue, job.as_of, job.limit)
-    items = given_items(job.given, "--tokens" if job.loader == "whales" else "--wallets")[: job.limit]
+        return []
+    items = given_items(job.given, "--tokens" if job.loader == "whales" else "--wallets")
     log = job.bronze.location(FETCH_LOG)
     return with_known_swaps(items, log) if job.loader == "transactions" and job.bronze.has(FETCH_LOG) else items
 

@@ -43,13 +43,12 @@ class WorkItem:
     resume_since_time: int | None = None
 
 
-def queued_items(queue: str, as_of: datetime, limit: int | None = None) -> list[WorkItem]:
+def queued_items(queue: str, as_of: datetime) -> list[WorkItem]:
     """Read what is due from a queue table, in its order.
 
     Args:
         queue: Folder or address of the Delta table.
         as_of: The run's moment.
-        limit: Items at most.
 
     Raises:
         SmartTraderError: There is no such table yet.
@@ -60,7 +59,7 @@ def queued_items(queue: str, as_of: datetime, limit: int | None = None) -> list[
     due = table.filter(pc.less_equal(table["due_at"], pa.scalar(as_of, table.schema.field("due_at").type)))
     due = due.sort_by([("queue_rank", "ascending"), ("item", "ascending")])
     names = [name for name in WorkItem.__dataclass_fields__ if name in due.column_names]
-    return [WorkItem(**row) for row in due.select(names)[: limit if limit is not None else len(due)].to_pylist()]
+    return [WorkItem(**row) for row in due.select(names).to_pylist()]
 
 
 def given_items(source: str, flag: str) -> list[WorkItem]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -147,19 +146,3 @@ def api_key() -> str:
     if key is None:
         raise SettingsError(f"no {KEY_VARIABLE} in the environment or .env", "set it, or name the sandbox explicitly")
     return key
-
-
-def schema_name(name: str) -> str:
-    """Return a schema's name under dbt's current target, by the rule of the project's `generate_schema_name`.
-
-    Raises:
-        SettingsError: The target is not in profiles.yml.
-    """
-    target = os.environ.get("DBT_TARGET") or "local"
-    if target in ("local", "cluster"):
-        return name
-    path = project_root() / "profiles.yml"
-    try:
-        return f"{yaml.safe_load(path.read_text())['smart_trader']['outputs'][target]['schema']}_{name}"
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        raise SettingsError(f"DBT_TARGET={target}: no such target in {path}", "use local, ci or cluster") from None

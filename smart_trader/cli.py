@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from loaders.cli import load
 from smart_trader.console import run
-from smart_trader.lakehouse.cli import lakehouse
-from smart_trader.sandbox.cli import sandbox
+
+COMMANDS = {
+    "explain": "smart_trader.pipeline.cli:explain",
+    "lakehouse": "smart_trader.lakehouse.cli:lakehouse",
+    "leaderboard": "smart_trader.pipeline.cli:leaderboard",
+    "load": "loaders.cli:load",
+    "maintain": "smart_trader.pipeline.cli:maintain",
+    "run": "smart_trader.pipeline.cli:run_pipeline",
+    "sandbox": "smart_trader.sandbox.cli:sandbox",
+    "status": "smart_trader.pipeline.cli:status",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class LazyGroup(click.Group):
+    """Imports a command when it is asked for: reading the leaderboard need not wait for the loaders' libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101  for the type checker
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="smart-trader")
 def smart_trader() -> None:
     """Find Solana wallets that really trade well."""
-
-
-smart_trader.add_command(lakehouse)
-smart_trader.add_command(load)
-smart_trader.add_command(sandbox)
 
 
 def main() -> None:

@@ -104,6 +104,21 @@ class LakePaths:
         """Working folder of dlt: packages that are not landed yet."""
         return self.home / "dlt"
 
+    @property
+    def market_file(self) -> Path:
+        """Which made-up market a demo lake was filled from."""
+        return self.home / "market.json"
+
+    @property
+    def built_file(self) -> Path:
+        """What the pipeline's builds have seen."""
+        return self.home / "built.json"
+
+    @property
+    def seeds_file(self) -> Path:
+        """Fingerprint of the seeds that were loaded last."""
+        return self.home / "seeds.sha256"
+
     def table(self, schema: str, name: str) -> str:
         """Return where a table lies, e.g. `/lake/silver/wallet_swaps`."""
         root = str(self.local_root) if self.is_local else self.uri

@@ -1,0 +1,126 @@
+"""dbt, called in this process: one parse for all builds of a run, and its failures as one readable error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+from smart_trader.console import say
+from smart_trader.errors import SmartTraderError
+from smart_trader.paths import LakePaths, project_root
+
+SHOWN_FAILURES = 5
+BAD = ("error", "fail", "runtime error")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: nodes by status."""
+
+    nodes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.nodes} nodes in {self.seconds:.1f} s"
+
+
+class Builds:
+    """Runs dbt commands on a lake's server.
+
+    Args:
+        paths: The lake.
+        as_of: The run's moment, as ISO 8601.
+        run_id: Stamped on what is built.
+        variables: Settings of this run alone; each set makes dbt parse anew.
+    """
+
+    def __init__(self, paths: LakePaths, as_of: str, run_id: str, variables: Mapping[str, Any]) -> None:
+        self._paths = paths
+        self._environment = {
+            "LAKEHOUSE_HOME": str(paths.home),
+            "LAKEHOUSE_URI": paths.uri,
+            "SMART_TRADER_AS_OF": as_of,
+            "SMART_TRADER_RUN_ID": run_id,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+        self._variables = dict(variables)
+        self._manifest: Any = None
+
+    def invoke(self, what: str, *arguments: str) -> Built:
+        """Run a dbt command.
+
+        Args:
+            what: What is built, for the message of an error.
+            arguments: The command and its selection.
+
+        Raises:
+            SmartTraderError: A model failed or a test found something; names the first of them.
+        """
+        from dbt.cli.main import dbtRunner
+
+        with _environment(self._environment):
+            if self._manifest is None:
+                parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
+                if not parsed.success:
+                    raise SmartTraderError(
+                        f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
+                    )
+                self._manifest = parsed.result
+            done = dbtRunner(manifest=self._manifest).invoke(
+                ["--log-level", "none", *arguments, *self._common()],
+            )
+        results = list(getattr(done.result, "results", None) or [])
+        failed = [result for result in results if str(result.status) in BAD]
+        if failed or not done.success:
+            raise SmartTraderError(f"{what} failed:\n{_failures(failed, done.exception)}", f"see {self.log}")
+        return Built(len(results), sum(result.execution_time for result in results))
+
+    def _common(self) -> list[str]:
+        root = str(project_root())
+        common = ["--project-dir", root, "--profiles-dir", root, "--log-path", str(self.log.parent)]
+        common += ["--target-path", str(self._paths.home / "dbt-target")]
+        return [*common, "--vars", simplejson.dumps(self._variables)] if self._variables else common
+
+    @property
+    def log(self) -> Path:
+        """Dbt's own log."""
+        return self._paths.home / "logs" / "dbt.log"
+
+
+def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:
+    if not failed:
+        return f"  {_first_line(exception)}"
+    shown = [f"  {result.node.name}: {_first_line(result.message)}" for result in failed[:SHOWN_FAILURES]]
+    if len(failed) > SHOWN_FAILURES:
+        shown.append(f"  and {len(failed) - SHOWN_FAILURES} more")
+    return "\n".join(shown)
+
+
+def _first_line(error: object) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # dbt's first line only names the node
+    return " ".join(lines[:3])[:500] if lines else "no reason given"
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Any:
+    """Set variables for a while: profiles.yml and the macros read the environment."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+__all__ = ["Builds", "Built", "say"]

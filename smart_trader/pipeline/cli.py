@@ -1,0 +1,144 @@
+"""Commands of the pipeline. What they need is imported when they run: reading takes no server and no second."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from smart_trader.clock import MomentType, now
+from smart_trader.console import say
+from smart_trader.errors import SettingsError
+from smart_trader.settings import lakehouse_settings
+
+
+@click.command("run")
+@click.option("--demo", is_flag=True, help="Ask a made-up market; no key needed.")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
+@click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
+@click.option("--wallets", metavar="FILE", help="Track these wallets as well: a file, - or a,b,c.")
+@click.option("--as-of", type=MomentType(), help="The run's moment; default: now.")
+@click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
+@click.option("--run-id", default="", help="Name of the run; the steps of one run share it. Default: made up.")
+@click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
+@click.option(
+    "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
+)
+@click.option("--top", default=10, show_default=True, type=click.IntRange(min=0), help="Traders to show at the end.")
+@click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone.")
+def run_pipeline(
+    demo: bool,
+    replay: Path | None,
+    tokens: str | None,
+    wallets: str | None,
+    as_of: datetime | None,
+    step: str | None,
+    run_id: str,
+    seed: int,
+    market_wallets: int,
+    top: int,
+    variables: tuple[str, ...],
+) -> None:
+    """Load, build and rank: the whole pipeline, or one step of it.
+
+    Asks BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
+    twice, and what an earlier run left half-way is finished.
+    """
+    from loaders.cli import parse_variables
+    from loaders.queues import given_items
+    from loaders.settings import loader_settings
+    from smart_trader.pipeline import run
+    from smart_trader.pipeline.sources import Wanted
+    from smart_trader.pipeline.steps import STEP_NAMES
+
+    if step is not None and step not in STEP_NAMES:
+        raise SettingsError(f"no step {step!r}", f"the steps are {', '.join(STEP_NAMES)}")
+    overrides = parse_variables(variables)
+    settings = loader_settings(overrides)
+    # a file that cannot be read is told before anything starts, and - can be read only once
+    given = {
+        flag: [item.item for item in given_items(source, flag)] if source else []
+        for flag, source in (("--tokens", tokens), ("--wallets", wallets))
+    }
+    moment = as_of or now()
+    order = run.Order(
+        Wanted(demo, replay, seed, market_wallets),
+        moment,
+        run_id or f"{moment:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
+        step,
+        ",".join(given["--tokens"]) or None,
+        ",".join(given["--wallets"]) or None,
+        overrides,
+    )
+    machine = lakehouse_settings()
+    records = run.run_pipeline(order, settings, machine, say)
+    say(f"run {order.run_id} done in {sum(record.seconds for record in records):.1f} s")
+    if step is None:
+        from smart_trader.pipeline import shown
+        from smart_trader.pipeline.reading import Lake
+
+        lake = Lake(machine.paths)
+        click.echo(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
+        click.echo(shown.verdicts_text(lake, given["--wallets"]))
+
+
+@click.command()
+@click.option("--top", type=click.IntRange(min=1), help="Wallets at most; default: all.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
+)
+def leaderboard(top: int | None, form: str) -> None:
+    """Show the ranked traders, read straight from the lake."""
+    from smart_trader.pipeline import shown
+    from smart_trader.pipeline.reading import Lake
+
+    click.echo(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
+
+
+@click.command()
+@click.argument("wallet")
+def explain(wallet: str) -> None:
+    """Explain one wallet: its verdict and why, its figures, each token."""
+    from smart_trader.pipeline import shown
+    from smart_trader.pipeline.reading import Lake
+
+    click.echo(shown.explanation(Lake(lakehouse_settings().paths), wallet))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(as_json: bool) -> None:
+    """Show tables, pending work, items left alone, the last run, the disk."""
+    from smart_trader.pipeline import shown
+    from smart_trader.pipeline.reading import Lake
+
+    facts = shown.status_facts(Lake(lakehouse_settings().paths))
+    click.echo(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
+
+
+@click.command()
+def maintain() -> None:
+    """Compact small files and remove old ones, in every table, each through the engine that writes it."""
+    from loaders.settings import loader_settings
+    from smart_trader.lakehouse import probe, server
+    from smart_trader.locks import lake_lock
+    from smart_trader.pipeline import upkeep
+    from smart_trader.pipeline.reading import Lake
+
+    settings, machine = loader_settings(), lakehouse_settings()
+    lake = Lake(machine.paths)
+    with lake_lock(machine.paths.local_root, "maintain"):
+        upkeep.maintain_bronze(lake, settings.vacuum_retention_hours, say)
+        started = server.start(machine, say)
+        try:
+            port = started.record.doors.thrift_port
+            upkeep.maintain_spark(
+                lake, lambda text: probe.ask_thrift(port, text, timeout_s=600), settings.vacuum_retention_hours, say
+            )
+        finally:
+            if not started.was_running:
+                server.stop(machine.paths, say)
+        upkeep.check_disk(machine.paths, settings.disk_warn_percent, 101, say)

@@ -1,0 +1,63 @@
+"""Whether a build has anything to do, told by what has landed since the last one that ended well."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow.compute as pc
+
+from loaders.tables import FETCH_LOG
+from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Compares what a step's build would read with what it read last.
+
+    The marks are written after a build, so a kill in between only makes a build run again.
+    """
+
+    lake: Lake
+
+    def now(self, step: Step) -> dict[str, Any]:
+        """Return what has landed for a step: its table's version, and the number of its lines in the log."""
+        where = pc.field("kind") == step.kind
+        return {
+            "version": self.lake.delta("bronze", step.table.name).version(),
+            "fetches": self.lake.read("bronze", FETCH_LOG.name, ["kind"], where).num_rows,
+        }
+
+    def is_first(self, step: Step) -> bool:
+        """Whether what the step builds is not there yet."""
+        schema, table = ("silver", step.queue) if step.queue else ("gold", "leaderboard")
+        return not self.lake.has(schema, table)
+
+    def has_work(self, step: Step) -> bool:
+        """Whether anything landed that the step's last build has not seen."""
+        return self.is_first(step) or self._marks().get(step.name) != self.now(step)
+
+    def mark(self, step: Step, seen: dict[str, Any]) -> None:
+        """Note what a build has seen; `seen` is from before it began."""
+        marks = self._marks() | {step.name: seen}
+        part = self.lake.paths.built_file.with_suffix(".part")
+        part.write_text(json.dumps(marks))
+        part.replace(self.lake.paths.built_file)
+
+    def _marks(self) -> dict[str, Any]:
+        try:
+            marks = json.loads(self.lake.paths.built_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return marks if isinstance(marks, dict) else {}
+
+    def has_due_calculations(self, as_of: datetime, refresh_hours: int) -> bool:
+        """Whether time alone makes a wallet's profit and loss due."""
+        if not self.lake.has("silver", "wallet_calculations"):
+            return False
+        oldest = pc.min(self.lake.read("silver", "wallet_calculations", ["calculation_date"])["calculation_date"])
+        moment = oldest.as_py()
+        return moment is not None and moment + timedelta(hours=refresh_hours) <= as_of

@@ -1,0 +1,252 @@
+"""One run: load tokens, build, load whales, build, load transactions, build and test; under one lock."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from loaders.bronze import Bronze
+from loaders.errors import TerminalApiError
+from loaders.jobs import Api, Job, check_lake, run_job
+from loaders.run import Report
+from loaders.settings import LoaderSettings
+from loaders.tables import PIPELINE_RUNS
+from smart_trader.errors import SmartTraderError
+from smart_trader.locks import lake_lock
+from smart_trader.paths import project_root
+from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.sources import Wanted, serving_api
+from smart_trader.pipeline.steps import STEPS, Step
+from smart_trader.pipeline.upkeep import check_disk
+from smart_trader.schemas import schema_name
+from smart_trader.settings import LakehouseSettings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is asked to do.
+
+    Attributes:
+        wanted: Whom it asks.
+        as_of: Its moment.
+        run_id: Its name, on every row it makes.
+        step: One step alone, or None for all.
+        tokens: Tokens whose holders are fetched as well: file, `-` or list.
+        wallets: Wallets that are tracked as well.
+        variables: Settings of this run alone.
+    """
+
+    wanted: Wanted
+    as_of: datetime
+    run_id: str
+    step: str | None = None
+    tokens: str | None = None
+    wallets: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """What is kept of a step: a row of `bronze.pipeline_runs`."""
+
+    step: str
+    started_at: datetime
+    outcome: str = "complete"
+    rows: int | None = None
+    requests: int | None = None
+    cu: int | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSettings, tell: Tell) -> list[StepRecord]:
+    """Run the steps and land their record, on failure too.
+
+    Returns:
+        What each step did.
+
+    Raises:
+        SmartTraderError: A step failed; those before it are landed and built, and the next run goes on from there.
+    """
+    paths = machine.paths
+    order.wanted.check()
+    if not paths.is_local:
+        raise SmartTraderError(f"{paths.uri}: a run needs a folder of this machine", "set LAKEHOUSE_URI to one")
+    with lake_lock(paths.local_root, f"run {order.run_id}"):
+        check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
+        bronze = Bronze(paths, schema_name("bronze"))
+        check_lake(bronze, order.wanted.data_source, order.as_of)
+        records: list[StepRecord] = []
+        try:
+            with _engine(order, machine, tell) as ready:
+                run = _Run(order, settings, Lake(paths), bronze, tell, ready)
+                run.all(records)
+        finally:
+            _land_records(bronze, order, records, tell)
+    return records
+
+
+@contextmanager
+def _engine(order: Order, machine: LakehouseSettings, tell: Tell) -> Iterator[Callable[[], None]]:
+    """Start the server while the first load runs, and stop it afterwards if it was not there before."""
+    from smart_trader.lakehouse import server
+
+    if order.step is not None and not next(step for step in STEPS if step.name == order.step).is_build:
+        yield lambda: None
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="engine") as pool:
+        starting: Future[Any] = pool.submit(server.start, machine, lambda line: None)
+        try:
+            yield lambda: starting.result() and None
+        finally:
+            # an error of the start was raised by the build that needed it
+            if starting.exception() is None and not starting.result().was_running:
+                server.stop(machine.paths, lambda line: None)
+
+
+class _Run:
+    """Does the steps of one run."""
+
+    def __init__(
+        self,
+        order: Order,
+        settings: LoaderSettings,
+        lake: Lake,
+        bronze: Bronze,
+        tell: Tell,
+        wait_for_engine: Callable[[], None],
+    ) -> None:
+        self._order = order
+        self._settings = settings
+        self._lake = lake
+        self._bronze = bronze
+        self._tell = tell
+        self._wait_for_engine = wait_for_engine
+        self._evidence = Evidence(lake)
+        self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables)
+        self._spent = 0
+        self._built: list[str] = []
+
+    def all(self, records: list[StepRecord]) -> None:
+        """Do the steps that are asked for, in order."""
+        steps = [step for step in STEPS if self._order.step in (None, step.name)]
+        with serving_api(self._order.wanted, self._lake.paths, self._order.as_of) as api:
+            for number, step in enumerate(steps, 1):
+                self._tell(f"[{number}/{len(steps)}] {step.name}")
+                record = StepRecord(step.name, datetime.now(UTC))
+                records.append(record)
+                started = time.monotonic()
+                try:
+                    self._build(step, record) if step.is_build else self._load(step, record, api)
+                except BaseException as error:
+                    record.outcome = "failed"
+                    record.error = (error.what if isinstance(error, SmartTraderError) else repr(error))[:2000]
+                    raise
+                finally:
+                    record.seconds = time.monotonic() - started
+
+    def _load(self, step: Step, record: StepRecord, api: Api) -> None:
+        """Run a loader with what is left of the run's budget."""
+        given = {"whales": self._order.tokens, "transactions": self._order.wallets}.get(str(step.loader))
+        settings = self._settings
+        if settings.cu_budget is not None:
+            settings = settings.model_copy(update={"cu_budget": settings.cu_budget - self._spent})
+        job = Job(
+            str(step.loader),
+            settings,
+            self._lake.paths,
+            self._order.as_of,
+            given=given,
+            with_queue=True,
+            run_id=self._order.run_id,
+        )
+        report = run_job(job, api)
+        self._spent += report.cu
+        record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
+        record.outcome, record.error = _outcome(report)
+        self._tell(f"      {report}")
+        if isinstance(report.stop, TerminalApiError):
+            raise report.stop
+        if record.error:
+            self._tell(f"      {record.outcome}: {record.error}")
+
+    def _build(self, step: Step, record: StepRecord) -> None:
+        """Build what the load before can have changed."""
+        is_due = step.queue is None and self._evidence.has_due_calculations(
+            self._order.as_of, self._settings.pnl_refresh_hours
+        )
+        if not is_due and not self._evidence.has_work(step):
+            record.outcome = "skipped"
+            self._tell("      nothing landed, nothing to build")
+            return
+        self._wait_for_engine()
+        self._seed()
+        seen = self._evidence.now(step)
+        is_first = self._evidence.is_first(step)
+        selection = step.selection(is_first)
+        command = ["build", "--exclude-resource-type", "unit_test", "seed"]
+        if step.queue is not None:
+            # what they build is tested at the end, once
+            command.append("test")
+            self._built += selection
+        built = self._builds.invoke(step.name, *command, "--select", *selection)
+        self._evidence.mark(step, seen)
+        self._tell(f"      {built}")
+        if step.queue is None and self._built and not is_first:
+            tested = self._builds.invoke("tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built)
+            self._tell(f"      tests of the steps before: {tested}")
+
+    def _seed(self) -> None:
+        """Load the seeds, if a file has changed since they were loaded into this lake."""
+        digest = hashlib.sha256()
+        for path in sorted((project_root() / "seeds").iterdir()):
+            digest.update(path.name.encode() + path.read_bytes())
+        mark = self._lake.paths.seeds_file
+        if mark.exists() and mark.read_text() == digest.hexdigest() and self._lake.has("silver", "quote_assets"):
+            return
+        self._tell(f"      seeds: {self._builds.invoke('seeds', 'seed')}")
+        mark.write_text(digest.hexdigest())
+
+
+def _outcome(report: Report) -> tuple[str, str | None]:
+    """Put how a load went into a word and a reason."""
+    if report.stop is not None:
+        return "partial", report.stop.what
+    if report.failures:
+        item, error = report.failures[0]
+        return "partial", f"{len(report.failures)} of {report.outcomes.total()} items failed, the first: {item}: {error}"
+    return "complete", None
+
+
+def _land_records(bronze: Bronze, order: Order, records: list[StepRecord], tell: Tell) -> None:
+    """Land what the steps did; a lake that cannot be written must not hide why the run failed."""
+    landed_at = datetime.now(UTC)
+    rows = [
+        {name: getattr(record, name, None) for name in PIPELINE_RUNS.schema.names}
+        | {
+            "run_id": order.run_id,
+            "data_source": order.wanted.data_source,
+            "as_of": order.as_of,
+            "landed_at": landed_at,
+            "seconds": f"{record.seconds:.3f}",
+        }
+        for record in records
+    ]
+    try:
+        if rows:
+            bronze.prepare()
+            bronze.land({PIPELINE_RUNS: pa.Table.from_pylist(rows, PIPELINE_RUNS.schema)})
+    except SmartTraderError as error:
+        tell(f"the record of this run could not be landed: {error}")

@@ -1,0 +1,94 @@
+"""Keeps a lake healthy: watches the disk, compacts small files, removes old ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from loaders.tables import TABLES
+from smart_trader.errors import SmartTraderError
+from smart_trader.paths import LakePaths
+from smart_trader.pipeline.reading import Lake
+from smart_trader.schemas import schema_name
+
+SPARK_SCHEMAS = ("silver", "gold", "snapshots", "test_failures")
+Tell = Callable[[str], None]
+
+
+def used_percent(folder: Path) -> float:
+    """Return how full the disk below a folder is; the nearest folder that exists counts."""
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    return 100 * usage.used / usage.total
+
+
+def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tell: Tell) -> None:
+    """Warn of a disk that fills up, and refuse to start on one that is nearly full.
+
+    Raises:
+        SmartTraderError: It is fuller than `refuse_percent`.
+    """
+    if not paths.is_local:
+        return
+    used = used_percent(paths.local_root)
+    if used >= refuse_percent:
+        raise SmartTraderError(
+            f"the disk of {paths.local_root} is {used:.0f} % full, loads start below {refuse_percent:g} %",
+            "free space, for example with: smart-trader maintain; or raise disk_refuse_percent",
+        )
+    if used >= warn_percent:
+        tell(f"warning: the disk of {paths.local_root} is {used:.0f} % full; at {refuse_percent:g} % loads stop")
+
+
+def maintain_bronze(lake: Lake, retention_hours: int, tell: Tell) -> None:
+    """Compact and vacuum the tables that dlt writes, through its own engine."""
+    for table in TABLES:
+        if not lake.has("bronze", table.name):
+            continue
+        delta = DeltaTable(lake.location("bronze", table.name))
+        made = delta.optimize.compact()
+        removed = delta.vacuum(retention_hours=retention_hours, dry_run=False)
+        tell(
+            f"bronze.{table.name}: {made['numFilesRemoved']} files made {made['numFilesAdded']}, "
+            f"{len(removed)} old ones removed"
+        )
+
+
+def spark_tables(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Yield schema and name of each table that Spark writes."""
+    for schema in SPARK_SCHEMAS:
+        folder = Path(lake.location(schema, "."))
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if (path / "_delta_log").is_dir():
+                yield schema_name(schema), path.name
+
+
+def maintain_spark(
+    lake: Lake, ask: Callable[[str], list[tuple[object, ...]]], retention_hours: int, tell: Tell
+) -> None:
+    """Compact and vacuum silver, gold and the snapshots through Spark, which is their only writer.
+
+    Args:
+        lake: The lake.
+        ask: Runs a statement on the lake's server.
+        retention_hours: Files that a version of the last so many hours needs are kept.
+        tell: Takes progress lines.
+    """
+    known = {(str(row[0]), str(row[1])) for schema in SPARK_SCHEMAS for row in _tables(ask, schema_name(schema))}
+    for schema, name in spark_tables(lake):
+        if (schema, name) not in known:
+            tell(f"{schema}.{name}: no longer part of the catalog, left alone")
+            continue
+        ask(f"optimize {schema}.{name}")
+        ask(f"vacuum {schema}.{name} retain {retention_hours} hours")
+        tell(f"{schema}.{name}: compacted, old files removed")
+
+
+def _tables(ask: Callable[[str], list[tuple[object, ...]]], schema: str) -> list[tuple[object, ...]]:
+    if not ask(f"show schemas like '{schema}'"):
+        return []
+    return ask(f"show tables in {schema}")
