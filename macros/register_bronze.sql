@@ -1,0 +1,62 @@
+{% macro register_bronze() -%}
+    {#- Runs before every build. Spark must never be the first to write a bronze table, and `create table` on an empty
+        folder would be just that: so a table is registered only where the loaders have made one. -#}
+    {%- if execute -%}
+        {%- set tables = graph.sources.values() | selectattr('source_name', 'equalto', 'bronze') | list -%}
+        {%- set bronze = api.Relation.create(schema=tables[0].schema, identifier='_') -%}
+        {%- do create_schema(bronze) -%}
+        {%- set known = run_query('show tables in ' ~ bronze.schema).columns['tableName'].values() -%}
+        {%- set absent = [] -%}
+        {%- for table in tables | sort(attribute='name') if table.identifier not in known -%}
+            {%- set folder = '${spark.sql.warehouse.dir}/' ~ table.schema ~ '/' ~ table.identifier -%}
+            {%- if has_delta_log(folder) -%}
+                {%- do run_query(
+                    "create table if not exists " ~ table.schema ~ "." ~ table.identifier
+                    ~ " using delta location '" ~ folder ~ "'"
+                ) -%}
+            {%- else -%}
+                {%- do absent.append(table.schema ~ '.' ~ table.identifier) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if absent -%}
+            {{ exceptions.raise_compiler_error(
+                "the lake has no " ~ absent | join(', ') ~ " yet; make the empty tables with: python -m loaders init"
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro has_delta_log(folder) -%}
+    {#- the handler is for the missing path alone: any other trouble with the folder stays an error -#}
+    {%- set answer = run_query(
+        "begin declare exit handler for path_not_found begin select false as found; end; "
+        ~ "select true as found from text.`" ~ folder ~ "/_delta_log/*.json` limit 1; end"
+    ) -%}
+    {{ return(answer.rows | length > 0 and answer.columns[0].values()[0]) }}
+{%- endmacro %}
+
+
+{% macro refuse_a_clock_set_back() -%}
+    {#- A step at an earlier time than what the lake holds would call work due, or done, that is not -#}
+    {%- if execute -%}
+        {%- set fetch_log = graph.sources.values()
+            | selectattr('source_name', 'equalto', 'bronze') | selectattr('name', 'equalto', 'fetch_log') | first -%}
+        {%- set moments = ["select max(as_of) as moment from " ~ fetch_log.relation_name] -%}
+        {%- for node in graph.nodes.values() | selectattr('name', 'equalto', 'pnl_calculations') -%}
+            {%- if load_relation(api.Relation.create(schema=node.schema, identifier=node.alias)) -%}
+                {%- do moments.append("select max(calculation_date) as moment from " ~ node.relation_name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set newest = run_query(
+            "select date_format(max(moment), \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\") from ("
+            ~ moments | join(' union all ') ~ ") having max(moment) > " ~ as_of()
+        ) -%}
+        {%- if newest.rows -%}
+            {{ exceptions.raise_compiler_error(
+                "this run's time " ~ as_of() ~ " is before the lake's newest, " ~ newest.columns[0].values()[0]
+                ~ "; unset SMART_TRADER_AS_OF or set it to that time or later"
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
