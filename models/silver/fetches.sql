@@ -67,6 +67,9 @@ items as (
         max_by(fetch_id, -recency) filter (where outcome = 'complete') as complete_fetch_id,
         max_by(_dlt_load_id, -recency) filter (where outcome = 'complete') as complete_load_id,
         max_by(as_of, -recency) filter (where outcome = 'complete') as completed_at,
+        ---------- the newest fetch that was answered, finished or not
+        max(if(recency = newest_answer, fetch_id, null)) as answered_fetch_id,
+        max(if(recency = newest_answer, _dlt_load_id, null)) as answered_load_id,
         ---------- where the next fetch goes on
         max(newest_time) as newest_known_time,
         max(if(recency = newest_progress, resume_before_time, null)) as resume_before_time,
