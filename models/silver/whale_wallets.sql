@@ -1,0 +1,202 @@
+{{ config(unique_key='whale_id') }}
+
+with
+
+holder_observations as (
+
+    select * from {{ ref('holder_observations') }}
+
+),
+
+fetches as (
+
+    select * from {{ ref('fetches') }}
+
+),
+
+wallet_swaps as (
+
+    select * from {{ ref('wallet_swaps') }}
+
+),
+
+watchlist as (
+
+    select * from {{ ref('watchlist') }}
+
+),
+
+program_accounts as (
+
+    select * from {{ ref('program_accounts') }}
+
+),
+
+whale_tiers as (
+
+    select * from {{ ref('whale_tiers') }}
+
+),
+
+rank_tiers as (
+
+    select * from {{ ref('rank_tiers') }}
+
+),
+
+swap_fetches as (
+
+    select * from fetches
+    where kind = 'swaps'
+
+),
+
+newest_holdings as (
+
+    select
+        wallet_address,
+        token_address,
+        max(observed_at) as observed_at,
+        min(observed_at) as tracked_since,
+        max_by(amount, observed_at) as amount,
+        max_by(holder_rank, observed_at) as holder_rank
+    from holder_observations
+    group by wallet_address, token_address
+
+),
+
+tiered_holdings as (
+
+    select
+        newest_holdings.wallet_address,
+        newest_holdings.token_address,
+        any_value(newest_holdings.amount) as amount,
+        any_value(newest_holdings.holder_rank) as holder_rank,
+        max_by(whale_tiers.whale_tier, whale_tiers.min_units) as whale_tier,
+        max_by(rank_tiers.rank_tier, rank_tiers.min_rank) as rank_tier,
+        any_value(newest_holdings.observed_at) as observed_at,
+        any_value(newest_holdings.tracked_since) as tracked_since
+    from newest_holdings
+    inner join whale_tiers on newest_holdings.amount >= whale_tiers.min_units
+    inner join rank_tiers on newest_holdings.holder_rank >= rank_tiers.min_rank
+    group by newest_holdings.wallet_address, newest_holdings.token_address
+
+),
+
+holdings as (
+
+    select
+        tiered_holdings.*,
+        tiered_holdings.observed_at >= fetches.completed_at as is_current_holder
+    from tiered_holdings
+    left join fetches
+        on tiered_holdings.token_address = fetches.item and fetches.kind = 'holders'
+
+),
+
+watched_wallets as (
+
+    select wallet_address from watchlist
+    union distinct
+    -- named on the command line: the fetch is the only trace of it
+    select item as wallet_address from swap_fetches
+    where is_given
+
+),
+
+watched as (
+
+    select
+        watched_wallets.wallet_address,
+        swap_fetches.first_fetched_at as tracked_since
+    from watched_wallets
+    left join swap_fetches on watched_wallets.wallet_address = swap_fetches.item
+
+),
+
+wallets as (
+
+    select
+        wallet_address || '_' || token_address as whale_id,
+        wallet_address,
+        token_address,
+        amount,
+        holder_rank,
+        whale_tier,
+        rank_tier,
+        observed_at,
+        is_current_holder,
+        tracked_since
+    from holdings
+    union all
+    select
+        wallet_address || '_WATCHLIST' as whale_id,
+        wallet_address,
+        'WATCHLIST' as token_address,
+        null as amount,
+        null as holder_rank,
+        null as whale_tier,
+        null as rank_tier,
+        null as observed_at,
+        null as is_current_holder,
+        tracked_since
+    from watched
+
+),
+
+pools as (
+
+    select pool_address as account_address from wallet_swaps
+    where pool_address is not null
+    union distinct
+    select account_address from program_accounts
+
+),
+
+-- rows landed count a swap again at each overlap, so they only say whose swaps are worth counting
+many_rows as (
+
+    select item as wallet_address from swap_fetches
+    where row_count > {{ var('max_swaps_per_wallet') }}
+
+),
+
+too_active_wallets as (
+
+    select wallet_swaps.wallet_address
+    from wallet_swaps
+    left semi join many_rows on wallet_swaps.wallet_address = many_rows.wallet_address
+    group by wallet_swaps.wallet_address
+    having count(*) > {{ var('max_swaps_per_wallet') }}
+
+),
+
+judged as (
+
+    select
+        wallets.*,
+        pools.account_address is not null as is_pool,
+        too_active_wallets.wallet_address is not null as too_active
+    from wallets
+    left join pools on wallets.wallet_address = pools.account_address
+    left join too_active_wallets on wallets.wallet_address = too_active_wallets.wallet_address
+
+){% if is_incremental() %},
+
+changed as (
+
+    -- a merge of equal rows would rewrite their files
+    select judged.*
+    from judged
+    left anti join {{ this }} as built
+        on
+            judged.whale_id = built.whale_id
+            and to_json(struct(judged.*)) = to_json(struct(built.*))
+
+)
+
+select * from changed
+{% else %}
+
+select * from judged
+{% endif %}
