@@ -1,0 +1,56 @@
+{% macro wire_number(column) -%}
+    {#- a number that money cannot hold is none: JSON allows 1e400, and one such row must not stop a build -#}
+    if(abs(try_cast({{ column }} as double)) < 1e30d, try_cast({{ column }} as double), null)
+{%- endmacro %}
+
+
+{% macro plain_amount(column) -%}
+    {#- whole base units, nearly always, are in plain form as they came -#}
+    case
+        when {{ column }} rlike '^(0|[1-9][0-9]{0,25})$' then {{ column }}
+        else coalesce(
+            trim(trailing '.' from trim(trailing '0' from cast(try_cast({{ column }} as decimal(38, 12)) as string))),
+            {{ column }}
+        )
+    end
+{%- endmacro %}
+
+
+{% macro rounded(expression) -%}
+    cast(bround({{ expression }}, 6) as decimal(38, 6))
+{%- endmacro %}
+
+
+{% macro in_loads(column, query) -%}
+    {#- As literals, so that Parquet files and row groups without the loads are passed over; a join would read them.
+        Beyond some hundreds the list costs more than it saves. -#}
+    {%- if execute -%}
+        {%- set loads = run_query(query).columns[0].values() -%}
+        {%- if not loads -%}
+            false
+        {%- elif loads | length > 200 -%}
+            true
+        {%- else -%}
+            {{ column }} in ('{{ loads | join("', '") }}')
+        {%- endif -%}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro is_base_sold() -%}
+    {#- base and quote say nothing about the direction, the legs' own words and signs do; null is a row without one -#}
+    coalesce(
+        base__type_swap = 'from',
+        quote__type_swap = 'to',
+        {{ wire_number('base__ui_change_amount') }} < 0,
+        {{ wire_number('quote__ui_change_amount') }} > 0
+    )
+{%- endmacro %}
+
+
+{% macro usable_usd(expression) -%}
+    {#- nothing is worth 0, and what is worth more than all money comes of a poisoned price: both are a missing price -#}
+    if({{ expression }} > 0 and {{ expression }} < 1e18d, {{ expression }}, null)
+{%- endmacro %}
