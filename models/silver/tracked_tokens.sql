@@ -149,15 +149,27 @@ states as (
 
 ){% if is_incremental() %},
 
+built as (
+
+    select to_json(struct(*)) as content from {{ this }}
+
+),
+
+compared as (
+
+    select
+        *,
+        to_json(struct(*)) as content
+    from states
+
+),
+
 changed as (
 
-    -- time alone changes states, so all are compared; a merge of equal rows would rewrite files
-    select states.*
-    from states
-    left anti join {{ this }} as built
-        on
-            states.token_address = built.token_address
-            and to_json(struct(states.*)) = to_json(struct(built.*))
+    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
+    select compared.* except (content)
+    from compared
+    left anti join built on compared.content = built.content
 
 )
 

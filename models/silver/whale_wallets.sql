@@ -183,15 +183,27 @@ judged as (
 
 ){% if is_incremental() %},
 
+built as (
+
+    select to_json(struct(*)) as content from {{ this }}
+
+),
+
+compared as (
+
+    select
+        *,
+        to_json(struct(*)) as content
+    from judged
+
+),
+
 changed as (
 
-    -- a merge of equal rows would rewrite their files
-    select judged.*
-    from judged
-    left anti join {{ this }} as built
-        on
-            judged.whale_id = built.whale_id
-            and to_json(struct(judged.*)) = to_json(struct(built.*))
+    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
+    select compared.* except (content)
+    from compared
+    left anti join built on compared.content = built.content
 
 )
 
