@@ -41,11 +41,18 @@
 
 {% macro is_base_sold() -%}
     {#- base and quote say nothing about the direction, the legs' own words and signs do; null is a row without one -#}
-    coalesce(
-        base__type_swap = 'from',
-        quote__type_swap = 'to',
-        {{ wire_number('base__ui_change_amount') }} < 0,
-        {{ wire_number('quote__ui_change_amount') }} > 0
+    {%- set is_sold = {} -%}
+    {%- for leg in ['base', 'quote'] -%}
+        {%- set change = wire_number(leg ~ '__ui_change_amount') -%}
+        {%- do is_sold.update({leg:
+            "case when " ~ leg ~ "__type_swap = 'from' then true when " ~ leg ~ "__type_swap = 'to' then false "
+            ~ "when " ~ change ~ " < 0 then true when " ~ change ~ " > 0 then false end"
+        }) -%}
+    {%- endfor -%}
+    if(
+        coalesce({{ is_sold['base'] }} <> {{ is_sold['quote'] }}, true),
+        coalesce({{ is_sold['base'] }}, not {{ is_sold['quote'] }}),
+        null
     )
 {%- endmacro %}
 
@@ -53,4 +60,24 @@
 {% macro usable_usd(expression) -%}
     {#- nothing is worth 0, and what is worth more than all money comes of a poisoned price: both are a missing price -#}
     if({{ expression }} > 0 and {{ expression }} < 1e18d, {{ expression }}, null)
+{%- endmacro %}
+
+
+{% macro moved_usd(swaps, hop_leg, other_leg) -%}
+    aggregate(
+        {{ swaps }},
+        struct(0d as quantity, 0d as usd),
+        (sums, one) -> if(
+            one.usd is not null
+            and one.{{ other_leg }}_quantity > 0
+            and one.{{ other_leg }}_token = hop.{{ hop_leg }}_token,
+            struct(sums.quantity + one.{{ other_leg }}_quantity as quantity, sums.usd + one.usd as usd),
+            sums
+        ),
+        sums -> if(
+            hop.{{ hop_leg }}_quantity > 0 and sums.quantity >= hop.{{ hop_leg }}_quantity,
+            sums.usd * hop.{{ hop_leg }}_quantity / sums.quantity,
+            null
+        )
+    )
 {%- endmacro %}

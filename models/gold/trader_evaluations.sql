@@ -85,7 +85,8 @@ judged as (
                 null
             ),
             if(
-                new_calculations.basis_coverage < {{ var('min_basis_coverage') }},
+                {{ var('min_basis_coverage') }} > 0
+                and not coalesce(new_calculations.basis_coverage >= {{ var('min_basis_coverage') }}, false),
                 'basis_coverage',
                 null
             ),

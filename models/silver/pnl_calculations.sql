@@ -44,6 +44,7 @@ token_figures as (
         position_pnl.matched_proceeds_usd,
         position_pnl.cost_of_sold_usd,
         position_pnl.held_cost_hours,
+        position_pnl.held_cost_usd,
         position_pnl.first_trade_at,
         position_pnl.last_trade_at,
         position_pnl.open_tokens,
@@ -79,6 +80,7 @@ wallet_figures as (
         matched_proceeds_usd,
         cost_of_sold_usd,
         held_cost_hours,
+        held_cost_usd,
         first_trade_at,
         last_trade_at,
         -- quantities of different tokens do not add
@@ -125,7 +127,7 @@ calculated as (
             cast(0 as decimal(38, 6)),
             {{ rounded('100d * cast(realized_pnl_usd as double) / cast(cost_of_sold_usd as double)') }}
         ) as roi,
-        {{ rounded('try_divide(cast(held_cost_hours as double), cast(cost_of_sold_usd as double))') }}
+        {{ rounded('try_divide(cast(held_cost_hours as double), cast(held_cost_usd as double))') }}
             as avg_holding_time_hours,
         {{ rounded('try_divide(cast(bought_usd + sold_usd as double), priced_trade_count)') }}
             as avg_transaction_amount_usd,

@@ -81,7 +81,6 @@ observed_prices as (
             and token_observations.observed_at <= price_candidates.calculation_date
             and token_observations.observed_at
             >= price_candidates.calculation_date - interval '{{ var("max_price_age_hours") }}' hour
-    where token_observations.price_usd is not null and token_observations.liquidity_usd is not null
     -- a token has one observation of one time
     qualify row_number() over (
         partition by price_candidates.token_address, price_candidates.calculation_date
@@ -122,8 +121,11 @@ marked as (
         observed_prices.price_usd as observed_price_usd,
         observed_prices.liquidity_usd,
         case
-            when new_positions.open_quantity <= 0 then null
-            when observed_prices.price_usd is not null and token_decimals.decimals is not null
+            when new_positions.open_quantity <= 0 then 'none'
+            when
+                observed_prices.price_usd is not null
+                and observed_prices.liquidity_usd is not null
+                and token_decimals.decimals is not null
                 then 'observation'
             when
                 new_positions.last_priced_time
@@ -203,8 +205,8 @@ positions as (
         {{ rounded('open_cost_usd') }} as open_cost_usd,
         {{ rounded('bought_usd') }} as bought_usd,
         {{ rounded('sold_usd') }} as sold_usd,
-        {{ rounded('matched_proceeds_usd') }} as matched_proceeds_usd,
-        {{ rounded('sold_usd') }} - {{ rounded('matched_proceeds_usd') }} as unmatched_proceeds_usd,
+        {{ rounded('sold_usd') }} - {{ rounded('unmatched_proceeds_usd') }} as matched_proceeds_usd,
+        {{ rounded('unmatched_proceeds_usd') }} as unmatched_proceeds_usd,
         {{ rounded('cost_of_sold_usd') }} as cost_of_sold_usd,
         {{ rounded('gross_profit_usd') }} as gross_profit_usd,
         {{ rounded('gross_loss_usd') }} as gross_loss_usd,
@@ -212,7 +214,9 @@ positions as (
         {{ rounded('round_trip_usd') }} as round_trip_usd,
 
         ---------- holding
-        {{ rounded('held_cost_hours') }} as held_cost_hours,
+        -- with twelve places, as averages are made of them: sums stay exact, and the sixth place of a ratio holds
+        cast(bround(held_cost_hours, 12) as decimal(38, 12)) as held_cost_hours,
+        cast(bround(cost_of_sold_usd, 12) as decimal(38, 12)) as held_cost_usd,
         avg_holding_hours,
         avg_quantity_holding_hours,
         median_holding_hours,

@@ -141,13 +141,13 @@ identified as (
             wallet_address,
             coalesce(pool_address, '-'),
             block_unix_time,
-            coalesce(ins_index, '-'),
-            coalesce(inner_ins_index, '-'),
+            coalesce(cast(ins_index as string), '-'),
+            coalesce(cast(inner_ins_index as string), '-'),
             sold_token_address,
             coalesce(sold_amount_raw, '-'),
             bought_token_address,
             coalesce(bought_amount_raw, '-'),
-            coalesce(occurrence, '-')
+            coalesce(cast(occurrence as string), '-')
         )) as swap_id,
         *
     from typed

@@ -41,7 +41,8 @@ sums as (
         cast(sum(gross_loss_usd) as decimal(38, 6)) as gross_loss_usd,
         cast(sum(unpriced_disposal_cost_usd) as decimal(38, 6)) as unpriced_disposal_cost_usd,
         cast(sum(round_trip_usd) as decimal(38, 6)) as round_trip_usd,
-        cast(sum(held_cost_hours) as decimal(38, 6)) as held_cost_hours,
+        cast(sum(held_cost_hours) as decimal(38, 12)) as held_cost_hours,
+        cast(sum(held_cost_usd) as decimal(38, 12)) as held_cost_usd,
         min(first_trade_at) as first_trade_at,
         max(last_trade_at) as last_trade_at
     from position_pnl
@@ -93,6 +94,7 @@ totals as (
 
         ---------- holding
         coalesce(sums.held_cost_hours, 0) as held_cost_hours,
+        coalesce(sums.held_cost_usd, 0) as held_cost_usd,
 
         ---------- timestamps
         sums.first_trade_at,

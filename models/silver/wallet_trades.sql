@@ -65,160 +65,149 @@ classified as (
 
 ),
 
-quote_swaps as (
+swaps as (
 
-    -- one leg is money: its own value is the swap's
+    -- One leg is money: its own value is the swap's. Two legs of money are no trade. A token's own price can be off
+    -- by 10^9, so between two tokens it is the last resort.
     select
         tx_hash,
         wallet_address,
-        if(is_sold_quote, bought_token_address, sold_token_address) as token_address,
-        not is_sold_quote as is_sell,
-        if(is_sold_quote, bought_quantity, sold_quantity) as quantity,
-        if(is_sold_quote, bought_decimals, sold_decimals) as decimals,
-        {{ usable_usd(
-            'if(is_sold_quote, sold_amount * coalesce(sold_price, sold_nearest_price), '
-            ~ 'bought_amount * coalesce(bought_price, bought_nearest_price))'
-        ) }} as value_usd,
-        false as is_basis_unknown,
         block_unix_time,
         block_number,
-        load_batch
+        load_batch,
+        struct(
+            swap_id,
+            if(is_sold_quote, null, sold_token_address) as sold_token,
+            sold_quantity,
+            sold_decimals,
+            if(is_bought_quote, null, bought_token_address) as bought_token,
+            bought_quantity,
+            bought_decimals,
+            not is_sold_quote and not is_bought_quote as is_hop,
+            sold_amount * sold_nearest_price as sold_leg_usd,
+            bought_amount * bought_nearest_price as bought_leg_usd,
+            case
+                when is_sold_quote
+                    then {{ usable_usd('sold_amount * coalesce(sold_price, sold_nearest_price)') }}
+                when is_bought_quote
+                    then {{ usable_usd('bought_amount * coalesce(bought_price, bought_nearest_price)') }}
+            end as usd
+        ) as swap
     from classified
-    where is_sold_quote <> is_bought_quote
+    where not (is_sold_quote and is_bought_quote)
 
 ),
 
-token_swaps as (
+transactions as (
 
+    -- in one order, so that sums of doubles are the same in every build
     select
-        swap_id,
         tx_hash,
         wallet_address,
-        sold_token_address,
-        sold_quantity,
-        sold_decimals,
-        {{ usable_usd('sold_amount * sold_nearest_price') }} as sold_leg_usd,
-        bought_token_address,
-        bought_quantity,
-        bought_decimals,
-        {{ usable_usd('bought_amount * bought_nearest_price') }} as bought_leg_usd,
+        min(block_unix_time) as block_unix_time,
+        min(block_number) as block_number,
+        max(load_batch) as load_batch,
+        array_sort(collect_list(swap)) as swaps_0
+    from swaps
+    group by tx_hash, wallet_address
+
+),
+
+{% for swaps in ['swaps_0', 'swaps_1'] -%}
+    -- a hop inside a route is worth what the route paid before it, or got after it; the second pass reaches the hops
+    -- between hops, and longer chains fall through
+    {{ 'first_pass' if loop.first else 'second_pass' }} as (
+
+        select
+            * except ({{ swaps }}),
+            if(
+                exists({{ swaps }}, one -> one.is_hop and one.usd is null),
+                transform(
+                    {{ swaps }},
+                    hop -> if(
+                        hop.is_hop and hop.usd is null,
+                        struct(
+                            hop.swap_id,
+                            hop.sold_token,
+                            hop.sold_quantity,
+                            hop.sold_decimals,
+                            hop.bought_token,
+                            hop.bought_quantity,
+                            hop.bought_decimals,
+                            hop.is_hop,
+                            hop.sold_leg_usd,
+                            hop.bought_leg_usd,
+                            coalesce(
+                                {{ moved_usd(swaps, 'sold', 'bought') | indent(32) }},
+                                {{ moved_usd(swaps, 'bought', 'sold') | indent(32) }}
+                            ) as usd
+                        ),
+                        hop
+                    )
+                ),
+                {{ swaps }}
+            ) as {{ 'swaps_1' if loop.first else 'swaps_2' }}
+        from {{ 'transactions' if loop.first else 'first_pass' }}
+
+    ),
+
+{% endfor -%}
+
+single_swaps as (
+
+    select
+        tx_hash,
+        wallet_address,
         block_unix_time,
         block_number,
-        load_batch
-    from classified
-    where not is_sold_quote and not is_bought_quote
+        load_batch,
+        explode(swaps_2) as swap
+    from second_pass
 
 ),
 
-token_swap_transactions as (
+valued_swaps as (
 
-    select distinct
+    -- of two tokens that no route values the lower one counts, and only two that agree make a cost
+    select
         tx_hash,
-        wallet_address
-    from token_swaps
-
-),
-
-transaction_prices as (
-
-    -- what the same transaction paid for a token, and got for it, in swaps against money
-    select
-        quote_swaps.tx_hash,
-        quote_swaps.wallet_address,
-        quote_swaps.token_address,
-        sum(if(quote_swaps.is_sell, 0, quote_swaps.quantity)) as bought_quantity,
-        sum(if(quote_swaps.is_sell, 0, quote_swaps.value_usd)) as bought_usd,
-        sum(if(quote_swaps.is_sell, quote_swaps.quantity, 0)) as sold_quantity,
-        sum(if(quote_swaps.is_sell, quote_swaps.value_usd, 0)) as sold_usd
-    from quote_swaps
-    left semi join token_swap_transactions
-        on
-            quote_swaps.tx_hash = token_swap_transactions.tx_hash
-            and quote_swaps.wallet_address = token_swap_transactions.wallet_address
-    where quote_swaps.value_usd is not null
-    group by quote_swaps.tx_hash, quote_swaps.wallet_address, quote_swaps.token_address
-
-),
-
-hops as (
-
-    -- a hop inside a route is worth what the route paid before it, or got after it; longer chains fall through
-    select
-        token_swaps.*,
-        coalesce(
-            if(
-                token_swaps.sold_quantity > 0 and before_hop.bought_quantity >= token_swaps.sold_quantity,
-                before_hop.bought_usd * token_swaps.sold_quantity / before_hop.bought_quantity,
-                null
-            ),
-            if(
-                token_swaps.bought_quantity > 0 and after_hop.sold_quantity >= token_swaps.bought_quantity,
-                after_hop.sold_usd * token_swaps.bought_quantity / after_hop.sold_quantity,
-                null
-            )
-        ) as hop_usd
-    from token_swaps
-    left join transaction_prices as before_hop
-        on
-            token_swaps.tx_hash = before_hop.tx_hash
-            and token_swaps.wallet_address = before_hop.wallet_address
-            and token_swaps.sold_token_address = before_hop.token_address
-    left join transaction_prices as after_hop
-        on
-            token_swaps.tx_hash = after_hop.tx_hash
-            and token_swaps.wallet_address = after_hop.wallet_address
-            and token_swaps.bought_token_address = after_hop.token_address
-
-),
-
-valued_token_swaps as (
-
-    -- a token's own price can be off by 10^9, so the lower one counts, and only two that agree make a cost
-    select
-        *,
-        coalesce(hop_usd, least(sold_leg_usd, bought_leg_usd)) as value_usd,
-        hop_usd is null
-        and coalesce(
-            greatest(sold_leg_usd, bought_leg_usd)
-            > {{ var('max_leg_disagreement') }} * least(sold_leg_usd, bought_leg_usd)
-            or sold_leg_usd is null or bought_leg_usd is null,
-            true
+        wallet_address,
+        block_unix_time,
+        block_number,
+        load_batch,
+        swap,
+        if(
+            swap.is_hop and swap.usd is null,
+            {{ usable_usd('least(swap.sold_leg_usd, swap.bought_leg_usd)') }},
+            swap.usd
+        ) as value_usd,
+        swap.is_hop
+        and swap.usd is null
+        and not coalesce(
+            swap.sold_leg_usd <= {{ var('max_leg_disagreement') }} * swap.bought_leg_usd
+            and swap.bought_leg_usd <= {{ var('max_leg_disagreement') }} * swap.sold_leg_usd,
+            false
         ) as is_basis_unknown
-    from hops
+    from single_swaps
 
 ),
 
 legs as (
 
-    select * from quote_swaps
-    union all
     select
         tx_hash,
         wallet_address,
-        sold_token_address as token_address,
-        true as is_sell,
-        sold_quantity as quantity,
-        sold_decimals as decimals,
-        value_usd,
-        false as is_basis_unknown,
         block_unix_time,
         block_number,
-        load_batch
-    from valued_token_swaps
-    union all
-    select
-        tx_hash,
-        wallet_address,
-        bought_token_address as token_address,
-        false as is_sell,
-        bought_quantity as quantity,
-        bought_decimals as decimals,
+        load_batch,
         value_usd,
         is_basis_unknown,
-        block_unix_time,
-        block_number,
-        load_batch
-    from valued_token_swaps
+        stack(
+            2,
+            swap.sold_token, true, swap.sold_quantity, swap.sold_decimals,
+            swap.bought_token, false, swap.bought_quantity, swap.bought_decimals
+        ) as (token_address, is_sell, quantity, decimals)
+    from valued_swaps
 
 ),
 
@@ -241,13 +230,14 @@ gross as (
             null,
             sum(if(is_sell and quantity > 0, value_usd, 0))
         ) as sold_usd,
-        bool_or(is_basis_unknown and quantity > 0) as is_basis_unknown,
+        bool_or(not is_sell and is_basis_unknown and quantity > 0) as is_basis_unknown,
         max(decimals) as decimals,
         min(block_unix_time) as block_unix_time,
         min(block_number) as block_number,
         count(*) as swap_count,
         max(load_batch) as load_batch
     from legs
+    where token_address is not null
     group by tx_hash, wallet_address, token_address
 
 ),
