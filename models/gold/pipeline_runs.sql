@@ -24,7 +24,7 @@ landed as (
         bronze_runs.as_of,
         bronze_runs.started_at,
         bronze_runs.landed_at,
-        bronze_runs.rows as row_count,
+        bronze_runs.rows as landed_rows,
         bronze_runs.requests as request_count,
         bronze_runs.cu as compute_units,
         try_cast(bronze_runs.seconds as double) as seconds,
@@ -34,7 +34,8 @@ landed as (
     left semi join landed_loads on bronze_runs._dlt_load_id = landed_loads.load_id
     qualify
         row_number() over (
-            partition by bronze_runs._dlt_id order by bronze_runs.landed_at asc, bronze_runs._dlt_load_id asc
+            partition by bronze_runs._dlt_id
+            order by bronze_runs.landed_at asc, bronze_runs._dlt_load_id asc
         ) = 1
 
 )

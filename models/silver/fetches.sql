@@ -28,7 +28,7 @@ measured as (
         min(if(outcome = 'failed', null, recency)) over (partition by kind, item) as newest_answer,
         -- a fetch may fail after some pages: what they brought moves the newest known row, and so
         -- the place to go on from
-        min(if(outcome = 'failed' and row_count = 0, null, recency))
+        min(if(outcome = 'failed' and landed_rows = 0, null, recency))
             over (partition by kind, item) as newest_progress
     from ranked
 
@@ -67,7 +67,7 @@ items as (
         bool_or(origin = 'given') as is_given,
         min(fetched_at) as first_fetched_at,
         count(*) as fetch_count,
-        sum(row_count) as row_count
+        sum(landed_rows) as landed_rows
     from measured
     group by kind, item
 
@@ -97,7 +97,8 @@ scheduled as (
             when attempts > 0
                 then greatest(
                     fetched_at + least(
-                        interval '{{ var("retry_pause_hours") }}' hour * power(2, least(attempts, 20) - 1),
+                        interval '{{ var("retry_pause_hours") }}' hour
+                        * power(2, least(attempts, 20) - 1),
                         refresh_period
                     ),
                     if(answered_outcome = 'complete', completed_at + refresh_period, fetched_at)

@@ -35,7 +35,7 @@ new_fetches as (
     where
         landed_fetches.kind = 'holders'
         and landed_fetches.outcome != 'failed'
-        and landed_fetches.row_count > 0
+        and landed_fetches.landed_rows > 0
     qualify row_number() over (
         partition by landed_fetches.item, landed_fetches.fetched_at
         order by landed_fetches.landed_at asc, landed_fetches.fetch_id asc

@@ -33,7 +33,7 @@ landed as (
 
         ---------- numbers
         coalesce(fetch_log.pages, 0) as page_count,
-        coalesce(fetch_log.rows, 0) as row_count,
+        coalesce(fetch_log.rows, 0) as landed_rows,
         coalesce(fetch_log.cu, 0) as compute_units,
         fetch_log.oldest_time,
         fetch_log.newest_time,

@@ -1,19 +1,21 @@
 {{ config(materialized='view') }}
 
+{%- set bronze = source('bronze', 'fetch_log').schema %}
+
 with
 
--- the loaders' own list, one small file per load; a view lists the folder anew at each read, a table would not
+-- the loaders' own list, one small file per load; a view lists the folder anew at each read, a
+-- table would not
 files as (
 
     select value
-    from text.`${spark.sql.warehouse.dir}/{{ source('bronze', 'fetch_log').schema }}/_dlt_loads`
+    from text.`${spark.sql.warehouse.dir}/{{ bronze }}/_dlt_loads`
 
 ),
 
 parsed as (
 
-    select
-        from_json(value, 'load_id string, status int, inserted_at timestamp') as landed
+    select from_json(value, 'load_id string, status int, inserted_at timestamp') as landed
     from files
 
 ),

@@ -1,6 +1,6 @@
 {{ config(incremental_strategy='append') }}
 
-{#- each rule with the condition that an observation must meet; a var that is null switches its rule off -#}
+{#- what an observation must meet, by the rule's var; one that is null switches its rule off -#}
 {%- set rules = [
     ('min_liquidity', 'liquidity_usd >= ', var('min_liquidity')),
     ('max_liquidity', 'liquidity_usd <= ', var('max_liquidity')),
@@ -48,7 +48,10 @@ landed as (
     -- and run again at the same time: the first answer counts
     qualify row_number() over (
         partition by token_metrics.address, token_metrics.observed_at
-        order by token_metrics._dlt_load_id asc, token_metrics.list_position asc nulls last, token_metrics._dlt_id asc
+        order by
+            token_metrics._dlt_load_id asc,
+            token_metrics.list_position asc nulls last,
+            token_metrics._dlt_id asc
     ) = 1
 
 ),
@@ -93,9 +96,9 @@ judged as (
     select
         *,
         case
-            {% for rule, condition, bound in rules if bound is not none -%}
-                when not coalesce({{ condition }}{{ bound }}, false) then '{{ rule }}'
-            {% endfor -%}
+            {%- for rule, condition, bound in rules if bound is not none %}
+            when not coalesce({{ condition }}{{ bound }}, false) then '{{ rule }}'
+            {%- endfor %}
         end as failed_rule
     from typed
 

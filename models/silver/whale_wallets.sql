@@ -20,6 +20,12 @@ wallet_swaps as (
 
 ),
 
+tracked_tokens as (
+
+    select * from {{ ref('tracked_tokens') }}
+
+),
+
 watchlist as (
 
     select * from {{ ref('watchlist') }}
@@ -61,6 +67,8 @@ newest_holdings as (
         max_by(amount, observed_at) as amount,
         max_by(holder_rank, observed_at) as holder_rank
     from holder_observations
+    left semi join tracked_tokens
+        on holder_observations.token_address = tracked_tokens.token_address
     group by wallet_address, token_address
 
 ),
@@ -157,7 +165,7 @@ pools as (
 many_rows as (
 
     select item as wallet_address from swap_fetches
-    where row_count > {{ var('max_swaps_per_wallet') }}
+    where landed_rows > {{ var('max_swaps_per_wallet') }}
 
 ),
 
