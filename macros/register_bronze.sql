@@ -3,27 +3,36 @@
         folder would be just that: so a table is registered only where the loaders have made one. -#}
     {%- if execute -%}
         {%- set tables = graph.sources.values() | selectattr('source_name', 'equalto', 'bronze') | list -%}
-        {%- set bronze = api.Relation.create(schema=tables[0].schema, identifier='_') -%}
-        {%- do create_schema(bronze) -%}
-        {%- set known = run_query('show tables in ' ~ bronze.schema).columns['tableName'].values() -%}
+        {%- set schema = tables[0].schema -%}
+        {%- set is_known = adapter.check_schema_exists(target.database, schema) -%}
+        {%- set known = run_query('show tables in ' ~ schema).columns['tableName'].values() if is_known else [] -%}
+        {%- set unknown = tables | rejectattr('identifier', 'in', known) | sort(attribute='identifier') -%}
         {%- set absent = [] -%}
-        {%- for table in tables | sort(attribute='name') if table.identifier not in known -%}
-            {%- set folder = '${spark.sql.warehouse.dir}/' ~ table.schema ~ '/' ~ table.identifier -%}
-            {%- if has_delta_log(folder) -%}
-                {%- do run_query(
-                    "create table if not exists " ~ table.schema ~ "." ~ table.identifier
-                    ~ " using delta location '" ~ folder ~ "'"
-                ) -%}
-            {%- else -%}
-                {%- do absent.append(table.schema ~ '.' ~ table.identifier) -%}
-            {%- endif -%}
+        {%- for table in unknown if not has_delta_log(table_folder(table)) -%}
+            {%- do absent.append(schema ~ '.' ~ table.identifier) -%}
         {%- endfor -%}
         {%- if absent -%}
             {{ exceptions.raise_compiler_error(
                 "the lake has no " ~ absent | join(', ') ~ " yet; make the empty tables with: python -m loaders init"
             ) }}
         {%- endif -%}
+        {#- not before the loaders have: they take a folder that is there already for an error -#}
+        {%- if not is_known -%}
+            {%- do create_schema(api.Relation.create(schema=schema, identifier='_')) -%}
+        {%- endif -%}
+        {%- for table in unknown -%}
+            {%- do run_query(
+                "create table if not exists " ~ schema ~ "." ~ table.identifier
+                ~ " using delta location '" ~ table_folder(table) ~ "'"
+            ) -%}
+        {%- endfor -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro table_folder(table) -%}
+    {#- Spark itself puts in the root of its tables -#}
+    {{ return('${spark.sql.warehouse.dir}/' ~ table.schema ~ '/' ~ table.identifier) }}
 {%- endmacro %}
 
 

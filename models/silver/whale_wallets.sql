@@ -8,9 +8,10 @@ holder_observations as (
 
 ),
 
-fetches as (
+swap_fetches as (
 
     select * from {{ ref('fetches') }}
+    where kind = 'swaps'
 
 ),
 
@@ -47,13 +48,6 @@ whale_tiers as (
 rank_tiers as (
 
     select * from {{ ref('rank_tiers') }}
-
-),
-
-swap_fetches as (
-
-    select * from fetches
-    where kind = 'swaps'
 
 ),
 
@@ -94,31 +88,21 @@ tiered_holdings as (
 holdings as (
 
     select
-        tiered_holdings.*,
-        tiered_holdings.observed_at >= fetches.completed_at as is_current_holder
+        *,
+        observed_at = max(observed_at) over (partition by token_address) as is_current_holder
     from tiered_holdings
-    left join fetches
-        on tiered_holdings.token_address = fetches.item and fetches.kind = 'holders'
-
-),
-
-watched_wallets as (
-
-    select wallet_address from watchlist
-    union distinct
-    -- named on the command line: the fetch is the only trace of it
-    select item as wallet_address from swap_fetches
-    where is_given
 
 ),
 
 watched as (
 
+    -- a wallet named on the command line is known by its fetch alone
     select
-        watched_wallets.wallet_address,
+        coalesce(watchlist.wallet_address, swap_fetches.item) as wallet_address,
         swap_fetches.first_fetched_at as tracked_since
-    from watched_wallets
-    left join swap_fetches on watched_wallets.wallet_address = swap_fetches.item
+    from swap_fetches
+    full outer join watchlist on swap_fetches.item = watchlist.wallet_address
+    where swap_fetches.is_given or watchlist.wallet_address is not null
 
 ),
 
@@ -161,20 +145,11 @@ pools as (
 
 ),
 
--- rows landed count a swap again at each overlap, so they only say whose swaps are worth counting
-many_rows as (
-
-    select item as wallet_address from swap_fetches
-    where landed_rows > {{ var('max_swaps_per_wallet') }}
-
-),
-
 too_active_wallets as (
 
-    select wallet_swaps.wallet_address
+    select wallet_address
     from wallet_swaps
-    left semi join many_rows on wallet_swaps.wallet_address = many_rows.wallet_address
-    group by wallet_swaps.wallet_address
+    group by wallet_address
     having count(*) > {{ var('max_swaps_per_wallet') }}
 
 ),
