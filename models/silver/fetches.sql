@@ -91,7 +91,7 @@ paced as (
 scheduled as (
 
     select
-        *,
+        * except (refresh_period),
         completed_at + refresh_period as refresh_at,
         case
             when attempts > 0
