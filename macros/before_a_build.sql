@@ -1,3 +1,12 @@
+{% macro refuse_a_held_lake() -%}
+    {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
+    {%- if execute -%}
+        {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
+        {%- do adapter.call_python('smart_trader.locks.ensure_lake_is_free', warehouse) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro register_bronze() -%}
     {#- Runs before every build. Spark must never be the first to write a bronze table, and `create table` on an empty
         folder would be just that: so a table is registered only where the loaders have made one. -#}
