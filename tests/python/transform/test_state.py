@@ -250,6 +250,18 @@ def test_failures_exhaust_a_wallet_and_a_token_drops_out(lake: Lake) -> None:
     assert lake.rows("tracked_whales where is_exhausted", "wallet_address, txns_fetch_attempts") == [("minor", 5)]
 
 
+def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
+    tables = {
+        "token_observations": "* except (processed_at)",
+        "holder_observations": "*",
+        "whale_wallets": "*",
+        **dict.fromkeys(STATES, "*"),
+    }
+    before = {table: lake.rows(table, columns) for table, columns in tables.items()}
+    lake.build(T0 + 16 * DAY, "run", "--full-refresh", "--select", *tables)
+    assert {table: lake.rows(table, columns) for table, columns in tables.items()} == before
+
+
 def test_a_clock_set_back_is_refused(lake: Lake) -> None:
     (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
     assert "is before the lake's newest, 2026-03-17T09:00:00.000000Z" in message
