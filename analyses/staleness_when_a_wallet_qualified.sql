@@ -1,7 +1,7 @@
--- How stale was the lake when a wallet qualified? One row per qualified calculation, with the hours
--- since the wallet's swaps and since its tokens' holder lists had been fetched. `tracked_whales` and
--- `tracked_tokens` know only the newest fetch, so the answer is read from their snapshots, at the
--- version that was valid then.
+-- How stale was the lake when a wallet qualified? One row per qualified calculation, with the
+-- hours since the wallet's swaps and since its tokens' holder lists had been fetched.
+-- `tracked_whales` and `tracked_tokens` know only the newest fetch, so the answer is read from
+-- their snapshots, at the version that was valid then.
 
 with
 

@@ -1,6 +1,6 @@
--- Time travel: what has changed in `tracked_tokens` since its first version. Delta keeps old versions
--- until VACUUM removes their files; `describe history` lists them, and `timestamp as of` takes a time
--- instead of a number.
+-- Time travel: what has changed in `tracked_tokens` since its first version. Delta keeps old
+-- versions until VACUUM removes their files; `describe history` lists them, and `timestamp as of`
+-- takes a time instead of a number.
 
 with
 
