@@ -23,6 +23,7 @@ new_calculations as (
             on
                 wallet_totals.wallet_address = built.wallet_address
                 and wallet_totals.calculation_date = built.calculation_date
+                and built.token_address = 'ALL_TOKENS'
     {%- endif %}
 
 ),

@@ -26,19 +26,41 @@ holder_observations as (
 
 ),
 
-new_positions as (
+{% if is_incremental() -%}
 
-    select fifo_positions.*
-    from fifo_positions
-    {% if is_incremental() -%}
-        left anti join {{ this }} as built
-            on
-                fifo_positions.wallet_address = built.wallet_address
-                and fifo_positions.token_address = built.token_address
-                and fifo_positions.calculation_date = built.calculation_date
-    {%- endif %}
+    new_calculations as (
 
-),
+        -- by wallet, since all its positions are of one calculation: a join of positions would be wide
+        select distinct
+            wallet_address,
+            calculation_date
+        from fifo_positions
+        except
+        select
+            wallet_address,
+            calculation_date
+        from {{ this }}
+
+    ),
+
+    new_positions as (
+
+        select fifo_positions.*
+        from fifo_positions
+        left semi join new_calculations
+            on fifo_positions.wallet_address = new_calculations.wallet_address
+
+    ),
+
+{%- else -%}
+
+    new_positions as (
+
+        select * from fifo_positions
+
+    ),
+
+{%- endif %}
 
 open_positions as (
 

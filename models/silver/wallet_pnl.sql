@@ -16,16 +16,31 @@ trader_evaluations as (
 
 {% if is_incremental() -%}
 
-    changed_calculations as (
+    new_verdicts as (
 
-        select pnl_calculations.*
+        -- a wallet's rows of tokens follow its ALL_TOKENS row
+        select
+            pnl_calculations.wallet_address,
+            pnl_calculations.calculation_date
         from pnl_calculations
         left anti join {{ this }} as built
             on
                 pnl_calculations.wallet_address = built.wallet_address
-                and pnl_calculations.token_address = built.token_address
                 and pnl_calculations.calculation_date = built.calculation_date
+                and built.token_address = 'ALL_TOKENS'
                 and built.gold_processing_status = 'completed'
+        where pnl_calculations.token_address = 'ALL_TOKENS'
+
+    ),
+
+    changed_calculations as (
+
+        select pnl_calculations.*
+        from pnl_calculations
+        left semi join new_verdicts
+            on
+                pnl_calculations.wallet_address = new_verdicts.wallet_address
+                and pnl_calculations.calculation_date = new_verdicts.calculation_date
 
     ),
 
