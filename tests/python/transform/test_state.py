@@ -242,7 +242,15 @@ def test_failures_exhaust_a_wallet_and_a_token_drops_out(lake: Lake) -> None:
         ],
     )
     lake.build(
-        now, "build", "--select", "token_observations", *STATES, "tracked_tokens_history", "tracked_whales_history"
+        now,
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        "--select",
+        "token_observations",
+        *STATES,
+        "tracked_tokens_history",
+        "tracked_whales_history",
     )
     assert lake.rows("tracked_tokens", "token_address, is_active") == [("tokenA", False), ("tokenC", True)]
     assert lake.due("whale_fetch_queue", now) == ["tokenC"]
