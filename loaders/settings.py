@@ -1,21 +1,17 @@
-"""The loaders' settings: the `vars` of dbt_project.yml, checked by name and range, and the key from the environment."""
+"""What the loaders read out of the project's vars: pace, filters, and the key from the environment."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from loaders.pacing import Pacer
 from smart_trader.errors import SettingsError
-from smart_trader.paths import PROJECT_FILE, project_root
 from smart_trader.settings import birdeye_api_key
+from smart_trader.variables import MOST_PARALLEL, ProjectVariables, read_variables
 
 KEY_VARIABLE = "BIRDEYE_API_KEY"
 
@@ -35,7 +31,6 @@ PLANS = {
     "premium": Plan(50, 1000),
     "business": Plan(100, 1500),
 }
-
 TOKEN_FILTERS = (
     "min_liquidity",
     "max_liquidity",
@@ -45,40 +40,10 @@ TOKEN_FILTERS = (
 )
 # The longest latency a plan's pace is kept at: so many requests must be in flight at once.
 LATENCY_S = 0.6
-MOST_PARALLEL = 64
-
-Rate = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
-class LoaderSettings(BaseModel):
-    """Settings of one run; each is a var of the same name, documented where it is set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    birdeye_plan: Literal["standard", "lite", "starter", "premium", "business"]
-    requests_per_second: Rate | None
-    requests_per_minute: Count | None
-    wallet_requests_per_minute: Count
-    cu_budget: Annotated[int, Field(ge=0)] | None
-    cu_prices: dict[str, Annotated[int, Field(ge=0)]]
-    max_request_tries: Count
-    max_parallel_requests: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None
-    token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-    token_sort_type: Literal["desc", "asc"]
-    token_limit: Annotated[int, Field(ge=1, le=10_000)]
-    min_liquidity: Annotated[float, Field(ge=0)] | None
-    max_liquidity: Annotated[float, Field(ge=0)] | None
-    min_volume_1h_usd: Annotated[float, Field(ge=0)] | None
-    min_price_change_2h_percent: float | None
-    min_price_change_24h_percent: float | None
-    max_whales_per_token: Annotated[int, Field(ge=1, le=10_000)]
-    max_pages_per_wallet: Count
-    max_swaps_per_wallet: Count
-    refetch_overlap_hours: Annotated[int, Field(ge=1)]
-    history_days: Count | None
-    land_rows: Annotated[int, Field(ge=1, le=50_000)]
-    land_seconds: Rate
+class LoaderSettings(ProjectVariables):
+    """The vars, with what a loader makes of them."""
 
     @property
     def plan(self) -> Plan:
@@ -112,28 +77,9 @@ def loader_settings(overrides: Mapping[str, Any] | None = None) -> LoaderSetting
         overrides: Values of this run alone, by the vars' names.
 
     Raises:
-        SettingsError: The file cannot be read, or a name is unknown, missing or out of range; names each.
+        SettingsError: A name is unknown, missing or out of range; names each.
     """
-    path = project_root() / PROJECT_FILE
-    try:
-        variables = yaml.safe_load(path.read_text())["vars"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise SettingsError(f"cannot read the vars of {path}: {error!r}", "restore the file") from None
-    try:
-        return LoaderSettings(**{**variables, **(overrides or {})})
-    except ValidationError as error:
-        faults = "; ".join(
-            _fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
-        )
-        raise SettingsError(f"settings that cannot be used: {faults}", f"correct them under vars: in {path}") from None
-
-
-def _fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
-    name = ".".join(map(str, where))
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, LoaderSettings.model_fields, 1)
-        return f"{name} is no setting" + (f" (did you mean {near[0]}?)" if near else "")
-    return f"{name} = {value!r}: {message}" if kind != "missing" else f"{name} is missing"
+    return read_variables(LoaderSettings, overrides)
 
 
 def api_key() -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import OWNER_ONLY_FILE
+from smart_trader.paths import OWNER_ONLY_FILE, LakePaths
 
 LAKE_LOCK_NAME = "_lake.lock"
 ENGINE_LOCK_NAME = "_engine.lock"
@@ -145,6 +147,26 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def ensure_lake_is_free(uri: str) -> None:
+    """Refuse to go on while somebody else writes to a lake; dbt asks this before each build.
+
+    Whoever holds the lock may build: this process, or one that started it.
+
+    Args:
+        uri: Root of the lake's tables, as Spark names it. A lake that is not on this machine has no lock file here.
+
+    Raises:
+        LockHeldError: Another process holds the lake's lock.
+    """
+    paths = LakePaths(Path(), uri)
+    if not paths.is_local or not is_held(path := paths.local_root / LAKE_LOCK_NAME):
+        return
+    holder = read_holder(path)
+    family = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    if holder is None or holder.host != socket.gethostname() or holder.pid not in family:
+        raise LockHeldError(path, holder)
 
 
 def lake_lock(root: Path, command: str) -> FileLock:

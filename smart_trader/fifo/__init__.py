@@ -5,15 +5,26 @@
 """
 
 from smart_trader.fifo.columns import MATCH_SCHEMA, POSITION_SCHEMA, TRADE_SCHEMA
-from smart_trader.fifo.engine import NO_STATE, FifoState, fifo_continue, fifo_matches, fifo_positions, fifo_table
+from smart_trader.fifo.engine import (
+    NO_STATE,
+    RULES,
+    FifoState,
+    Rules,
+    fifo_continue,
+    fifo_matches,
+    fifo_positions,
+    fifo_table,
+)
 from smart_trader.fifo.errors import TradeInputError
 
 __all__ = [
     "MATCH_SCHEMA",
     "NO_STATE",
     "POSITION_SCHEMA",
+    "RULES",
     "TRADE_SCHEMA",
     "FifoState",
+    "Rules",
     "TradeInputError",
     "fifo_continue",
     "fifo_matches",

@@ -19,6 +19,22 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be set about the computation.
+
+    Attributes:
+        win_threshold_usd: A sell's profit above it is a win, a loss beyond it a loss; what lies between is neither.
+        dust_share: A remainder of at most this share of a position's largest open quantity counts as nothing.
+    """
+
+    win_threshold_usd: float = k.WIN_THRESHOLD_USD
+    dust_share: float = k.DUST
+
+
+RULES = Rules()
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """What is carried of some positions: sums so far, open lots, and the holdings that the median needs.
 
@@ -69,6 +85,7 @@ def run_batch(
     *,
     medians: bool,
     keep_all: bool,
+    rules: Rules,
 ) -> tuple[Outcome, int]:
     """Run one batch from a book; returns the outcome and the number of matches written."""
     positions = len(starts) - 1
@@ -93,6 +110,8 @@ def run_batch(
         matches,
         medians,
         keep_all,
+        rules.win_threshold_usd,
+        rules.dust_share,
     )
     lots = (lots[0], *(array[: lots[0][-1]] for array in lots[1:]))
     held = (held[0], *(array[: held[0][-1]] for array in held[1:]))
@@ -108,7 +127,9 @@ NO_MATCHES: Arrays = (
 )
 
 
-def fifo_positions(batches: Iterable[pa.RecordBatch], *, medians: bool = True) -> Iterator[pa.RecordBatch]:
+def fifo_positions(
+    batches: Iterable[pa.RecordBatch], *, medians: bool = True, rules: Rules = RULES
+) -> Iterator[pa.RecordBatch]:
     """Turn sorted trades into one row per position.
 
     State is carried across batch borders, so any cut of the stream gives the same result.
@@ -116,6 +137,7 @@ def fifo_positions(batches: Iterable[pa.RecordBatch], *, medians: bool = True) -
     Args:
         batches: Batches of `TRADE_SCHEMA`, sorted; positions may straddle batches.
         medians: Also compute the median holding, which costs about half of the speed.
+        rules: What counts as a win and as dust.
 
     Yields:
         Batches of `POSITION_SCHEMA`, in the order of the input.
@@ -139,7 +161,7 @@ def fifo_positions(batches: Iterable[pa.RecordBatch], *, medians: bool = True) -
             if not goes_on:
                 yield _rows(last, np.array([len(last) - 1]), carried)
         before = _continued(len(starts) - 1, carried.book) if goes_on and carried else empty_book(len(starts) - 1)
-        outcome, _ = run_batch(trades, starts, before, NO_MATCHES, medians=medians, keep_all=False)
+        outcome, _ = run_batch(trades, starts, before, NO_MATCHES, medians=medians, keep_all=False, rules=rules)
         if len(starts) > 2:
             yield _rows(trades, starts[:-2], _slice(outcome, slice(0, -1)))
         last, carried = trades, _slice(outcome, slice(-1, None))
@@ -173,9 +195,9 @@ def _rows(trades: Trades, rows: NDArray[np.int64], outcome: Outcome) -> pa.Recor
     )
 
 
-def fifo_table(trades: pa.Table, *, medians: bool = True) -> pa.Table:
+def fifo_table(trades: pa.Table, *, medians: bool = True, rules: Rules = RULES) -> pa.Table:
     """Return `fifo_positions` of a sorted table as one table."""
-    return pa.Table.from_batches(fifo_positions(trades.to_batches(), medians=medians), POSITION_SCHEMA)
+    return pa.Table.from_batches(fifo_positions(trades.to_batches(), medians=medians, rules=rules), POSITION_SCHEMA)
 
 
 def fifo_matches(trades: pa.Table) -> pa.Table:
@@ -195,7 +217,9 @@ def fifo_matches(trades: pa.Table) -> pa.Table:
         return MATCH_SCHEMA.empty_table()
     room = 2 * len(read)
     arrays: Arrays = tuple(np.empty(room, kind) for kind in (np.int64, np.int64, np.float64, np.float64, np.bool_))
-    _, written = run_batch(read, starts, empty_book(len(starts) - 1), arrays, medians=False, keep_all=False)
+    _, written = run_batch(
+        read, starts, empty_book(len(starts) - 1), arrays, medians=False, keep_all=False, rules=RULES
+    )
     sell, buy, quantity, cost, known = (array[:written] for array in arrays)
     is_short = buy < 0
     buys = pa.array(np.maximum(buy, 0), mask=is_short)
@@ -268,7 +292,7 @@ def fifo_continue(state: FifoState, trades: pa.Table) -> tuple[pa.Table, FifoSta
     chosen = [known.get(key, -1) for key in keys]
     before = _pick(state.book, chosen)
     _check_newer(read, starts, before)
-    outcome, _ = run_batch(read, starts, before, NO_MATCHES, medians=True, keep_all=True)
+    outcome, _ = run_batch(read, starts, before, NO_MATCHES, medians=True, keep_all=True, rules=RULES)
     touched = set(keys)
     others = [index for index, key in enumerate(state.keys) if key not in touched]
     rest = _pick(state.book, others)

@@ -8,7 +8,7 @@ One position is one (wallet, token). Its open lots stand in a queue, oldest firs
 - lots of unknown basis are consumed in their turn, and what they brought counts as unmatched proceeds;
 - a sell without a price consumes lots, and the cost it removed is kept apart.
 
-The dust limit is `DUST` times the largest open quantity since the position was last flat.
+The dust limit is a share (`DUST`) of the largest open quantity since the position was last flat.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ def settle_sell(
     known: float,
     known_cost: float,
     time: int,
+    win_threshold: float,
 ) -> None:
     """Count the money of one sell.
 
@@ -126,6 +127,7 @@ def settle_sell(
         known: Part of the quantity matched to lots of known basis, at most `quantity`.
         known_cost: Cost of the lots matched, USD.
         time: Time of the sell, seconds.
+        win_threshold: USD beyond which a profit is a win, and a loss is one.
     """
     counts[SELLS] += 1
     sums[SOLD_QUANTITY] += quantity
@@ -151,9 +153,9 @@ def settle_sell(
         sums[GROSS_LOSS] -= profit
     # money has six decimals; the test is made on the money, not on the float behind it
     rounded = np.rint(profit * MONEY_SCALE) / MONEY_SCALE
-    if rounded > WIN_THRESHOLD_USD:
+    if rounded > win_threshold:
         counts[WINS] += 1
-    elif rounded < -WIN_THRESHOLD_USD:
+    elif rounded < -win_threshold:
         counts[LOSSES] += 1
     else:
         counts[NEUTRAL_SELLS] += 1
@@ -217,6 +219,8 @@ def run(
     matches: tuple[Any, ...],
     with_medians: bool,
     keep_all: bool,
+    win_threshold: float,
+    dust_share: float,
 ) -> int:
     """Run the trades of a chunk of sorted positions.
 
@@ -237,6 +241,8 @@ def run(
         matches: sell row, lot row (-1: short), quantity, cost, is_known; empty arrays switch them off.
         with_medians: Keep each match's holding, for the median.
         keep_all: Write the open lots of every position, not only of the last one.
+        win_threshold: USD beyond which a sell's profit is a win, and its loss a loss.
+        dust_share: Share of the largest open quantity at or below which a remainder counts as nothing.
 
     Returns:
         The number of matches written.
@@ -298,7 +304,7 @@ def run(
                 tail += 1
                 continue
 
-            dust = DUST * sums[OPEN_PEAK]
+            dust = dust_share * sums[OPEN_PEAK]
             left = amount
             known, known_cost, unknown = 0.0, 0.0, 0.0
             last_known = False
@@ -357,7 +363,7 @@ def run(
                     matches[3][matched_rows] = 0.0
                     matches[4][matched_rows] = False
                     matched_rows += 1
-            settle_sell(sums, counts, amount, value[row], min(known, amount), known_cost, now)
+            settle_sell(sums, counts, amount, value[row], min(known, amount), known_cost, now, win_threshold)
             if head == tail:
                 # flat: float dust must not live on, and the next lots set their own limit
                 sums[OPEN_TOTAL] = 0.0

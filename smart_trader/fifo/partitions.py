@@ -5,13 +5,13 @@ Works on the DataFrame it is given and imports no Spark itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from smart_trader.fifo.columns import POSITION_SCHEMA, REQUIRED, TRADE_SCHEMA
-from smart_trader.fifo.engine import fifo_positions
+from smart_trader.fifo.engine import RULES, Rules, fifo_positions
 from smart_trader.fifo.errors import TradeInputError
 
 _SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean"}
@@ -20,16 +20,21 @@ _SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.float64(): "doub
 POSITION_DDL = ", ".join(f"{field.name} {_SPARK_TYPES[field.type]}" for field in POSITION_SCHEMA)
 
 
-def positions_of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Compute one partition's positions; what Spark's workers run."""
-    yield from fifo_positions(batches)
+def positions_of_partition(rules: Rules) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return what Spark's workers run: one partition's trades to its positions."""
+
+    def positions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from fifo_positions(batches, rules=rules)
+
+    return positions
 
 
-def positions_frame(trades: Any) -> Any:
+def positions_frame(trades: Any, rules: Rules = RULES) -> Any:
     """Return one row per position of a Spark DataFrame of trades in any order and partitioning.
 
     Args:
         trades: A DataFrame with the columns of `TRADE_SCHEMA`, optional ones or not; others are left out.
+        rules: What counts as a win and as dust.
 
     Returns:
         A DataFrame with the columns of `POSITION_SCHEMA`.
@@ -49,4 +54,6 @@ def positions_frame(trades: Any) -> Any:
     if "tx_hash" in known.columns:
         order.append(known["tx_hash"])
     sorted_wallets = known.repartition("wallet_address").sortWithinPartitions(*order)
-    return sorted_wallets.mapInArrow(positions_of_partition, POSITION_DDL)
+    # the transaction settles the order and is not looked at again; on the way to Python it would be half of the bytes
+    sent = sorted_wallets.drop("tx_hash")
+    return sent.mapInArrow(positions_of_partition(rules), POSITION_DDL)

@@ -205,7 +205,9 @@ class _Run:
         self._evidence.mark(step, seen)
         self._tell(f"      {built}")
         if step.queue is None and self._built and not is_first:
-            tested = self._builds.invoke("tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built)
+            tested = self._builds.invoke(
+                "tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built
+            )
             self._tell(f"      tests of the steps before: {tested}")
 
     def _seed(self) -> None:
@@ -226,7 +228,10 @@ def _outcome(report: Report) -> tuple[str, str | None]:
         return "partial", report.stop.what
     if report.failures:
         item, error = report.failures[0]
-        return "partial", f"{len(report.failures)} of {report.outcomes.total()} items failed, the first: {item}: {error}"
+        return (
+            "partial",
+            f"{len(report.failures)} of {report.outcomes.total()} items failed, the first: {item}: {error}",
+        )
     return "complete", None
 
 

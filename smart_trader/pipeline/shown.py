@@ -236,7 +236,9 @@ def status_text(facts: dict[str, Any]) -> str:
         "",
     ]
     for fact in facts["tables"]:
-        age = f"{(moment - fact['written_at']).total_seconds() / 3600:,.1f} h old" if fact["written_at"] else "not there"
+        age = (
+            f"{(moment - fact['written_at']).total_seconds() / 3600:,.1f} h old" if fact["written_at"] else "not there"
+        )
         lines.append(f"{fact['table']:32}{_cell(fact['rows']):>12}  {age}")
     lines.append("")
     for what, counts in facts["pending"].items():

@@ -1,12 +1,15 @@
 """The adapter: dbt-spark's, with Python models and a way to work without a server."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.base.impl import PythonJobHelper
+from dbt.adapters.base.meta import available
 from dbt.adapters.base.relation import BaseRelation
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.sparkconnect.connections import SparkConnectConnectionManager
 from dbt.adapters.sparkconnect.python_submissions import SparkConnectPythonJobHelper
+from dbt_common.exceptions import DbtRuntimeError
 
 if TYPE_CHECKING:
     from dbt.adapters.contracts.relation import RelationConfig
@@ -48,6 +51,15 @@ class SparkConnectAdapter(SparkAdapter):
     def python_submission_helpers(self) -> dict[str, type[PythonJobHelper]]:
         """Ways to run a Python model, by name."""
         return {SUBMISSION_METHOD: SparkConnectPythonJobHelper}
+
+    @available.parse_none
+    def call_python(self, function: str, *arguments: Any) -> Any:
+        """Call a function of an installed package, named `package.module.function`, in dbt's own process."""
+        module, _, name = function.rpartition(".")
+        try:
+            return getattr(import_module(module), name)(*arguments)
+        except Exception as exc:
+            raise DbtRuntimeError(str(exc) or type(exc).__name__) from exc
 
     @classmethod
     def _get_adapter_specific_run_info(cls, config: "RelationConfig") -> dict[str, Any]:

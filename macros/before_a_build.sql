@@ -1,0 +1,80 @@
+{% macro refuse_a_held_lake() -%}
+    {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
+    {%- if execute -%}
+        {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
+        {%- do adapter.call_python('smart_trader.locks.ensure_lake_is_free', warehouse) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro register_bronze() -%}
+    {#- Runs before every build. Spark must never be the first to write a bronze table, and `create table` on an empty
+        folder would be just that: so a table is registered only where the loaders have made one. -#}
+    {%- if execute -%}
+        {%- set tables = graph.sources.values() | selectattr('source_name', 'equalto', 'bronze') | list -%}
+        {%- set schema = tables[0].schema -%}
+        {%- set is_known = adapter.check_schema_exists(target.database, schema) -%}
+        {%- set known = run_query('show tables in ' ~ schema).columns['tableName'].values() if is_known else [] -%}
+        {%- set unknown = tables | rejectattr('identifier', 'in', known) | sort(attribute='identifier') -%}
+        {%- set absent = [] -%}
+        {%- for table in unknown if not has_delta_log(table_folder(table)) -%}
+            {%- do absent.append(schema ~ '.' ~ table.identifier) -%}
+        {%- endfor -%}
+        {%- if absent -%}
+            {{ exceptions.raise_compiler_error(
+                "the lake has no " ~ absent | join(', ') ~ " yet; make the empty tables with: python -m loaders init"
+            ) }}
+        {%- endif -%}
+        {#- not before the loaders have: they take a folder that is there already for an error -#}
+        {%- if not is_known -%}
+            {%- do create_schema(api.Relation.create(schema=schema, identifier='_')) -%}
+        {%- endif -%}
+        {%- for table in unknown -%}
+            {%- do run_query(
+                "create table if not exists " ~ schema ~ "." ~ table.identifier
+                ~ " using delta location '" ~ table_folder(table) ~ "'"
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro table_folder(table) -%}
+    {#- Spark itself puts in the root of its tables -#}
+    {{ return('${spark.sql.warehouse.dir}/' ~ table.schema ~ '/' ~ table.identifier) }}
+{%- endmacro %}
+
+
+{% macro has_delta_log(folder) -%}
+    {#- the handler is for the missing path alone: any other trouble with the folder stays an error -#}
+    {%- set answer = run_query(
+        "begin declare exit handler for path_not_found begin select false as found; end; "
+        ~ "select true as found from text.`" ~ folder ~ "/_delta_log/*.json` limit 1; end"
+    ) -%}
+    {{ return(answer.rows | length > 0 and answer.columns[0].values()[0]) }}
+{%- endmacro %}
+
+
+{% macro refuse_a_clock_set_back() -%}
+    {#- A step at an earlier time than what the lake holds would call work due, or done, that is not -#}
+    {%- if execute -%}
+        {%- set fetch_log = graph.sources.values()
+            | selectattr('source_name', 'equalto', 'bronze') | selectattr('name', 'equalto', 'fetch_log') | first -%}
+        {%- set moments = ["select max(as_of) as moment from " ~ fetch_log.relation_name] -%}
+        {%- for node in graph.nodes.values() | selectattr('name', 'equalto', 'pnl_calculations') -%}
+            {%- if load_relation(api.Relation.create(schema=node.schema, identifier=node.alias)) -%}
+                {%- do moments.append("select max(calculation_date) as moment from " ~ node.relation_name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set newest = run_query(
+            "select date_format(max(moment), \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\") from ("
+            ~ moments | join(' union all ') ~ ") having max(moment) > " ~ as_of()
+        ) -%}
+        {%- if newest.rows -%}
+            {{ exceptions.raise_compiler_error(
+                "this run's time " ~ as_of() ~ " is before the lake's newest, " ~ newest.columns[0].values()[0]
+                ~ "; unset SMART_TRADER_AS_OF or set it to that time or later"
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

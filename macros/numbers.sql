@@ -1,0 +1,83 @@
+{% macro wire_number(column) -%}
+    {#- a number that money cannot hold is none: JSON allows 1e400, and one such row must not stop a build -#}
+    if(abs(try_cast({{ column }} as double)) < 1e30d, try_cast({{ column }} as double), null)
+{%- endmacro %}
+
+
+{% macro plain_amount(column) -%}
+    {#- whole base units, nearly always, are in plain form as they came -#}
+    case
+        when {{ column }} rlike '^(0|[1-9][0-9]{0,25})$' then {{ column }}
+        else coalesce(
+            trim(trailing '.' from trim(trailing '0' from cast(try_cast({{ column }} as decimal(38, 12)) as string))),
+            {{ column }}
+        )
+    end
+{%- endmacro %}
+
+
+{% macro rounded(expression) -%}
+    cast(bround({{ expression }}, 6) as decimal(38, 6))
+{%- endmacro %}
+
+
+{% macro in_loads(column, query) -%}
+    {#- As literals, so that Parquet files and row groups without the loads are passed over; a join would read them.
+        Beyond some hundreds the list costs more than it saves. -#}
+    {%- if execute -%}
+        {%- set loads = run_query(query).columns[0].values() -%}
+        {%- if not loads -%}
+            false
+        {%- elif loads | length > 200 -%}
+            true
+        {%- else -%}
+            {{ column }} in ('{{ loads | join("', '") }}')
+        {%- endif -%}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro is_base_sold() -%}
+    {#- base and quote say nothing about the direction, the legs' own words and signs do; null is a row without one -#}
+    {%- set is_sold = {} -%}
+    {%- for leg in ['base', 'quote'] -%}
+        {%- set change = wire_number(leg ~ '__ui_change_amount') -%}
+        {%- do is_sold.update({leg:
+            "case when " ~ leg ~ "__type_swap = 'from' then true when " ~ leg ~ "__type_swap = 'to' then false "
+            ~ "when " ~ change ~ " < 0 then true when " ~ change ~ " > 0 then false end"
+        }) -%}
+    {%- endfor -%}
+    if(
+        coalesce({{ is_sold['base'] }} <> {{ is_sold['quote'] }}, true),
+        coalesce({{ is_sold['base'] }}, not {{ is_sold['quote'] }}),
+        null
+    )
+{%- endmacro %}
+
+
+{% macro usable_usd(expression) -%}
+    {#- nothing is worth 0, and what is worth more than all money comes of a poisoned price: both are a missing price -#}
+    if({{ expression }} > 0 and {{ expression }} < 1e18d, {{ expression }}, null)
+{%- endmacro %}
+
+
+{% macro moved_usd(swaps, hop_leg, other_leg) -%}
+    aggregate(
+        {{ swaps }},
+        struct(0d as quantity, 0d as usd),
+        (sums, one) -> if(
+            one.usd is not null
+            and one.{{ other_leg }}_quantity > 0
+            and one.{{ other_leg }}_token = hop.{{ hop_leg }}_token,
+            struct(sums.quantity + one.{{ other_leg }}_quantity as quantity, sums.usd + one.usd as usd),
+            sums
+        ),
+        sums -> if(
+            hop.{{ hop_leg }}_quantity > 0 and sums.quantity >= hop.{{ hop_leg }}_quantity,
+            sums.usd * hop.{{ hop_leg }}_quantity / sums.quantity,
+            null
+        )
+    )
+{%- endmacro %}

@@ -1,0 +1,114 @@
+{{ config(materialized='view') }}
+
+with
+
+landed_fetches as (
+
+    select * from {{ ref('landed_fetches') }}
+
+),
+
+ranked as (
+
+    -- within one run's time the later wall clock is the later fetch
+    select
+        *,
+        row_number() over (
+            partition by kind, item
+            order by fetched_at desc, landed_at desc nulls last, fetch_id desc
+        ) as recency
+    from landed_fetches
+
+),
+
+measured as (
+
+    select
+        *,
+        min(if(outcome = 'failed', null, recency)) over (partition by kind, item) as newest_answer,
+        -- a fetch may fail after some pages: what they brought moves the newest known row, and so
+        -- the place to go on from
+        min(if(outcome = 'failed' and landed_rows = 0, null, recency))
+            over (partition by kind, item) as newest_progress
+    from ranked
+
+),
+
+items as (
+
+    select
+        kind,
+        item,
+        ---------- the newest fetch, whatever came of it
+        max_by(fetch_id, -recency) as fetch_id,
+        max_by(outcome, -recency) as outcome,
+        max(fetched_at) as fetched_at,
+        max_by(error, -recency) as error,
+        max_by(data_source, -recency) as data_source,
+        max_by(run_id, -recency) as run_id,
+        ---------- failures since the API last answered
+        cast(coalesce(min(newest_answer) - 1, count(*)) as int) as attempts,
+        ---------- the newest fetch that was answered, finished or not
+        max(if(recency = newest_answer, fetch_id, null)) as answered_fetch_id,
+        max(if(recency = newest_answer, _dlt_load_id, null)) as answered_load_id,
+        max(if(recency = newest_answer, outcome, null)) as answered_outcome,
+        max(if(recency = newest_answer, fetched_at, null)) as answered_at,
+        ---------- the newest finished fetch
+        max_by(fetch_id, -recency) filter (where outcome = 'complete') as complete_fetch_id,
+        max_by(_dlt_load_id, -recency) filter (where outcome = 'complete') as complete_load_id,
+        max(fetched_at) filter (where outcome = 'complete') as completed_at,
+        ---------- where the next fetch goes on
+        max(newest_time) as newest_known_time,
+        max(if(recency = newest_progress, resume_before_time, null)) as resume_before_time,
+        max(if(recency = newest_progress, resume_since_time, null)) as resume_since_time,
+        max(if(recency = newest_progress, fetched_at, null)) as progressed_at,
+        ---------- the whole record
+        coalesce(bool_or(reached_oldest), false) as has_reached_oldest,
+        bool_or(origin = 'given') as is_given,
+        min(fetched_at) as first_fetched_at,
+        count(*) as fetch_count,
+        sum(landed_rows) as landed_rows
+    from measured
+    group by kind, item
+
+),
+
+paced as (
+
+    select
+        *,
+        -- a gap that a later fetch left open makes a history incomplete again
+        has_reached_oldest and resume_before_time is null as is_history_complete,
+        attempts >= {{ var('max_fetch_attempts') }} as is_exhausted,
+        case kind
+            when 'holders' then interval '{{ var("whale_refresh_hours") }}' hour
+            when 'swaps' then interval '{{ var("transactions_refresh_hours") }}' hour
+        end as refresh_period
+    from items
+
+),
+
+scheduled as (
+
+    select
+        * except (refresh_period),
+        completed_at + refresh_period as refresh_at,
+        case
+            when attempts > 0
+                then greatest(
+                    fetched_at + least(
+                        interval '{{ var("retry_pause_hours") }}' hour
+                        * power(2, least(attempts, 20) - 1),
+                        refresh_period
+                    ),
+                    if(answered_outcome = 'complete', completed_at + refresh_period, fetched_at)
+                )
+            -- a backfill that was paused goes on with the next run
+            when answered_outcome = 'partial' then fetched_at
+            else completed_at + refresh_period
+        end as due_at
+    from paced
+
+)
+
+select * from scheduled

@@ -1,0 +1,99 @@
+{{ config(incremental_strategy='append') }}
+
+with
+
+whale_holders as (
+
+    select * from {{ source('bronze', 'whale_holders') }}
+
+),
+
+landed_loads as (
+
+    select * from {{ ref('landed_loads') }}
+
+),
+
+landed_fetches as (
+
+    select * from {{ ref('landed_fetches') }}
+
+),
+
+new_fetches as (
+
+    -- an owner's accounts may be spread over pages, and pages over loads, so this model takes in
+    -- whole fetches; a token asked for twice at one time is observed once, by the first answer
+    select landed_fetches.fetch_id
+    from landed_fetches
+    {% if is_incremental() -%}
+        left anti join {{ this }} as built
+            on
+                landed_fetches.item = built.token_address
+                and landed_fetches.fetched_at = built.observed_at
+    {%- endif %}
+    where
+        landed_fetches.kind = 'holders'
+        and landed_fetches.outcome != 'failed'
+        and landed_fetches.landed_rows > 0
+    qualify row_number() over (
+        partition by landed_fetches.item, landed_fetches.fetched_at
+        order by landed_fetches.landed_at asc, landed_fetches.fetch_id asc
+    ) = 1
+
+),
+
+accounts as (
+
+    -- a list that moves between two pages names an account twice
+    select whale_holders.*
+    from whale_holders
+    left semi join landed_loads on whale_holders._dlt_load_id = landed_loads.load_id
+    left semi join new_fetches on whale_holders.fetch_id = new_fetches.fetch_id
+    qualify row_number() over (
+        partition by whale_holders.fetch_id, whale_holders.token_account
+        order by whale_holders.list_position asc nulls last, whale_holders._dlt_id asc
+    ) = 1
+
+),
+
+owners as (
+
+    select
+        ---------- ids
+        token_address,
+        owner as wallet_address,
+        fetch_id,
+
+        ---------- numerics
+        count(*) as account_count,
+        sum(cast(amount as decimal(38, 0))) as amount_raw,
+        max(cast(decimals as int)) as decimals,
+        sum(
+            coalesce(try_cast(ui_amount as double), cast(amount as double) / power(10, decimals))
+        ) as amount,
+
+        ---------- timestamps
+        observed_at,
+
+        ---------- lineage
+        any_value(data_source) as data_source,
+        max(_dlt_load_id) as _dlt_load_id
+    from accounts
+    group by token_address, owner, observed_at, fetch_id
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by token_address, observed_at
+            order by amount_raw desc, wallet_address asc
+        ) as holder_rank
+    from owners
+
+)
+
+select * from ranked

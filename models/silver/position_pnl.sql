@@ -1,0 +1,258 @@
+{{ config(unique_key=['wallet_address', 'token_address']) }}
+
+with
+
+fifo_positions as (
+
+    select * from {{ ref('fifo_positions') }}
+
+),
+
+wallet_trades as (
+
+    select * from {{ ref('wallet_trades') }}
+
+),
+
+token_observations as (
+
+    select * from {{ ref('token_observations') }}
+
+),
+
+holder_observations as (
+
+    select * from {{ ref('holder_observations') }}
+
+),
+
+{% if is_incremental() -%}
+
+    new_calculations as (
+
+        -- by wallet, since all its positions are of one calculation: a join of positions would be wide
+        select distinct
+            wallet_address,
+            calculation_date
+        from fifo_positions
+        except
+        select
+            wallet_address,
+            calculation_date
+        from {{ this }}
+
+    ),
+
+    new_positions as (
+
+        select fifo_positions.*
+        from fifo_positions
+        left semi join new_calculations
+            on fifo_positions.wallet_address = new_calculations.wallet_address
+
+    ),
+
+{%- else -%}
+
+    new_positions as (
+
+        select * from fifo_positions
+
+    ),
+
+{%- endif %}
+
+open_positions as (
+
+    select * from new_positions
+    where open_quantity > 0
+
+),
+
+token_decimals as (
+
+    select
+        token_address,
+        max(decimals) as decimals
+    from wallet_trades
+    group by token_address
+
+),
+
+price_candidates as (
+
+    select distinct
+        open_positions.token_address,
+        open_positions.calculation_date
+    from open_positions
+
+),
+
+observed_prices as (
+
+    select
+        price_candidates.token_address,
+        price_candidates.calculation_date,
+        token_observations.price_usd * coalesce(token_observations.multiplier, 1) as price_usd,
+        token_observations.liquidity_usd,
+        token_observations.observed_at
+    from price_candidates
+    inner join token_observations
+        on
+            price_candidates.token_address = token_observations.token_address
+            and token_observations.observed_at <= price_candidates.calculation_date
+            and token_observations.observed_at
+            >= price_candidates.calculation_date - interval '{{ var("max_price_age_hours") }}' hour
+    -- a token has one observation of one time
+    qualify row_number() over (
+        partition by price_candidates.token_address, price_candidates.calculation_date
+        order by token_observations.observed_at desc
+    ) = 1
+
+),
+
+balances as (
+
+    select
+        open_positions.wallet_address,
+        open_positions.token_address,
+        cast(holder_observations.amount_raw as double) as balance_quantity
+    from open_positions
+    inner join holder_observations
+        on
+            open_positions.wallet_address = holder_observations.wallet_address
+            and open_positions.token_address = holder_observations.token_address
+            and holder_observations.observed_at <= open_positions.calculation_date
+            and holder_observations.observed_at
+            >= open_positions.calculation_date - interval '{{ var("max_trade_age_hours") }}' hour
+    -- a wallet is observed once per token and time
+    qualify row_number() over (
+        partition by open_positions.wallet_address, open_positions.token_address
+        order by holder_observations.observed_at desc
+    ) = 1
+
+),
+
+marked as (
+
+    select
+        new_positions.*,
+        token_decimals.decimals,
+        balances.balance_quantity,
+        least(new_positions.open_quantity, balances.balance_quantity) as marked_quantity,
+        observed_prices.price_usd as observed_price_usd,
+        observed_prices.liquidity_usd,
+        case
+            when new_positions.open_quantity <= 0 then 'none'
+            when
+                observed_prices.price_usd is not null
+                and observed_prices.liquidity_usd is not null
+                and token_decimals.decimals is not null
+                then 'observation'
+            when
+                new_positions.last_priced_time
+                >= unix_seconds(new_positions.calculation_date) - 3600 * {{ var('max_trade_age_hours') }}
+                then 'trade'
+            else 'none'
+        end as mark_source
+    from new_positions
+    left join token_decimals on new_positions.token_address = token_decimals.token_address
+    left join observed_prices
+        on
+            new_positions.token_address = observed_prices.token_address
+            and new_positions.calculation_date = observed_prices.calculation_date
+    left join balances
+        on
+            new_positions.wallet_address = balances.wallet_address
+            and new_positions.token_address = balances.token_address
+
+),
+
+valued as (
+
+    select
+        *,
+        -- half of the pools' liquidity is what a sale of everything could bring at most; a wallet's own
+        -- trade may have moved a thin pool, so it never marks above cost
+        case mark_source
+            when 'observation'
+                then least(
+                    marked_quantity / power(10d, decimals) * observed_price_usd, liquidity_usd / 2
+                )
+            when 'trade' then least(open_cost_usd, marked_quantity * last_price_usd)
+            else 0
+        end as open_value_usd
+    from marked
+
+),
+
+positions as (
+
+    select
+        ---------- ids
+        wallet_address,
+        token_address,
+        calculation_date,
+
+        ---------- counts
+        trade_count,
+        buy_count,
+        sell_count,
+        trade_count - unpriced_buy_count - unpriced_sell_count as priced_trade_count,
+        matched_sell_count,
+        win_count,
+        loss_count,
+        neutral_count,
+        unknown_basis_lot_count,
+        round_trip_count,
+
+        ---------- quantities, base units
+        bought_quantity,
+        sold_quantity,
+        matched_quantity,
+        unknown_basis_quantity,
+        short_quantity,
+        open_quantity,
+        open_unknown_quantity,
+
+        ---------- quantities, units
+        decimals,
+        open_quantity / power(10d, decimals) as open_tokens,
+        open_unknown_quantity / power(10d, decimals) as open_unknown_tokens,
+
+        ---------- money
+        {{ rounded('realized_pnl_usd') }} as realized_pnl_usd,
+        {{ rounded('open_value_usd') }} - {{ rounded('open_cost_usd') }} as unrealized_pnl_usd,
+        {{ rounded('open_value_usd') }} as open_value_usd,
+        {{ rounded('open_cost_usd') }} as open_cost_usd,
+        {{ rounded('bought_usd') }} as bought_usd,
+        {{ rounded('sold_usd') }} as sold_usd,
+        {{ rounded('sold_usd') }} - {{ rounded('unmatched_proceeds_usd') }} as matched_proceeds_usd,
+        {{ rounded('unmatched_proceeds_usd') }} as unmatched_proceeds_usd,
+        {{ rounded('cost_of_sold_usd') }} as cost_of_sold_usd,
+        {{ rounded('gross_profit_usd') }} as gross_profit_usd,
+        {{ rounded('gross_loss_usd') }} as gross_loss_usd,
+        {{ rounded('unpriced_disposal_cost_usd') }} as unpriced_disposal_cost_usd,
+        {{ rounded('round_trip_usd') }} as round_trip_usd,
+
+        ---------- holding
+        -- with twelve places, as averages are made of them: sums stay exact, and the sixth place of a ratio holds
+        cast(bround(held_cost_hours, 12) as decimal(38, 12)) as held_cost_hours,
+        cast(bround(cost_of_sold_usd, 12) as decimal(38, 12)) as held_cost_usd,
+        avg_holding_hours,
+        avg_quantity_holding_hours,
+        median_holding_hours,
+
+        ---------- the mark
+        mark_source,
+        balance_quantity,
+
+        ---------- timestamps
+        timestamp_seconds(first_trade_time) as first_trade_at,
+        timestamp_seconds(last_trade_time) as last_trade_at,
+        timestamp_seconds(oldest_open_lot_time) as oldest_open_lot_at
+    from valued
+
+)
+
+select * from positions

@@ -1,0 +1,78 @@
+{{ config(incremental_strategy='append', full_refresh=false) }}
+
+with
+
+transaction_history as (
+
+    select * from {{ source('bronze', 'transaction_history') }}
+
+),
+
+landed_loads as (
+
+    select * from {{ ref('landed_loads') }}
+
+),
+
+new_loads as (
+
+    select
+        landed_loads.load_id,
+        landed_loads.landed_at
+    from landed_loads
+    {% if is_incremental() -%}
+        left anti join {{ this }} as known on landed_loads.load_id = known.load_id
+    {%- endif %}
+
+),
+
+counted as (
+
+    select
+        _dlt_load_id as load_id,
+        count(*) as row_count,
+        count_if(owner <> wallet_address) as foreign_owner_count,
+        count_if({{ is_base_sold() }} is null) as undirected_count
+    from transaction_history
+    {% if is_incremental() -%}
+        where
+            {{ in_loads(
+                '_dlt_load_id',
+                'select load_id from ' ~ ref('landed_loads') ~ ' except select load_id from ' ~ this
+            ) }}
+    {%- endif %}
+    group by _dlt_load_id
+
+),
+
+batch as (
+
+    -- the clock only spreads the numbers; one that goes back cannot bring a number back
+    select
+        {% if is_incremental() -%}
+            greatest(
+                unix_micros(current_timestamp()), 1 + coalesce(max(load_batch), 0)
+            ) as load_batch
+        from {{ this }}
+        {%- else -%}
+            unix_micros(current_timestamp()) as load_batch
+        {%- endif %}
+
+),
+
+loads as (
+
+    select
+        new_loads.load_id,
+        new_loads.landed_at,
+        batch.load_batch,
+        coalesce(counted.row_count, 0) as row_count,
+        coalesce(counted.foreign_owner_count, 0) as foreign_owner_count,
+        coalesce(counted.undirected_count, 0) as undirected_count
+    from new_loads
+    cross join batch
+    left join counted on new_loads.load_id = counted.load_id
+
+)
+
+select * from loads

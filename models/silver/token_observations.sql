@@ -1,0 +1,133 @@
+{{ config(incremental_strategy='append') }}
+
+{#- what an observation must meet, by the rule's var; one that is null switches its rule off -#}
+{%- set rules = [
+    ('min_liquidity', 'liquidity_usd >= ', var('min_liquidity')),
+    ('max_liquidity', 'liquidity_usd <= ', var('max_liquidity')),
+    ('min_volume_1h_usd', 'volume_1h_usd >= ', var('min_volume_1h_usd')),
+    ('min_price_change_2h_percent', 'price_change_2h_percent >= ', var('min_price_change_2h_percent')),
+    ('min_price_change_24h_percent', 'price_change_24h_percent >= ', var('min_price_change_24h_percent')),
+    ('tracked_min_liquidity', 'liquidity_usd >= ', var('tracked_min_liquidity')),
+] -%}
+
+with
+
+token_metrics as (
+
+    select * from {{ source('bronze', 'token_metrics') }}
+
+),
+
+landed_loads as (
+
+    select * from {{ ref('landed_loads') }}
+
+),
+
+liquidity_tiers as (
+
+    select * from {{ ref('liquidity_tiers') }}
+
+),
+
+landed as (
+
+    select token_metrics.*
+    from token_metrics
+    left semi join landed_loads on token_metrics._dlt_load_id = landed_loads.load_id
+    {% if is_incremental() -%}
+        -- by load, never by time: a load that was killed may finish after a newer one
+        left anti join {{ this }} as built_loads
+            on token_metrics._dlt_load_id = built_loads._dlt_load_id
+        left anti join {{ this }} as built_rows
+            on
+                token_metrics.address = built_rows.token_address
+                and token_metrics.observed_at = built_rows.observed_at
+    {%- endif %}
+    -- a list that moves between two pages names a token twice, and so does a step that was killed
+    -- and run again at the same time: the first answer counts
+    qualify row_number() over (
+        partition by token_metrics.address, token_metrics.observed_at
+        order by
+            token_metrics._dlt_load_id asc,
+            token_metrics.list_position asc nulls last,
+            token_metrics._dlt_id asc
+    ) = 1
+
+),
+
+typed as (
+
+    select
+        ---------- ids
+        address as token_address,
+        fetch_id,
+
+        ---------- strings
+        symbol,
+        name as token_name,
+        data_source,
+
+        ---------- numerics
+        cast(list_position as int) as list_position,
+        cast(decimals as int) as decimals,
+        try_cast(price as double) as price_usd,
+        try_cast(multiplier as double) as multiplier,
+        try_cast(liquidity as double) as liquidity_usd,
+        try_cast(market_cap as double) as market_cap_usd,
+        holder as holder_count,
+        try_cast(volume_1h_usd as double) as volume_1h_usd,
+        try_cast(volume_24h_usd as double) as volume_24h_usd,
+        try_cast(price_change_2h_percent as double) as price_change_2h_percent,
+        try_cast(price_change_24h_percent as double) as price_change_24h_percent,
+
+        ---------- timestamps
+        observed_at,
+
+        ---------- lineage
+        _dlt_load_id,
+        _dlt_id
+    from landed
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            {%- for rule, condition, bound in rules if bound is not none %}
+            when not coalesce({{ condition }}{{ bound }}, false) then '{{ rule }}'
+            {%- endfor %}
+        end as failed_rule
+    from typed
+
+),
+
+tiered as (
+
+    select
+        judged.token_address,
+        judged.observed_at,
+        max_by(liquidity_tiers.liquidity_tier, liquidity_tiers.min_liquidity_usd) as liquidity_tier
+    from judged
+    inner join liquidity_tiers on judged.liquidity_usd >= liquidity_tiers.min_liquidity_usd
+    group by judged.token_address, judged.observed_at
+
+),
+
+evaluated as (
+
+    select
+        judged.*,
+        tiered.liquidity_tier,
+        judged.failed_rule is null as passes_filter,
+        true as processed,
+        current_timestamp() as processed_at
+    from judged
+    left join tiered
+        on judged.token_address = tiered.token_address and judged.observed_at = tiered.observed_at
+
+)
+
+select * from evaluated

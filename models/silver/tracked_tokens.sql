@@ -1,0 +1,180 @@
+{{ config(unique_key='token_address') }}
+
+with
+
+token_observations as (
+
+    select * from {{ ref('token_observations') }}
+
+),
+
+landed_fetches as (
+
+    select * from {{ ref('landed_fetches') }}
+
+),
+
+fetches as (
+
+    select * from {{ ref('fetches') }}
+
+),
+
+quote_assets as (
+
+    select * from {{ ref('quote_assets') }}
+
+),
+
+untracked_tokens as (
+
+    select * from {{ ref('untracked_tokens') }}
+
+),
+
+lists as (
+
+    -- only a whole list shows that a token is missing, so a partial one counts to the one before
+    select
+        fetched_at,
+        bool_or(outcome = 'complete') as is_complete
+    from landed_fetches
+    where kind = 'tokens'
+    group by fetched_at
+
+),
+
+numbered_lists as (
+
+    select
+        fetched_at,
+        is_complete,
+        count_if(is_complete) over (order by fetched_at asc) as list_number
+    from lists
+
+),
+
+passing as (
+
+    select
+        token_observations.*,
+        numbered_lists.list_number
+    from token_observations
+    inner join numbered_lists on token_observations.observed_at = numbered_lists.fetched_at
+    left anti join quote_assets on token_observations.token_address = quote_assets.mint
+    left anti join untracked_tokens
+        on token_observations.token_address = untracked_tokens.token_address
+    where token_observations.passes_filter
+
+),
+
+returns as (
+
+    select
+        *,
+        coalesce(
+            list_number - lag(list_number) over (
+                partition by token_address order by observed_at asc
+            ) > 1,
+            true
+        ) as is_return
+    from passing
+
+),
+
+tokens as (
+
+    select
+        token_address,
+        max_by(symbol, observed_at) as symbol,
+        max_by(token_name, observed_at) as token_name,
+        max_by(decimals, observed_at) as decimals,
+        max_by(liquidity_tier, observed_at) as liquidity_tier,
+        min(observed_at) as tracked_since,
+        max(observed_at) filter (where is_return) as active_since,
+        max(list_number) as last_list_number
+    from returns
+    group by token_address
+
+),
+
+dropped as (
+
+    select
+        tokens.*,
+        missing_list.fetched_at as dropped_at
+    from tokens
+    left join numbered_lists as missing_list
+        on
+            tokens.last_list_number + 1 = missing_list.list_number
+            and missing_list.is_complete
+
+),
+
+holder_fetches as (
+
+    select * from fetches
+    where kind = 'holders'
+
+),
+
+states as (
+
+    select
+        dropped.token_address,
+        dropped.symbol,
+        dropped.token_name,
+        dropped.decimals,
+        dropped.liquidity_tier,
+        dropped.tracked_since,
+        dropped.dropped_at is null as is_active,
+        if(
+            coalesce({{ as_of() }} < holder_fetches.refresh_at, false)
+            and holder_fetches.answered_outcome = 'complete',
+            'completed',
+            'pending'
+        ) as whale_fetch_status,
+        holder_fetches.completed_at as whale_fetched_at,
+        coalesce(holder_fetches.attempts, 0) as whale_fetch_attempts,
+        coalesce(holder_fetches.is_exhausted, false) as is_exhausted,
+        -- the steps of one run share its time: the microsecond puts a fetch after what it was for
+        greatest(
+            dropped.active_since,
+            dropped.dropped_at,
+            holder_fetches.fetched_at + interval '1 microsecond',
+            if({{ as_of() }} >= holder_fetches.refresh_at, holder_fetches.refresh_at, null)
+        ) as state_changed_at
+    from dropped
+    left join holder_fetches on dropped.token_address = holder_fetches.item
+
+){% if is_incremental() %},
+
+built as (
+
+    select to_json(struct(*)) as content from {{ this }}
+
+),
+
+compared as (
+
+    select
+        *,
+        to_json(struct(*)) as content
+    from states
+
+),
+
+changed as (
+
+    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
+    select compared.* except (content)
+    from compared
+    left anti join built on compared.content = built.content
+
+)
+
+select * from changed
+{% else %}
+
+select * from states
+{% endif %}

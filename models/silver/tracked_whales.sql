@@ -1,0 +1,123 @@
+{{ config(unique_key='whale_id') }}
+
+with
+
+whale_wallets as (
+
+    select * from {{ ref('whale_wallets') }}
+
+),
+
+fetches as (
+
+    select * from {{ ref('fetches') }}
+    where kind = 'swaps'
+
+),
+
+pnl_calculations as (
+
+    select * from {{ ref('pnl_calculations') }}
+    where token_address = 'ALL_TOKENS'
+
+),
+
+newest_calculations as (
+
+    select
+        wallet_address,
+        max(calculation_date) as calculated_at,
+        max_by(covered_fetch_id, calculation_date) as covered_fetch_id,
+        max(calculation_date) + interval '{{ var("pnl_refresh_hours") }}' hour as refresh_at
+    from pnl_calculations
+    group by wallet_address
+
+),
+
+evidence as (
+
+    select
+        whale_wallets.*,
+        fetches.fetched_at,
+        fetches.completed_at as txns_last_fetched_at,
+        fetches.refresh_at as txns_refresh_at,
+        coalesce(fetches.attempts, 0) as txns_fetch_attempts,
+        coalesce(fetches.is_exhausted, false) as is_exhausted,
+        newest_calculations.calculated_at as pnl_last_processed_at,
+        newest_calculations.refresh_at as pnl_refresh_at,
+        coalesce(
+            fetches.answered_outcome = 'complete' and {{ as_of() }} < fetches.refresh_at, false
+        ) as txns_fetched,
+        coalesce(
+            newest_calculations.covered_fetch_id = fetches.complete_fetch_id
+            -- rows may land without a finished fetch
+            and newest_calculations.calculated_at >= fetches.progressed_at
+            and {{ as_of() }} < newest_calculations.refresh_at,
+            false
+        ) as pnl_processed
+    from whale_wallets
+    left join fetches on whale_wallets.wallet_address = fetches.item
+    left join newest_calculations
+        on whale_wallets.wallet_address = newest_calculations.wallet_address
+
+),
+
+states as (
+
+    select
+        whale_id,
+        wallet_address,
+        token_address,
+        whale_tier,
+        rank_tier,
+        is_pool,
+        too_active,
+        is_exhausted,
+        txns_fetched,
+        if(txns_fetched, 'completed', 'pending') as txns_fetch_status,
+        txns_last_fetched_at,
+        txns_fetch_attempts,
+        pnl_processed,
+        if(pnl_processed, 'completed', 'pending') as pnl_processing_status,
+        pnl_last_processed_at,
+        -- the steps of one run share its time: a microsecond each puts them into their order
+        greatest(
+            coalesce(tracked_since, timestamp '1970-01-01 00:00:00+00:00'),
+            fetched_at + interval '1 microsecond',
+            if({{ as_of() }} >= txns_refresh_at, txns_refresh_at, null),
+            pnl_last_processed_at + interval '2 microsecond',
+            if({{ as_of() }} >= pnl_refresh_at, pnl_refresh_at, null)
+        ) as state_changed_at
+    from evidence
+
+){% if is_incremental() %},
+
+built as (
+
+    select to_json(struct(*)) as content from {{ this }}
+
+),
+
+compared as (
+
+    select
+        *,
+        to_json(struct(*)) as content
+    from states
+
+),
+
+changed as (
+
+    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
+    select compared.* except (content)
+    from compared
+    left anti join built on compared.content = built.content
+
+)
+
+select * from changed
+{% else %}
+
+select * from states
+{% endif %}

@@ -1,0 +1,148 @@
+{{ config(unique_key='wallet_address', full_refresh=false) }}
+
+with
+
+landed_fetches as (
+
+    select * from {{ ref('landed_fetches') }}
+
+),
+
+fetches as (
+
+    select * from {{ ref('fetches') }}
+
+),
+
+swap_loads as (
+
+    select * from {{ ref('swap_loads') }}
+
+),
+
+wallet_swaps as (
+
+    select * from {{ ref('wallet_swaps') }}
+
+),
+
+wallet_trades as (
+
+    select * from {{ ref('wallet_trades') }}
+
+),
+
+covered_fetches as (
+
+    -- the newest answer whose rows wallet_swaps has taken in; the order is that of fetches
+    select
+        landed_fetches.item as wallet_address,
+        landed_fetches.fetch_id as covered_fetch_id,
+        landed_fetches.data_source
+    from landed_fetches
+    left semi join swap_loads on landed_fetches._dlt_load_id = swap_loads.load_id
+    where landed_fetches.kind = 'swaps' and landed_fetches.outcome in ('complete', 'partial')
+    qualify row_number() over (
+        partition by landed_fetches.item
+        order by
+            landed_fetches.fetched_at desc,
+            landed_fetches.landed_at desc nulls last,
+            landed_fetches.fetch_id desc
+    ) = 1
+
+),
+
+newest_trades as (
+
+    select
+        wallet_address,
+        max(load_batch) as covered_batch
+    from wallet_trades
+    group by wallet_address
+
+),
+
+current_state as (
+
+    select
+        covered_fetches.wallet_address,
+        covered_fetches.covered_fetch_id,
+        covered_fetches.data_source,
+        fetches.is_history_complete,
+        coalesce(newest_trades.covered_batch, 0) as covered_batch
+    from covered_fetches
+    inner join fetches on covered_fetches.wallet_address = fetches.item and fetches.kind = 'swaps'
+    left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
+
+),
+
+due as (
+
+    select
+        current_state.*,
+        {% if is_incremental() -%}
+            case
+                when last.wallet_address is null then 'first'
+                when last.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
+                when last.covered_batch < current_state.covered_batch then 'rows'
+                when
+                    last.calculation_date
+                    <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour then 'refresh'
+            end as due_reason
+        {%- else -%}
+            'first' as due_reason
+        {%- endif %}
+    from current_state
+    {% if is_incremental() -%}
+        left join {{ this }} as last on current_state.wallet_address = last.wallet_address
+        -- one calculation of a wallet at one time; what comes later at the same time waits for the next
+        where last.calculation_date is null or last.calculation_date < {{ as_of() }}
+    {%- endif %}
+
+),
+
+due_wallets as (
+
+    select * from due
+    where due_reason is not null
+
+),
+
+swap_counts as (
+
+    select
+        wallet_swaps.wallet_address,
+        count(*) as swap_count
+    from wallet_swaps
+    left semi join due_wallets on wallet_swaps.wallet_address = due_wallets.wallet_address
+    group by wallet_swaps.wallet_address
+
+),
+
+calculations as (
+
+    select
+        ---------- ids
+        due_wallets.wallet_address,
+        due_wallets.covered_fetch_id,
+        due_wallets.covered_batch,
+
+        ---------- strings
+        due_wallets.due_reason,
+        due_wallets.data_source,
+
+        ---------- numerics
+        coalesce(swap_counts.swap_count, 0) as swap_count,
+
+        ---------- booleans
+        due_wallets.is_history_complete,
+        coalesce(swap_counts.swap_count, 0) > {{ var('max_swaps_per_wallet') }} as is_too_active,
+
+        ---------- timestamps
+        {{ as_of() }} as calculation_date
+    from due_wallets
+    left join swap_counts on due_wallets.wallet_address = swap_counts.wallet_address
+
+)
+
+select * from calculations

@@ -1,0 +1,207 @@
+{{ config(incremental_strategy='append') }}
+
+with
+
+transaction_history as (
+
+    select * from {{ source('bronze', 'transaction_history') }}
+
+),
+
+swap_loads as (
+
+    select * from {{ ref('swap_loads') }}
+
+),
+
+{% if is_incremental() -%}
+
+    {%- set pending -%}
+        load_batch > (select coalesce(max(load_batch), 0) from {{ this }}) and row_count > 0
+    {%- endset -%}
+
+    pending_loads as (
+
+        select * from swap_loads
+        where {{ pending }}
+
+    ),
+
+    landed as (
+
+        select
+            transaction_history.*,
+            pending_loads.load_batch,
+            pending_loads.landed_at as load_landed_at
+        from transaction_history
+        inner join pending_loads on transaction_history._dlt_load_id = pending_loads.load_id
+        where
+            {{ in_loads(
+                'transaction_history._dlt_load_id', 'select load_id from ' ~ ref('swap_loads') ~ ' where ' ~ pending
+            ) }}
+
+    ),
+
+{%- else -%}
+
+    landed as (
+
+        select
+            transaction_history.*,
+            swap_loads.load_batch,
+            swap_loads.landed_at as load_landed_at
+        from transaction_history
+        inner join swap_loads on transaction_history._dlt_load_id = swap_loads.load_id
+
+    ),
+
+{%- endif %}
+
+directed as (
+
+    select
+        *,
+        {{ is_base_sold() }} as is_base_sold
+    from landed
+    where owner = wallet_address
+
+),
+
+legs as (
+
+    select
+        *,
+        if(is_base_sold, base__address, quote__address) as sold_token_address,
+        if(is_base_sold, base__decimals, quote__decimals) as sold_decimals,
+        if(is_base_sold, base__amount, quote__amount) as sold_amount,
+        if(is_base_sold, base__ui_amount, quote__ui_amount) as sold_ui_amount,
+        if(is_base_sold, base__price, quote__price) as sold_price,
+        if(is_base_sold, base__nearest_price, quote__nearest_price) as sold_nearest_price,
+        if(is_base_sold, quote__address, base__address) as bought_token_address,
+        if(is_base_sold, quote__decimals, base__decimals) as bought_decimals,
+        if(is_base_sold, quote__amount, base__amount) as bought_amount,
+        if(is_base_sold, quote__ui_amount, base__ui_amount) as bought_ui_amount,
+        if(is_base_sold, quote__price, base__price) as bought_price,
+        if(is_base_sold, quote__nearest_price, base__nearest_price) as bought_nearest_price
+    from directed
+    where is_base_sold is not null
+
+),
+
+typed as (
+
+    select
+        ---------- ids
+        owner as wallet_address,
+        tx_hash,
+        address as pool_address,
+        ins_index,
+        inner_ins_index,
+        -- only a swap without an instruction index needs its place among equal rows
+        if(ins_index is null, coalesce(occurrence, 0), null) as occurrence,
+
+        ---------- strings
+        source as exchange,
+        data_source,
+
+        ---------- numerics
+        sold_token_address,
+        {{ plain_amount('sold_amount') }} as sold_amount_raw,
+        cast(sold_decimals as int) as sold_decimals,
+        {{ wire_number('sold_ui_amount') }} as sold_amount,
+        {{ wire_number('sold_price') }} as sold_price,
+        {{ wire_number('sold_nearest_price') }} as sold_nearest_price,
+        bought_token_address,
+        {{ plain_amount('bought_amount') }} as bought_amount_raw,
+        cast(bought_decimals as int) as bought_decimals,
+        {{ wire_number('bought_ui_amount') }} as bought_amount,
+        {{ wire_number('bought_price') }} as bought_price,
+        {{ wire_number('bought_nearest_price') }} as bought_nearest_price,
+
+        ---------- timestamps
+        block_unix_time,
+        block_number,
+        fetched_at as first_seen_at,
+
+        ---------- lineage
+        load_batch,
+        _dlt_load_id,
+        _dlt_id,
+        load_landed_at
+    from legs
+
+),
+
+identified as (
+
+    select
+        md5(concat_ws(
+            '|',
+            tx_hash,
+            wallet_address,
+            coalesce(pool_address, '-'),
+            block_unix_time,
+            coalesce(cast(ins_index as string), '-'),
+            coalesce(cast(inner_ins_index as string), '-'),
+            sold_token_address,
+            coalesce(sold_amount_raw, '-'),
+            bought_token_address,
+            coalesce(bought_amount_raw, '-'),
+            coalesce(cast(occurrence as string), '-')
+        )) as swap_id,
+        *
+    from typed
+
+),
+
+ranked as (
+
+    -- the first load that brought the swap wins, so that a later one changes nothing
+    select
+        *,
+        row_number() over (
+            partition by swap_id
+            order by load_landed_at asc, _dlt_load_id asc, _dlt_id asc
+        ) as sighting
+    from identified
+
+),
+
+first_sightings as (
+
+    select * except (sighting, load_landed_at, _dlt_id)
+    from ranked
+    where sighting = 1
+
+),
+
+{% if is_incremental() -%}
+
+    known as (
+
+        -- the few new ones stand on the side that is broadcast; the whole table is read once
+        select built.swap_id
+        from {{ this }} as built
+        left semi join first_sightings on built.swap_id = first_sightings.swap_id
+
+    ),
+
+    new_swaps as (
+
+        select first_sightings.*
+        from first_sightings
+        left anti join known on first_sightings.swap_id = known.swap_id
+
+    )
+
+{%- else -%}
+
+    new_swaps as (
+
+        select * from first_sightings
+
+    )
+
+{%- endif %}
+
+select * from new_swaps

@@ -1,0 +1,300 @@
+{{ config(unique_key=['tx_hash', 'wallet_address', 'token_address']) }}
+
+with
+
+wallet_swaps as (
+
+    select * from {{ ref('wallet_swaps') }}
+
+),
+
+quote_assets as (
+
+    select * from {{ ref('quote_assets') }}
+
+),
+
+{% if is_incremental() -%}
+
+    touched_transactions as (
+
+        select distinct
+            tx_hash,
+            wallet_address
+        from wallet_swaps
+        where load_batch > (select coalesce(max(load_batch), 0) from {{ this }})
+
+    ),
+
+    touched_swaps as (
+
+        -- all rows of a transaction, old ones too: netting and the value of a hop need them together
+        select wallet_swaps.*
+        from wallet_swaps
+        left semi join touched_transactions
+            on
+                wallet_swaps.tx_hash = touched_transactions.tx_hash
+                and wallet_swaps.wallet_address = touched_transactions.wallet_address
+
+    ),
+
+{%- else -%}
+
+    touched_swaps as (
+
+        select * from wallet_swaps
+
+    ),
+
+{%- endif %}
+
+classified as (
+
+    select
+        touched_swaps.*,
+        sold_quotes.mint is not null as is_sold_quote,
+        bought_quotes.mint is not null as is_bought_quote,
+        -- base units are whole; openbook sends them as floats
+        coalesce(cast(bround(try_cast(touched_swaps.sold_amount_raw as decimal(38, 12))) as double), 0)
+            as sold_quantity,
+        coalesce(cast(bround(try_cast(touched_swaps.bought_amount_raw as decimal(38, 12))) as double), 0)
+            as bought_quantity
+    from touched_swaps
+    left join quote_assets as sold_quotes on touched_swaps.sold_token_address = sold_quotes.mint
+    left join quote_assets as bought_quotes on touched_swaps.bought_token_address = bought_quotes.mint
+
+),
+
+swaps as (
+
+    -- One leg is money: its own value is the swap's. Two legs of money are no trade. A token's own price can be off
+    -- by 10^9, so between two tokens it is the last resort.
+    select
+        tx_hash,
+        wallet_address,
+        block_unix_time,
+        block_number,
+        load_batch,
+        struct(
+            swap_id,
+            if(is_sold_quote, null, sold_token_address) as sold_token,
+            sold_quantity,
+            sold_decimals,
+            if(is_bought_quote, null, bought_token_address) as bought_token,
+            bought_quantity,
+            bought_decimals,
+            not is_sold_quote and not is_bought_quote as is_hop,
+            sold_amount * sold_nearest_price as sold_leg_usd,
+            bought_amount * bought_nearest_price as bought_leg_usd,
+            case
+                when is_sold_quote
+                    then {{ usable_usd('sold_amount * coalesce(sold_price, sold_nearest_price)') }}
+                when is_bought_quote
+                    then {{ usable_usd('bought_amount * coalesce(bought_price, bought_nearest_price)') }}
+            end as usd
+        ) as swap
+    from classified
+    where not (is_sold_quote and is_bought_quote)
+
+),
+
+transactions as (
+
+    -- in one order, so that sums of doubles are the same in every build
+    select
+        tx_hash,
+        wallet_address,
+        min(block_unix_time) as block_unix_time,
+        min(block_number) as block_number,
+        max(load_batch) as load_batch,
+        array_sort(collect_list(swap)) as swaps_0
+    from swaps
+    group by tx_hash, wallet_address
+
+),
+
+{% for swaps in ['swaps_0', 'swaps_1'] -%}
+    -- a hop inside a route is worth what the route paid before it, or got after it; the second pass reaches the hops
+    -- between hops, and longer chains fall through
+    {{ 'first_pass' if loop.first else 'second_pass' }} as (
+
+        select
+            * except ({{ swaps }}),
+            if(
+                exists({{ swaps }}, one -> one.is_hop and one.usd is null),
+                transform(
+                    {{ swaps }},
+                    hop -> if(
+                        hop.is_hop and hop.usd is null,
+                        struct(
+                            hop.swap_id,
+                            hop.sold_token,
+                            hop.sold_quantity,
+                            hop.sold_decimals,
+                            hop.bought_token,
+                            hop.bought_quantity,
+                            hop.bought_decimals,
+                            hop.is_hop,
+                            hop.sold_leg_usd,
+                            hop.bought_leg_usd,
+                            coalesce(
+                                {{ moved_usd(swaps, 'sold', 'bought') | indent(32) }},
+                                {{ moved_usd(swaps, 'bought', 'sold') | indent(32) }}
+                            ) as usd
+                        ),
+                        hop
+                    )
+                ),
+                {{ swaps }}
+            ) as {{ 'swaps_1' if loop.first else 'swaps_2' }}
+        from {{ 'transactions' if loop.first else 'first_pass' }}
+
+    ),
+
+{% endfor -%}
+
+single_swaps as (
+
+    select
+        tx_hash,
+        wallet_address,
+        block_unix_time,
+        block_number,
+        load_batch,
+        explode(swaps_2) as swap
+    from second_pass
+
+),
+
+valued_swaps as (
+
+    -- of two tokens that no route values the lower one counts, and only two that agree make a cost
+    select
+        tx_hash,
+        wallet_address,
+        block_unix_time,
+        block_number,
+        load_batch,
+        swap,
+        if(
+            swap.is_hop and swap.usd is null,
+            {{ usable_usd('least(swap.sold_leg_usd, swap.bought_leg_usd)') }},
+            swap.usd
+        ) as value_usd,
+        swap.is_hop
+        and swap.usd is null
+        and not coalesce(
+            swap.sold_leg_usd <= {{ var('max_leg_disagreement') }} * swap.bought_leg_usd
+            and swap.bought_leg_usd <= {{ var('max_leg_disagreement') }} * swap.sold_leg_usd,
+            false
+        ) as is_basis_unknown
+    from single_swaps
+
+),
+
+legs as (
+
+    select
+        tx_hash,
+        wallet_address,
+        block_unix_time,
+        block_number,
+        load_batch,
+        value_usd,
+        is_basis_unknown,
+        stack(
+            2,
+            swap.sold_token, true, swap.sold_quantity, swap.sold_decimals,
+            swap.bought_token, false, swap.bought_quantity, swap.bought_decimals
+        ) as (token_address, is_sell, quantity, decimals)
+    from valued_swaps
+
+),
+
+gross as (
+
+    select
+        tx_hash,
+        wallet_address,
+        token_address,
+        sum(if(is_sell, 0, quantity)) as bought_quantity,
+        sum(if(is_sell, quantity, 0)) as sold_quantity,
+        -- one part without a price leaves the whole without one
+        if(
+            bool_or(not is_sell and quantity > 0 and value_usd is null),
+            null,
+            sum(if(is_sell or quantity = 0, 0, value_usd))
+        ) as bought_usd,
+        if(
+            bool_or(is_sell and quantity > 0 and value_usd is null),
+            null,
+            sum(if(is_sell and quantity > 0, value_usd, 0))
+        ) as sold_usd,
+        bool_or(not is_sell and is_basis_unknown and quantity > 0) as is_basis_unknown,
+        max(decimals) as decimals,
+        min(block_unix_time) as block_unix_time,
+        min(block_number) as block_number,
+        count(*) as swap_count,
+        max(load_batch) as load_batch
+    from legs
+    where token_address is not null
+    group by tx_hash, wallet_address, token_address
+
+),
+
+sided as (
+
+    select
+        *,
+        case
+            when abs(bought_quantity - sold_quantity) <= 1e-9d * (bought_quantity + sold_quantity) then null
+            when bought_quantity > sold_quantity then 'buy'
+            else 'sell'
+        end as side
+    from gross
+
+),
+
+net as (
+
+    select
+        ---------- ids
+        tx_hash,
+        wallet_address,
+        token_address,
+
+        ---------- what is left of the transaction
+        side,
+        if(side is null, 0, abs(bought_quantity - sold_quantity)) as quantity,
+        case side
+            when 'buy' then bought_usd * (bought_quantity - sold_quantity) / bought_quantity
+            when 'sell' then sold_usd * (sold_quantity - bought_quantity) / sold_quantity
+        end as value_usd,
+        coalesce(side = 'buy' and is_basis_unknown, false) as is_basis_unknown,
+
+        ---------- what went through it
+        bought_quantity,
+        sold_quantity,
+        coalesce(
+            if(
+                bought_quantity > 0 and sold_quantity > 0,
+                least(bought_quantity, sold_quantity)
+                * (sold_usd / sold_quantity - bought_usd / bought_quantity),
+                0
+            ),
+            0
+        ) as round_trip_usd,
+        swap_count,
+        decimals,
+
+        ---------- timestamps
+        block_unix_time,
+        block_number,
+
+        ---------- lineage
+        load_batch
+    from sided
+
+)
+
+select * from net

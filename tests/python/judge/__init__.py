@@ -1,0 +1,54 @@
+"""An independent judge of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
+
+It shares no code with the models and the FIFO engine, so that an agreement of the two says something. Where the rules
+leave a choice, it takes the most literal reading:
+
+Rows
+- Rows are equal, for the occurrence number, when their identity fields are equal; a null `ins_index` is an absent one.
+- A second paged by offset is handed in as one page; occurrence n takes its attributes from the first page that had n.
+- A leg whose `type_swap` is neither `from` nor `to` takes the sign of `ui_change_amount`; legs with no or with one
+  common direction are refused.
+- Raw amounts are rounded half-even to base units; "quantities are all 0" looks at the rounded ones.
+
+Values
+- `price` gives way to `nearest_price` only when it is null; a price of 0 gives a value of 0, which is price_missing.
+- A null `ui_amount` is a null value.
+- The zero rule is applied to the value of a row, after the lower of two legs was taken.
+- Hops: each of the two passes sees what was valued before it began; rows that are no trade value nothing; a leg of
+  quantity 0 cannot value its row; a hop already valued is not valued again.
+- Two legs disagree when the higher value is more than `max_leg_disagreement` times the lower one.
+
+Netting
+- One price_missing row makes the side of its transaction price_missing; one unknown basis makes the net buy unknown.
+- `round_trip_usd` is 0 where one of the two sides has no USD value.
+- A transaction's time and block number are the smallest its rows give.
+
+FIFO
+- Open quantity, for dust, counts lots of known and of unknown basis.
+- A lot remainder closed as dust adds its quantity and cost to the match but no proceeds: m stays a part of the sell.
+- A sell remainder is matched as dust only when no lot is left, with the basis of the last lot it closed.
+- A price_missing sell takes no part in cost of sold, holding time and proceeds.
+- A buy whose legs disagree has a USD value: it is a priced trade, in total_bought and for rule (b), of unknown basis.
+
+Marks
+- The balance counts when its row is at most `max_trade_age_hours` old and not from after as_of, whatever rule marks.
+- A multiplier scales the quantity, not the liquidity cap.
+- Rule (a) applies when the newest observation has both a price and a liquidity; the first item given wins a tie.
+- Without an open quantity of known basis the mark is 0 and its source `none`.
+
+Figures
+- Money is rounded once per position, from exact sums; unrealized, total, roi, coverage and the average transaction
+  are computed from rounded figures, holding time from exact ones.
+- Days between first and last trade are seconds / 86400, not calendar days.
+
+Gold
+- A null coverage fails a minimum above 0; tier, score and ranks belong to qualified wallets only.
+"""
+
+from __future__ import annotations
+
+from .compare import differences
+from .settings import Settings, Thresholds, Tier
+from .verdict import Verdict, judge
+
+__all__ = ["Settings", "Thresholds", "Tier", "Verdict", "differences", "judge"]
