@@ -93,7 +93,7 @@ def _run(
 ) -> None:
     paths = lakehouse_settings().paths
     settings = loader_settings(parse_variables(variables))
-    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id)
+    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id=run_id)
     if dry_run:
         _show_plan(job)
         return

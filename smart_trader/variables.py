@@ -54,14 +54,14 @@ class ProjectVariables(BaseModel):
     min_volume_1h_usd: Usd | None
     min_price_change_2h_percent: float | None
     min_price_change_24h_percent: float | None
-    tracked_min_liquidity: Usd
+    tracked_min_liquidity: Usd | None
 
     # when work is due again
     whale_refresh_hours: Hours
     transactions_refresh_hours: Hours
     pnl_refresh_hours: Hours
     max_fetch_attempts: Count
-    retry_pause_hours: Rate
+    retry_pause_hours: Hours
 
     # profit and loss
     win_threshold_usd: Usd
@@ -80,17 +80,10 @@ class ProjectVariables(BaseModel):
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:
         """Refuse pairs that leave nothing between them."""
-        if (
-            self.min_liquidity is not None
-            and self.max_liquidity is not None
-            and self.min_liquidity > self.max_liquidity
-        ):
-            raise ValueError(f"min_liquidity = {self.min_liquidity:g} is above max_liquidity = {self.max_liquidity:g}")
-        if self.disk_warn_percent > self.disk_refuse_percent:
-            raise ValueError(
-                f"disk_warn_percent = {self.disk_warn_percent:g} is above disk_refuse_percent = "
-                f"{self.disk_refuse_percent:g}"
-            )
+        for low, high in (("min_liquidity", "max_liquidity"), ("disk_warn_percent", "disk_refuse_percent")):
+            bounds = getattr(self, low), getattr(self, high)
+            if None not in bounds and bounds[0] > bounds[1]:
+                raise ValueError(f"{low} = {bounds[0]:g} is above {high} = {bounds[1]:g}")
         return self
 
 

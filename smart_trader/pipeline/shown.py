@@ -115,11 +115,11 @@ def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
     if reasons:
         lines[0] += "; rules failed: " + ", ".join(f"{rule} {count}" for rule, count in reasons.most_common())
     for wallet in wallets:
-        row = newest.get(wallet)
-        if row is None:
+        verdict = newest.get(wallet)
+        if verdict is None:
             lines.append(f"  {wallet}: not evaluated")
         else:
-            lines.append(f"  {wallet}: {row['tier'] or 'does not qualify: ' + row['failed_rules']}")
+            lines.append(f"  {wallet}: {verdict['tier'] or 'does not qualify: ' + verdict['failed_rules']}")
     return "\n".join(lines)
 
 
@@ -137,9 +137,8 @@ def explanation(lake: Lake, wallet: str) -> str:
             "track it: smart-trader run --wallets with its address; `smart-trader leaderboard` lists who is there",
         )
     date = max(row["calculation_date"] for row in calculations)
-    total = next(
-        row for row in calculations if row["calculation_date"] == date and row["token_address"] == "ALL_TOKENS"
-    )
+    newest = {row["token_address"]: row for row in calculations if row["calculation_date"] == date}
+    total = newest["ALL_TOKENS"]
     verdict = rows_of(lake.read("gold", "trader_evaluations", where=mine & (pc.field("calculation_date") == date)))
     positions = sorted(
         rows_of(lake.read("silver", "position_pnl", where=mine)), key=lambda row: -abs(row["realized_pnl_usd"])
