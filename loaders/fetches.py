@@ -145,6 +145,8 @@ def _listing(
         asked = min(PAGE_ROWS, reach - offset)
         where = f"{fetch.kind} of {fetch.item}"
         page = read_page(client.get(endpoint, {**query, "offset": offset, "limit": asked}, fetch.tally), where)
+        if fetch.pages:
+            _refuse_missing(page, endpoint, where)
         kept = []
         for index, row in enumerate(page.rows):
             if row.get(key) not in seen:
@@ -156,6 +158,21 @@ def _listing(
         fetch.pages += 1
         if not page.rows or _is_last(page, asked):
             return
+
+
+def _refuse_missing(page: Page, endpoint: str, where: str) -> None:
+    """Refuse null for what is known to exist: taken for an empty list, it would say that nothing older follows.
+
+    Raises:
+        NoAnswerError: There is null in place of a listing.
+    """
+    if page.is_missing:
+        raise NoAnswerError(
+            f"{endpoint}: {where}: null in place of a listing that has rows",
+            "the item stays pending; run again later",
+            endpoint,
+            None,
+        )
 
 
 def _is_last(page: Page, asked: int) -> bool:
@@ -180,7 +197,8 @@ def wallet_swaps(item: WorkItem, settings: LoaderSettings, as_of: int) -> tuple[
         stretches.append((item.resume_before_time, item.resume_since_time))
     if item.resume_before_time is None or item.newest_known_time is not None:
         stretches.append((as_of + 1, _since(item, settings, as_of)))
-    return fetch, lambda client, made: _SwapWalk(client, made, settings, as_of).stretches(stretches)
+    is_known = item.newest_known_time is not None
+    return fetch, lambda client, made: _SwapWalk(client, made, settings, as_of, is_known=is_known).stretches(stretches)
 
 
 def _since(item: WorkItem, settings: LoaderSettings, as_of: int) -> int | None:
@@ -193,8 +211,11 @@ def _since(item: WorkItem, settings: LoaderSettings, as_of: int) -> int | None:
 class _SwapWalk:
     """Pages a wallet's swaps by time."""
 
-    def __init__(self, client: BirdeyeClient, fetch: Fetch, settings: LoaderSettings, as_of: int) -> None:
+    def __init__(
+        self, client: BirdeyeClient, fetch: Fetch, settings: LoaderSettings, as_of: int, *, is_known: bool
+    ) -> None:
         self._as_of = as_of
+        self._is_known = is_known
         self._client = client
         self._fetch = fetch
         self._settings = settings
@@ -265,6 +286,8 @@ class _SwapWalk:
         }
         where = f"swaps of {fetch.item}"
         page = read_page(self._client.get(SWAPS, query, fetch.tally), where)
+        if self._is_known or fetch.pages:
+            _refuse_missing(page, SWAPS, where)
         # the types are checked before anything is computed with them
         table = page_table(fetch.table, page, where, {})
         kept, occurrences, times = [], [], []

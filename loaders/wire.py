@@ -43,11 +43,13 @@ class Page:
         texts: Each row as it stood in the body.
         rows: The same rows, parsed; numbers with a point are `Number`, others int.
         has_next: Whether the API says that more follows; None where it says nothing.
+        is_missing: There was null in place of a listing, as for addresses that the API does not know.
     """
 
     texts: list[str]
     rows: list[Row]
     has_next: bool | None
+    is_missing: bool = False
 
     def take(self, kept: Sequence[int]) -> Page:
         """Return the page with some of its rows."""
@@ -88,7 +90,7 @@ def read_page(data: bytes, where: str) -> Page:
     has_next = None
     if listing is not None:
         has_next = listing.has_next if listing.has_next is not None else listing.has_next_camel
-    return Page(texts, rows, has_next)
+    return Page(texts, rows, has_next, listing is None)
 
 
 def page_table(table: Table, page: Page, where: str, stamps: dict[str, pa.Array]) -> pa.Table:

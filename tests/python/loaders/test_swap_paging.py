@@ -12,11 +12,13 @@ import requests
 from api_rows import address, swap
 from api_rows import recordings as recorded
 
+from loaders import client as client_module
 from loaders import fetches
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.fetches import Fetch, run_walk
 from loaders.queues import WorkItem
 from loaders.settings import loader_settings
+from smart_trader.sandbox.faults import KINDS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
@@ -235,6 +237,53 @@ def test_the_runs_end_keeps_what_was_read(serve: Serve, fault: str, variables: d
     assert fetch.stop is not None
     assert reason in str(fetch.stop)
     assert fetch.resume_before_time == (fetch.oldest_time or 0) + 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "rows"),
+    [
+        pytest.param("rate_limited", "complete", 250, id="429"),
+        pytest.param("internal_error", "complete", 250, id="500-json"),
+        pytest.param("server_error", "complete", 250, id="500-html"),
+        pytest.param("bad_gateway", "complete", 250, id="502-html"),
+        pytest.param("timeout", "complete", 250, id="time-out"),
+        pytest.param("truncated", "complete", 250, id="cut-json"),
+        pytest.param("slow", "complete", 250, id="slow"),
+        pytest.param("key_order", "complete", 250, id="key-order"),
+        pytest.param("has_next", "complete", 250, id="hasNext"),
+        pytest.param("bad_request", "failed", 100, id="400"),
+        pytest.param("redirect", "failed", 100, id="redirect"),
+        pytest.param("null_data", "failed", 100, id="null-in-the-middle"),
+        pytest.param("cu_exhausted", "partial", 100, id="month-used-up"),
+        pytest.param("unauthorized", "partial", 100, id="401"),
+        pytest.param("plan", "partial", 100, id="401-plan"),
+        pytest.param("forbidden", "partial", 100, id="403"),
+    ],
+)
+def test_each_fault_of_the_api_ends_as_it_should(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: str, outcome: str, rows: int
+) -> None:
+    monkeypatch.setattr(client_module, "TIMEOUT_S", (5, 2))
+    monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
+    with serve(*spread(250)) as api:
+        api.fault(fault=fault, after=1)
+        fetch = api.fetch()
+    assert (fetch.outcome, fetch.rows) == (outcome, rows)
+    assert (fetch.resume_before_time is None) == (outcome == "complete")
+
+
+def test_every_fault_is_tried() -> None:
+    tried = test_each_fault_of_the_api_ends_as_it_should.pytestmark[0].args[1]
+    assert {case.values[0] for case in tried} == set(KINDS)
+
+
+def test_null_is_an_empty_history_only_for_a_wallet_nothing_is_known_of(serve: Serve) -> None:
+    with serve(*spread(5)) as api:
+        api.fault(fault="null_data", times=None)
+        unknown = api.fetch()
+        known = api.fetch(WorkItem(WALLET, newest_known_time=AS_OF))
+    assert (unknown.outcome, unknown.rows) == ("complete", 0)
+    assert (known.outcome, known.reached_oldest) == ("failed", False)
 
 
 def test_has_next_is_read_in_both_spellings(serve: Serve) -> None:
