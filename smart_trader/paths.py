@@ -111,13 +111,8 @@ class LakePaths:
 
     @property
     def built_file(self) -> Path:
-        """What the pipeline's builds have seen."""
+        """What the pipeline's builds have seen, by schema and step."""
         return self.home / "built.json"
-
-    @property
-    def seeds_file(self) -> Path:
-        """Fingerprint of the seeds that were loaded last."""
-        return self.home / "seeds.sha256"
 
     def table(self, schema: str, name: str) -> str:
         """Return where a table lies, e.g. `/lake/silver/wallet_swaps`."""

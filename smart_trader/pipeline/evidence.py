@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from loaders.tables import FETCH_LOG
+from smart_trader.paths import project_root
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.steps import Step
+from smart_trader.schemas import schema_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,22 @@ class Evidence:
 
     def has_work(self, step: Step) -> bool:
         """Whether anything landed that the step's last build has not seen."""
-        return self.is_first(step) or self._marks().get(step.name) != self.now(step)
+        return self.is_first(step) or self._marks().get(_key(step.name)) != self.now(step)
 
-    def mark(self, step: Step, seen: dict[str, Any]) -> None:
+    def seeds(self) -> str:
+        """Return the fingerprint of the project's seeds."""
+        digest = hashlib.sha256()
+        for path in sorted((project_root() / "seeds").iterdir()):
+            digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def has_seeds(self) -> bool:
+        """Whether the seeds are in the lake as they are in the project."""
+        return self.lake.has("silver", "quote_assets") and self._marks().get(_key("seeds")) == self.seeds()
+
+    def mark(self, name: str, seen: Any) -> None:
         """Note what a build has seen; `seen` is from before it began."""
-        marks = self._marks() | {step.name: seen}
+        marks = self._marks() | {_key(name): seen}
         part = self.lake.paths.built_file.with_suffix(".part")
         part.write_text(json.dumps(marks))
         part.replace(self.lake.paths.built_file)
@@ -61,3 +75,8 @@ class Evidence:
         oldest = pc.min(self.lake.read("silver", "wallet_calculations", ["calculation_date"])["calculation_date"])
         moment = oldest.as_py()
         return moment is not None and moment + timedelta(hours=refresh_hours) <= as_of
+
+
+def _key(name: str) -> str:
+    """Targets with schemas of their own share a lake's home."""
+    return f"{schema_name('silver')}.{name}"

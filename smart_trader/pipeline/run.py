@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,6 @@ from loaders.settings import LoaderSettings
 from loaders.tables import PIPELINE_RUNS
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import lake_lock
-from smart_trader.paths import project_root
 from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
@@ -202,7 +200,7 @@ class _Run:
             command.append("test")
             self._built += selection
         built = self._builds.invoke(step.name, *command, "--select", *selection)
-        self._evidence.mark(step, seen)
+        self._evidence.mark(step.name, seen)
         self._tell(f"      {built}")
         if step.queue is None and self._built and not is_first:
             tested = self._builds.invoke(
@@ -212,14 +210,11 @@ class _Run:
 
     def _seed(self) -> None:
         """Load the seeds, if a file has changed since they were loaded into this lake."""
-        digest = hashlib.sha256()
-        for path in sorted((project_root() / "seeds").iterdir()):
-            digest.update(path.name.encode() + path.read_bytes())
-        mark = self._lake.paths.seeds_file
-        if mark.exists() and mark.read_text() == digest.hexdigest() and self._lake.has("silver", "quote_assets"):
+        if self._evidence.has_seeds():
             return
+        seen = self._evidence.seeds()
         self._tell(f"      seeds: {self._builds.invoke('seeds', 'seed')}")
-        mark.write_text(digest.hexdigest())
+        self._evidence.mark("seeds", seen)
 
 
 def _outcome(report: Report) -> tuple[str, str | None]:

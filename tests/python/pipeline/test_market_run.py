@@ -1,0 +1,195 @@
+"""The whole pipeline on the made-up market: from the first run through the lake's life, against an independent judge."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from engine import start_engine
+from judge import differences
+from market_lake import MarketLake
+
+from smart_trader.lakehouse import server
+from smart_trader.locks import lake_lock
+from smart_trader.pipeline.steps import STEP_NAMES
+
+FIRST = 1_790_000_000
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketLake]:
+    """A lake of this module's own, with its server running."""
+    running = start_engine(tmp_path_factory.mktemp("market lake"))
+    yield MarketLake(running)
+    server.stop(running.paths, print)
+
+
+@pytest.fixture(scope="module")
+def shown(lake: MarketLake) -> str:
+    """What the first run showed."""
+    return lake.demo(FIRST)
+
+
+def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> None:
+    assert [line.split()[1] for line in shown.splitlines() if line.startswith("[")] == list(STEP_NAMES)
+    board = sorted(lake.rows("gold", "leaderboard"), key=lambda row: row["overall_rank"])
+    assert len(board) >= 3
+    assert [row["overall_rank"] for row in board] == list(range(1, len(board) + 1))
+    assert {row["tier"] for row in board} <= {"ELITE", "STRONG", "PROMISING", "QUALIFIED"}
+    assert board[0]["wallet_address"] in shown
+    assert "wallets evaluated" in shown
+
+
+def test_the_judge_finds_the_same_profit_and_loss_for_every_wallet(lake: MarketLake, shown: str) -> None:
+    verdict = lake.verdict(FIRST)
+    found = lake.rows("silver", "wallet_pnl")
+    assert len({row["wallet_address"] for row in found}) == len(verdict.evaluations) > 10
+    assert differences(verdict.wallet_pnl, found) == []
+
+
+def test_the_judge_qualifies_and_ranks_the_same_wallets(lake: MarketLake, shown: str) -> None:
+    verdict = lake.verdict(FIRST)
+    found = {row["wallet_address"]: row for row in lake.rows("gold", "trader_evaluations")}
+    assert set(found) == set(verdict.evaluations)
+    for wallet, expected in verdict.evaluations.items():
+        row = found[wallet]
+        assert (row["is_qualified"], row["tier"]) == (expected.is_qualified, expected.tier), (wallet, row)
+    ranks = {row["wallet_address"]: (row["overall_rank"], row["tier_rank"]) for row in lake.rows("gold", "leaderboard")}
+    expected_ranks = {
+        wallet: (made.overall_rank, made.tier_rank) for wallet, made in verdict.evaluations.items() if made.is_qualified
+    }
+    assert ranks == expected_ranks
+
+
+def test_every_step_leaves_a_record(lake: MarketLake, shown: str) -> None:
+    records = sorted(lake.rows("bronze", "pipeline_runs"), key=lambda row: row["started_at"])
+    assert [row["step"] for row in records] == list(STEP_NAMES)
+    assert {row["outcome"] for row in records} == {"complete"}
+    assert len({row["run_id"] for row in records}) == 1
+    loads = {row["step"]: row for row in records if row["step"].startswith("load")}
+    assert loads["load_tokens"]["requests"] == 1
+    landed = len(lake.rows("bronze", "transaction_history"))
+    assert loads["load_transactions"]["rows"] == landed > 500
+    assert all(float(row["seconds"]) > 0 for row in records)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_the_leaderboard_is_read_without_a_jvm(lake: MarketLake, shown: str, form: str) -> None:
+    done = lake.smart_trader("leaderboard", "--top", "2", "--format", form, LAKEHOUSE_JAVA="/nowhere", PATH="/usr/bin")
+    assert done.returncode == 0, done.stderr
+    best = [row["wallet_address"] for row in lake.rows("gold", "leaderboard") if (row["overall_rank"] or 9) <= 2]
+    assert all(wallet in done.stdout for wallet in best)
+    if form == "json":
+        assert [row["overall_rank"] for row in json.loads(done.stdout)] == [1, 2]
+    if form == "csv":
+        assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
+
+
+def test_a_wallet_is_explained(lake: MarketLake, shown: str) -> None:
+    evaluations = lake.rows("gold", "trader_evaluations")
+    good = next(row for row in evaluations if row["is_qualified"])
+    bad = next(row for row in evaluations if not row["is_qualified"])
+    said = [lake.smart_trader("explain", row["wallet_address"]).stdout for row in (good, bad)]
+    assert f"qualifies: {good['tier']}" in said[0]
+    assert "realized_pnl" in said[0]
+    assert f"does not qualify; rules failed: {bad['failed_rules']}" in said[1]
+    unknown = lake.smart_trader("explain", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "nobody was never calculated" in unknown.stderr
+
+
+def test_status_tells_rows_work_and_the_last_run(lake: MarketLake, shown: str) -> None:
+    text = lake.smart_trader("status").stdout
+    facts = json.loads(lake.smart_trader("status", "--json").stdout)
+    rows = {fact["table"]: fact["rows"] for fact in facts["tables"]}
+    assert rows["bronze.transaction_history"] == len(lake.rows("bronze", "transaction_history"))
+    assert rows["gold.leaderboard"] == len(lake.rows("gold", "leaderboard"))
+    assert [row["step"] for row in facts["last_run"]] == list(STEP_NAMES)
+    assert "wallets whose swaps are due" in text
+    assert "in use by  nobody" in text
+
+
+def test_an_hour_later_only_what_was_never_fetched_is_asked_for(lake: MarketLake, shown: str) -> None:
+    before = {table: Counter(lake.business(*table)) for table in lake.tables()}
+    log = lake.rows("bronze", "fetch_log")
+    runs = len(lake.rows("bronze", "pipeline_runs"))
+    lake.demo(FIRST + HOUR)
+    news = [row for row in lake.rows("bronze", "fetch_log") if row["as_of"].timestamp() == FIRST + HOUR]
+    assert [row["item"] for row in news if row["kind"] == "tokens"] == ["token_list"]
+    known = {(row["kind"], row["item"]) for row in log}
+    assert all((row["kind"], row["item"]) not in known for row in news if row["kind"] != "tokens")
+    assert len(lake.rows("bronze", "pipeline_runs")) == runs + len(STEP_NAMES)
+    for table, rows in before.items():
+        after = Counter(lake.business(*table))
+        if table[1] in ("token_observations", *RANKED):
+            continue
+        gone = rows - after
+        assert not gone or table[1] in STATES, (table, list(gone)[:2])
+    # who was calculated keeps every figure
+    assert not before["silver", "pnl_calculations"] - Counter(lake.business("silver", "pnl_calculations"))
+
+
+# a new wallet takes a place and moves others; a new token makes new work
+RANKED = ("leaderboard", "whale_fetch_queue", "transaction_fetch_queue")
+STATES = ("tracked_tokens", "tracked_whales", "whale_wallets", "tracked_tokens_history", "tracked_whales_history")
+
+
+def test_a_run_on_another_source_is_refused(lake: MarketLake, shown: str, tmp_path: Path) -> None:
+    done = lake.smart_trader("run", BIRDEYE_API_KEY="k")
+    assert done.returncode == 2
+    assert "this lake holds sandbox data, this run would land birdeye data" in done.stderr
+
+
+def test_a_run_without_a_source_is_refused(lake: MarketLake) -> None:
+    done = lake.smart_trader("run")
+    assert done.returncode == 2
+    assert "no source: there is no BIRDEYE_API_KEY" in done.stderr
+
+
+def test_a_second_run_is_told_who_holds_the_lake(lake: MarketLake, shown: str) -> None:
+    with lake_lock(lake.engine.paths.local_root, "another run"):
+        done = lake.smart_trader("run", "--demo")
+    assert done.returncode == 1
+    assert "in use by 'another run'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--step", "load_all"], "no step 'load_all'", id="step"),
+        pytest.param(["--demo", "--var", "pnl_refresh_hour=5"], "did you mean pnl_refresh_hours?", id="misspelt"),
+        pytest.param(["--demo", "--var", "win_threshold_usd=-1"], "win_threshold_usd = -1", id="negative"),
+        pytest.param(["--demo", "--var", "min_liquidity=9e9"], "min_liquidity = 9e+09 is above", id="bounds-crossed"),
+        pytest.param(["--demo", "--replay", "x"], "name two sources", id="two-sources"),
+        pytest.param(["--demo", "--wallets", "gone.txt"], "cannot read it", id="no-file"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_name(lake: MarketLake, arguments: list[str], message: str) -> None:
+    done = lake.smart_trader("run", *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_nearly_full_disk_is_refused_before_a_load(lake: MarketLake) -> None:
+    done = lake.smart_trader("run", "--demo", "--var", "disk_warn_percent=0", "--var", "disk_refuse_percent=0")
+    assert done.returncode == 1
+    assert "% full, loads start below 0 %" in done.stderr
+
+
+def test_maintenance_keeps_every_row(lake: MarketLake, shown: str) -> None:
+    before = {table: lake.business(*table) for table in lake.tables()}
+    bronze = len(lake.rows("bronze", "fetch_log"))
+    done = lake.smart_trader("maintain")
+    assert done.returncode == 0, done.stderr
+    assert "bronze.fetch_log: " in done.stderr
+    assert "gold.leaderboard: compacted" in done.stderr
+    assert {table: lake.business(*table) for table in lake.tables()} == before
+    assert len(lake.rows("bronze", "fetch_log")) == bronze
