@@ -30,9 +30,8 @@ setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the k
 	@$(PY) -m pip check
 	@touch .venv/.ready
 
-demo: setup ## Run the main job on a lake in .lakehouse
-	$(PY) -m smart_trader.lakehouse start
-	$(BIN)/dbt build; code=$$?; $(PY) -m smart_trader.lakehouse stop; exit $$code
+demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
+	$(BIN)/smart-trader run --demo
 
 test: setup ## Run every test (at most 15 minutes on 2 cores)
 	$(PY) -m pytest
