@@ -5,7 +5,16 @@
 """
 
 from smart_trader.fifo.columns import MATCH_SCHEMA, POSITION_SCHEMA, TRADE_SCHEMA
-from smart_trader.fifo.engine import NO_STATE, RULES, FifoState, Rules, fifo_continue, fifo_matches, fifo_positions, fifo_table
+from smart_trader.fifo.engine import (
+    NO_STATE,
+    RULES,
+    FifoState,
+    Rules,
+    fifo_continue,
+    fifo_matches,
+    fifo_positions,
+    fifo_table,
+)
 from smart_trader.fifo.errors import TradeInputError
 
 __all__ = [
