@@ -1,4 +1,4 @@
--- Fails for each calculation whose ALL_TOKENS row is not the exact sum of the wallet's rows of tokens.
+-- Fails for each calculation whose ALL_TOKENS row is not the exact sum of the wallet's tokens.
 -- Not tested: percentages and averages, which are pooled and do not add.
 
 with

@@ -1,4 +1,4 @@
--- Fails for each trader of the newest evaluation whose calculation misses a minimum or is not whole.
+-- Fails for each trader of the newest evaluation who misses a minimum or is not wholly known.
 -- Not tested: older rows, which were judged by the minimums of their day.
 
 with
@@ -28,7 +28,9 @@ newest_traders as (
         smart_traders.calculation_date,
         smart_traders.tier
     from smart_traders
-    where smart_traders.evaluated_at = (select max(newest.evaluated_at) from smart_traders as newest)
+    where
+        smart_traders.evaluated_at
+        = (select max(newest.evaluated_at) from smart_traders as newest)
 
 ),
 

@@ -55,9 +55,11 @@ fitting_tiers as (
     from new_calculations
     inner join trader_tiers
         on
-            new_calculations.total_pnl >= coalesce(trader_tiers.min_total_pnl, new_calculations.total_pnl)
+            new_calculations.total_pnl
+            >= coalesce(trader_tiers.min_total_pnl, new_calculations.total_pnl)
             and new_calculations.roi >= coalesce(trader_tiers.min_roi, new_calculations.roi)
-            and new_calculations.win_rate >= coalesce(trader_tiers.min_win_rate, new_calculations.win_rate)
+            and new_calculations.win_rate
+            >= coalesce(trader_tiers.min_win_rate, new_calculations.win_rate)
             -- the tier without minimums is for any positive profit or win rate
             and (
                 trader_tiers.min_total_pnl is not null
@@ -86,7 +88,9 @@ judged as (
             ),
             if(
                 {{ var('min_basis_coverage') }} > 0
-                and not coalesce(new_calculations.basis_coverage >= {{ var('min_basis_coverage') }}, false),
+                and not coalesce(
+                    new_calculations.basis_coverage >= {{ var('min_basis_coverage') }}, false
+                ),
                 'basis_coverage',
                 null
             ),

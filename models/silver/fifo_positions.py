@@ -1,6 +1,6 @@
 """First-in-first-out profit and loss of the wallets that are due, one row per wallet and token."""
 
-import pyspark.sql.functions as F
+from pyspark.sql.functions import broadcast, coalesce, lit
 
 from smart_trader.fifo import Rules
 from smart_trader.fifo.partitions import positions_frame
@@ -21,20 +21,18 @@ CALCULATION = ["wallet_address", "calculation_date"]
 
 def model(dbt, session):
     """Hand the due wallets' trades to the engine."""
-    dbt.config(
-        materialized="incremental", incremental_strategy="merge", unique_key=["wallet_address", "token_address"]
-    )
+    dbt.config(materialized="incremental", incremental_strategy="merge", unique_key=["wallet_address", "token_address"])
     due = dbt.ref("wallet_calculations").select(*CALCULATION)
     if dbt.is_incremental:
         due = due.join(session.table(str(dbt.this)).select(*CALCULATION).distinct(), CALCULATION, "left_anti")
     trades = dbt.ref("wallet_trades")
     rules = Rules(float(dbt.config.meta_get("win_threshold_usd")), float(dbt.config.meta_get("dust_share")))
     positions = positions_frame(
-        trades.join(F.broadcast(due), "wallet_address", "left_semi").select(
+        trades.join(broadcast(due), "wallet_address", "left_semi").select(
             *TRADE_COLUMNS,
             # where a transaction nets to nothing the side is never looked at
-            F.coalesce(trades["side"], F.lit("buy")).alias("side"),
+            coalesce(trades["side"], lit("buy")).alias("side"),
         ),
         rules,
     )
-    return positions.join(F.broadcast(due), "wallet_address")
+    return positions.join(broadcast(due), "wallet_address")

@@ -119,19 +119,25 @@ calculated as (
 
         ---------- trading
         trade_count,
-        {{ rounded('coalesce(try_divide(100d * win_count, win_count + loss_count), 0)') }} as win_rate,
+        {{ rounded(
+            'coalesce(try_divide(100d * win_count, win_count + loss_count), 0)'
+        ) }} as win_rate,
         bought_usd as total_bought,
         sold_usd as total_sold,
         -- of a cost of cents any percentage comes out
         if(
             cost_of_sold_usd < 1,
             cast(0 as decimal(38, 6)),
-            {{ rounded('100d * cast(realized_pnl_usd as double) / cast(cost_of_sold_usd as double)') }}
+            {{ rounded(
+                '100d * cast(realized_pnl_usd as double) / cast(cost_of_sold_usd as double)'
+            ) }}
         ) as roi,
-        {{ rounded('try_divide(cast(held_cost_hours as double), cast(held_cost_usd as double))') }}
-            as avg_holding_time_hours,
-        {{ rounded('try_divide(cast(bought_usd + sold_usd as double), priced_trade_count)') }}
-            as avg_transaction_amount_usd,
+        {{ rounded(
+            'try_divide(cast(held_cost_hours as double), cast(held_cost_usd as double))'
+        ) }} as avg_holding_time_hours,
+        {{ rounded(
+            'try_divide(cast(bought_usd + sold_usd as double), priced_trade_count)'
+        ) }} as avg_transaction_amount_usd,
         {{ rounded(
             'coalesce(trade_count / greatest(1d, '
             ~ '(unix_seconds(last_trade_at) - unix_seconds(first_trade_at)) / 86400d), 0d)'
@@ -153,7 +159,9 @@ calculated as (
         covered_fetch_id,
         is_history_complete,
         is_too_active,
-        try_divide(cast(matched_proceeds_usd as double), cast(sold_usd as double)) as basis_coverage
+        try_divide(
+            cast(matched_proceeds_usd as double), cast(sold_usd as double)
+        ) as basis_coverage
     from figures
 
 )

@@ -26,41 +26,41 @@ holder_observations as (
 
 ),
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 
-    new_calculations as (
+new_calculations as (
 
-        -- by wallet, since all its positions are of one calculation: a join of positions would be wide
-        select distinct
-            wallet_address,
-            calculation_date
-        from fifo_positions
-        except
-        select
-            wallet_address,
-            calculation_date
-        from {{ this }}
+    -- by wallet, since all its positions are of one calculation: a join of positions would be wide
+    select distinct
+        wallet_address,
+        calculation_date
+    from fifo_positions
+    except
+    select
+        wallet_address,
+        calculation_date
+    from {{ this }}
 
-    ),
+),
 
-    new_positions as (
+new_positions as (
 
-        select fifo_positions.*
-        from fifo_positions
-        left semi join new_calculations
-            on fifo_positions.wallet_address = new_calculations.wallet_address
+    select fifo_positions.*
+    from fifo_positions
+    left semi join new_calculations
+        on fifo_positions.wallet_address = new_calculations.wallet_address
 
-    ),
+),
 
-{%- else -%}
+{% else %}
 
-    new_positions as (
+new_positions as (
 
-        select * from fifo_positions
+    select * from fifo_positions
 
-    ),
+),
 
-{%- endif %}
+{% endif %}
 
 open_positions as (
 
@@ -100,9 +100,9 @@ observed_prices as (
     inner join token_observations
         on
             price_candidates.token_address = token_observations.token_address
-            and token_observations.observed_at <= price_candidates.calculation_date
-            and token_observations.observed_at
-            >= price_candidates.calculation_date - interval '{{ var("max_price_age_hours") }}' hour
+            and price_candidates.calculation_date >= token_observations.observed_at
+            and price_candidates.calculation_date
+            <= token_observations.observed_at + interval '{{ var("max_price_age_hours") }}' hour
     -- a token has one observation of one time
     qualify row_number() over (
         partition by price_candidates.token_address, price_candidates.calculation_date
@@ -122,9 +122,9 @@ balances as (
         on
             open_positions.wallet_address = holder_observations.wallet_address
             and open_positions.token_address = holder_observations.token_address
-            and holder_observations.observed_at <= open_positions.calculation_date
-            and holder_observations.observed_at
-            >= open_positions.calculation_date - interval '{{ var("max_trade_age_hours") }}' hour
+            and open_positions.calculation_date >= holder_observations.observed_at
+            and open_positions.calculation_date
+            <= holder_observations.observed_at + interval '{{ var("max_trade_age_hours") }}' hour
     -- a wallet is observed once per token and time
     qualify row_number() over (
         partition by open_positions.wallet_address, open_positions.token_address
@@ -151,7 +151,8 @@ marked as (
                 then 'observation'
             when
                 new_positions.last_priced_time
-                >= unix_seconds(new_positions.calculation_date) - 3600 * {{ var('max_trade_age_hours') }}
+                >= unix_seconds(new_positions.calculation_date)
+                - 3600 * {{ var('max_trade_age_hours') }}
                 then 'trade'
             else 'none'
         end as mark_source
@@ -172,8 +173,8 @@ valued as (
 
     select
         *,
-        -- half of the pools' liquidity is what a sale of everything could bring at most; a wallet's own
-        -- trade may have moved a thin pool, so it never marks above cost
+        -- half of the pools' liquidity is what a sale of everything could bring at most; a wallet's
+        -- own trade may have moved a thin pool, so it never marks above cost
         case mark_source
             when 'observation'
                 then least(
@@ -227,7 +228,8 @@ positions as (
         {{ rounded('open_cost_usd') }} as open_cost_usd,
         {{ rounded('bought_usd') }} as bought_usd,
         {{ rounded('sold_usd') }} as sold_usd,
-        {{ rounded('sold_usd') }} - {{ rounded('unmatched_proceeds_usd') }} as matched_proceeds_usd,
+        {{ rounded('sold_usd') }}
+        - {{ rounded('unmatched_proceeds_usd') }} as matched_proceeds_usd,
         {{ rounded('unmatched_proceeds_usd') }} as unmatched_proceeds_usd,
         {{ rounded('cost_of_sold_usd') }} as cost_of_sold_usd,
         {{ rounded('gross_profit_usd') }} as gross_profit_usd,
@@ -236,7 +238,8 @@ positions as (
         {{ rounded('round_trip_usd') }} as round_trip_usd,
 
         ---------- holding
-        -- with twelve places, as averages are made of them: sums stay exact, and the sixth place of a ratio holds
+        -- with twelve places, as averages are made of them: sums stay exact, and the sixth place of
+        -- a ratio holds
         cast(bround(held_cost_hours, 12) as decimal(38, 12)) as held_cost_hours,
         cast(bround(cost_of_sold_usd, 12) as decimal(38, 12)) as held_cost_usd,
         avg_holding_hours,

@@ -30,7 +30,7 @@ counted as (
 
     select
         _dlt_load_id as load_id,
-        count(*) as row_count,
+        count(*) as bronze_row_count,
         count_if(owner <> wallet_address) as foreign_owner_count,
         count_if({{ is_base_sold() }} is null) as undirected_count
     from transaction_history
@@ -49,14 +49,14 @@ batch as (
 
     -- the clock only spreads the numbers; one that goes back cannot bring a number back
     select
-        {% if is_incremental() -%}
-            greatest(
-                unix_micros(current_timestamp()), 1 + coalesce(max(load_batch), 0)
-            ) as load_batch
-        from {{ this }}
-        {%- else -%}
-            unix_micros(current_timestamp()) as load_batch
-        {%- endif %}
+        greatest(
+            unix_micros(current_timestamp()),
+            {% if is_incremental() %}
+            (select 1 + coalesce(max(load_batch), 0) from {{ this }})
+            {% else %}
+            0
+            {% endif %}
+        ) as load_batch
 
 ),
 
@@ -66,7 +66,7 @@ loads as (
         new_loads.load_id,
         new_loads.landed_at,
         batch.load_batch,
-        coalesce(counted.row_count, 0) as row_count,
+        coalesce(counted.bronze_row_count, 0) as bronze_row_count,
         coalesce(counted.foreign_owner_count, 0) as foreign_owner_count,
         coalesce(counted.undirected_count, 0) as undirected_count
     from new_loads

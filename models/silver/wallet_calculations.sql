@@ -80,18 +80,18 @@ due as (
 
     select
         current_state.*,
-        {% if is_incremental() -%}
-            case
-                when last.wallet_address is null then 'first'
-                when last.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
-                when last.covered_batch < current_state.covered_batch then 'rows'
-                when
-                    last.calculation_date
-                    <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour then 'refresh'
-            end as due_reason
-        {%- else -%}
-            'first' as due_reason
-        {%- endif %}
+        {% if is_incremental() %}
+        case
+            when last.wallet_address is null then 'first'
+            when last.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
+            when last.covered_batch < current_state.covered_batch then 'rows'
+            when
+                last.calculation_date
+                <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour then 'refresh'
+        end as due_reason
+        {% else %}
+        'first' as due_reason
+        {% endif %}
     from current_state
     {% if is_incremental() -%}
         left join {{ this }} as last on current_state.wallet_address = last.wallet_address

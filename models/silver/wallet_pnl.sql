@@ -14,45 +14,45 @@ trader_evaluations as (
 
 ),
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 
-    new_verdicts as (
+new_verdicts as (
 
-        -- a wallet's rows of tokens follow its ALL_TOKENS row
-        select
-            pnl_calculations.wallet_address,
-            pnl_calculations.calculation_date
-        from pnl_calculations
-        left anti join {{ this }} as built
-            on
-                pnl_calculations.wallet_address = built.wallet_address
-                and pnl_calculations.calculation_date = built.calculation_date
-                and built.token_address = 'ALL_TOKENS'
-                and built.gold_processing_status = 'completed'
-        where pnl_calculations.token_address = 'ALL_TOKENS'
+    -- a wallet's rows of tokens follow its ALL_TOKENS row
+    select
+        pnl_calculations.wallet_address,
+        pnl_calculations.calculation_date
+    from pnl_calculations
+    left anti join {{ this }} as built
+        on
+            pnl_calculations.wallet_address = built.wallet_address
+            and pnl_calculations.calculation_date = built.calculation_date
+            and built.token_address = 'ALL_TOKENS'
+            and built.gold_processing_status = 'completed'
+    where pnl_calculations.token_address = 'ALL_TOKENS'
 
-    ),
+),
 
-    changed_calculations as (
+changed_calculations as (
 
-        select pnl_calculations.*
-        from pnl_calculations
-        left semi join new_verdicts
-            on
-                pnl_calculations.wallet_address = new_verdicts.wallet_address
-                and pnl_calculations.calculation_date = new_verdicts.calculation_date
+    select pnl_calculations.*
+    from pnl_calculations
+    left semi join new_verdicts
+        on
+            pnl_calculations.wallet_address = new_verdicts.wallet_address
+            and pnl_calculations.calculation_date = new_verdicts.calculation_date
 
-    ),
+),
 
-{%- else -%}
+{% else %}
 
-    changed_calculations as (
+changed_calculations as (
 
-        select * from pnl_calculations
+    select * from pnl_calculations
 
-    ),
+),
 
-{%- endif %}
+{% endif %}
 
 flagged as (
 
@@ -91,7 +91,9 @@ flagged as (
 
         ---------- gold
         coalesce(trader_evaluations.is_qualified, false) as moved_to_gold,
-        if(trader_evaluations.wallet_address is null, 'pending', 'completed') as gold_processing_status,
+        if(
+            trader_evaluations.wallet_address is null, 'pending', 'completed'
+        ) as gold_processing_status,
         trader_evaluations.evaluated_at as gold_processed_at
     from changed_calculations
     left join trader_evaluations

@@ -14,48 +14,48 @@ swap_loads as (
 
 ),
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 
-    {%- set pending -%}
-        load_batch > (select coalesce(max(load_batch), 0) from {{ this }}) and row_count > 0
-    {%- endset -%}
+{%- set pending -%}
+    load_batch > (select coalesce(max(load_batch), 0) from {{ this }}) and bronze_row_count > 0
+{%- endset -%}
 
-    pending_loads as (
+pending_loads as (
 
-        select * from swap_loads
-        where {{ pending }}
+    select * from swap_loads
+    where {{ pending }}
 
-    ),
+),
 
-    landed as (
+landed as (
 
-        select
-            transaction_history.*,
-            pending_loads.load_batch,
-            pending_loads.landed_at as load_landed_at
-        from transaction_history
-        inner join pending_loads on transaction_history._dlt_load_id = pending_loads.load_id
-        where
-            {{ in_loads(
-                'transaction_history._dlt_load_id', 'select load_id from ' ~ ref('swap_loads') ~ ' where ' ~ pending
-            ) }}
+    select
+        transaction_history.*,
+        pending_loads.load_batch,
+        pending_loads.landed_at as load_landed_at
+    from transaction_history
+    inner join pending_loads on transaction_history._dlt_load_id = pending_loads.load_id
+    where
+        {{ in_loads(
+            'transaction_history._dlt_load_id', 'select load_id from ' ~ ref('swap_loads') ~ ' where ' ~ pending
+        ) }}
 
-    ),
+),
 
-{%- else -%}
+{% else %}
 
-    landed as (
+landed as (
 
-        select
-            transaction_history.*,
-            swap_loads.load_batch,
-            swap_loads.landed_at as load_landed_at
-        from transaction_history
-        inner join swap_loads on transaction_history._dlt_load_id = swap_loads.load_id
+    select
+        transaction_history.*,
+        swap_loads.load_batch,
+        swap_loads.landed_at as load_landed_at
+    from transaction_history
+    inner join swap_loads on transaction_history._dlt_load_id = swap_loads.load_id
 
-    ),
+),
 
-{%- endif %}
+{% endif %}
 
 directed as (
 
@@ -101,7 +101,7 @@ typed as (
         if(ins_index is null, coalesce(occurrence, 0), null) as occurrence,
 
         ---------- strings
-        source as exchange,
+        source as dex,
         data_source,
 
         ---------- numerics
@@ -175,33 +175,33 @@ first_sightings as (
 
 ),
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 
-    known as (
+known as (
 
-        -- the few new ones stand on the side that is broadcast; the whole table is read once
-        select built.swap_id
-        from {{ this }} as built
-        left semi join first_sightings on built.swap_id = first_sightings.swap_id
+    -- the few new ones stand on the side that is broadcast; the whole table is read once
+    select built.swap_id
+    from {{ this }} as built
+    left semi join first_sightings on built.swap_id = first_sightings.swap_id
 
-    ),
+),
 
-    new_swaps as (
+new_swaps as (
 
-        select first_sightings.*
-        from first_sightings
-        left anti join known on first_sightings.swap_id = known.swap_id
+    select first_sightings.*
+    from first_sightings
+    left anti join known on first_sightings.swap_id = known.swap_id
 
-    )
+)
 
-{%- else -%}
+{% else %}
 
-    new_swaps as (
+new_swaps as (
 
-        select * from first_sightings
+    select * from first_sightings
 
-    )
+)
 
-{%- endif %}
+{% endif %}
 
 select * from new_swaps

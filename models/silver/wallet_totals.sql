@@ -64,7 +64,9 @@ totals as (
         wallet_calculations.is_history_complete,
         wallet_calculations.is_too_active,
         wallet_calculations.swap_count,
-        try_divide(cast(sums.matched_proceeds_usd as double), cast(sums.sold_usd as double)) as basis_coverage,
+        try_divide(
+            cast(sums.matched_proceeds_usd as double), cast(sums.sold_usd as double)
+        ) as basis_coverage,
 
         ---------- counts
         coalesce(sums.token_count, 0) as token_count,

@@ -14,39 +14,39 @@ quote_assets as (
 
 ),
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 
-    touched_transactions as (
+touched_transactions as (
 
-        select distinct
-            tx_hash,
-            wallet_address
-        from wallet_swaps
-        where load_batch > (select coalesce(max(load_batch), 0) from {{ this }})
+    select distinct
+        tx_hash,
+        wallet_address
+    from wallet_swaps
+    where load_batch > (select coalesce(max(load_batch), 0) from {{ this }})
 
-    ),
+),
 
-    touched_swaps as (
+touched_swaps as (
 
-        -- all rows of a transaction, old ones too: netting and the value of a hop need them together
-        select wallet_swaps.*
-        from wallet_swaps
-        left semi join touched_transactions
-            on
-                wallet_swaps.tx_hash = touched_transactions.tx_hash
-                and wallet_swaps.wallet_address = touched_transactions.wallet_address
+    -- all rows of a transaction, old ones too: netting and the value of a hop need them together
+    select wallet_swaps.*
+    from wallet_swaps
+    left semi join touched_transactions
+        on
+            wallet_swaps.tx_hash = touched_transactions.tx_hash
+            and wallet_swaps.wallet_address = touched_transactions.wallet_address
 
-    ),
+),
 
-{%- else -%}
+{% else %}
 
-    touched_swaps as (
+touched_swaps as (
 
-        select * from wallet_swaps
+    select * from wallet_swaps
 
-    ),
+),
 
-{%- endif %}
+{% endif %}
 
 classified as (
 
@@ -55,20 +55,24 @@ classified as (
         sold_quotes.mint is not null as is_sold_quote,
         bought_quotes.mint is not null as is_bought_quote,
         -- base units are whole; openbook sends them as floats
-        coalesce(cast(bround(try_cast(touched_swaps.sold_amount_raw as decimal(38, 12))) as double), 0)
-            as sold_quantity,
-        coalesce(cast(bround(try_cast(touched_swaps.bought_amount_raw as decimal(38, 12))) as double), 0)
-            as bought_quantity
+        coalesce(
+            cast(bround(try_cast(touched_swaps.sold_amount_raw as decimal(38, 12))) as double), 0
+        ) as sold_quantity,
+        coalesce(
+            cast(bround(try_cast(touched_swaps.bought_amount_raw as decimal(38, 12))) as double), 0
+        ) as bought_quantity
     from touched_swaps
-    left join quote_assets as sold_quotes on touched_swaps.sold_token_address = sold_quotes.mint
-    left join quote_assets as bought_quotes on touched_swaps.bought_token_address = bought_quotes.mint
+    left join quote_assets as sold_quotes
+        on touched_swaps.sold_token_address = sold_quotes.mint
+    left join quote_assets as bought_quotes
+        on touched_swaps.bought_token_address = bought_quotes.mint
 
 ),
 
 swaps as (
 
-    -- One leg is money: its own value is the swap's. Two legs of money are no trade. A token's own price can be off
-    -- by 10^9, so between two tokens it is the last resort.
+    -- One leg is money: its own value is the swap's. Two legs of money are no trade. A token's own
+    -- price can be off by 10^9, so between two tokens it is the last resort.
     select
         tx_hash,
         wallet_address,
@@ -88,9 +92,13 @@ swaps as (
             bought_amount * bought_nearest_price as bought_leg_usd,
             case
                 when is_sold_quote
-                    then {{ usable_usd('sold_amount * coalesce(sold_price, sold_nearest_price)') }}
+                    then {{ usable_usd(
+                        'sold_amount * coalesce(sold_price, sold_nearest_price)'
+                    ) }}
                 when is_bought_quote
-                    then {{ usable_usd('bought_amount * coalesce(bought_price, bought_nearest_price)') }}
+                    then {{ usable_usd(
+                        'bought_amount * coalesce(bought_price, bought_nearest_price)'
+                    ) }}
             end as usd
         ) as swap
     from classified
@@ -113,45 +121,45 @@ transactions as (
 
 ),
 
-{% for swaps in ['swaps_0', 'swaps_1'] -%}
-    -- a hop inside a route is worth what the route paid before it, or got after it; the second pass reaches the hops
-    -- between hops, and longer chains fall through
-    {{ 'first_pass' if loop.first else 'second_pass' }} as (
+{% for swaps in ['swaps_0', 'swaps_1'] %}
+-- a hop inside a route is worth what the route paid before it, or got after it; the second pass
+-- reaches the hops between hops, and longer chains fall through
+{{ 'first_pass' if loop.first else 'second_pass' }} as (
 
-        select
-            * except ({{ swaps }}),
-            if(
-                exists({{ swaps }}, one -> one.is_hop and one.usd is null),
-                transform(
-                    {{ swaps }},
-                    hop -> if(
-                        hop.is_hop and hop.usd is null,
-                        struct(
-                            hop.swap_id,
-                            hop.sold_token,
-                            hop.sold_quantity,
-                            hop.sold_decimals,
-                            hop.bought_token,
-                            hop.bought_quantity,
-                            hop.bought_decimals,
-                            hop.is_hop,
-                            hop.sold_leg_usd,
-                            hop.bought_leg_usd,
-                            coalesce(
-                                {{ moved_usd(swaps, 'sold', 'bought') | indent(32) }},
-                                {{ moved_usd(swaps, 'bought', 'sold') | indent(32) }}
-                            ) as usd
-                        ),
-                        hop
-                    )
-                ),
-                {{ swaps }}
-            ) as {{ 'swaps_1' if loop.first else 'swaps_2' }}
-        from {{ 'transactions' if loop.first else 'first_pass' }}
+    select
+        * except ({{ swaps }}),
+        if(
+            exists({{ swaps }}, one -> one.is_hop and one.usd is null),
+            transform(
+                {{ swaps }},
+                hop -> if(
+                    hop.is_hop and hop.usd is null,
+                    struct(
+                        hop.swap_id,
+                        hop.sold_token,
+                        hop.sold_quantity,
+                        hop.sold_decimals,
+                        hop.bought_token,
+                        hop.bought_quantity,
+                        hop.bought_decimals,
+                        hop.is_hop,
+                        hop.sold_leg_usd,
+                        hop.bought_leg_usd,
+                        coalesce(
+                            {{ moved_usd(swaps, 'sold', 'bought') | indent(32) }},
+                            {{ moved_usd(swaps, 'bought', 'sold') | indent(32) }}
+                        ) as usd
+                    ),
+                    hop
+                )
+            ),
+            {{ swaps }}
+        ) as {{ 'swaps_1' if loop.first else 'swaps_2' }}
+    from {{ 'transactions' if loop.first else 'first_pass' }}
 
-    ),
+),
 
-{% endfor -%}
+{% endfor %}
 
 single_swaps as (
 
@@ -161,7 +169,7 @@ single_swaps as (
         block_unix_time,
         block_number,
         load_batch,
-        explode(swaps_2) as swap
+        inline(swaps_2)  -- noqa: AL03
     from second_pass
 
 ),
@@ -175,17 +183,22 @@ valued_swaps as (
         block_unix_time,
         block_number,
         load_batch,
-        swap,
+        sold_token,
+        sold_quantity,
+        sold_decimals,
+        bought_token,
+        bought_quantity,
+        bought_decimals,
         if(
-            swap.is_hop and swap.usd is null,
-            {{ usable_usd('least(swap.sold_leg_usd, swap.bought_leg_usd)') }},
-            swap.usd
+            is_hop and usd is null,
+            {{ usable_usd('least(sold_leg_usd, bought_leg_usd)') }},
+            usd
         ) as value_usd,
-        swap.is_hop
-        and swap.usd is null
+        is_hop
+        and usd is null
         and not coalesce(
-            swap.sold_leg_usd <= {{ var('max_leg_disagreement') }} * swap.bought_leg_usd
-            and swap.bought_leg_usd <= {{ var('max_leg_disagreement') }} * swap.sold_leg_usd,
+            sold_leg_usd <= {{ var('max_leg_disagreement') }} * bought_leg_usd
+            and bought_leg_usd <= {{ var('max_leg_disagreement') }} * sold_leg_usd,
             false
         ) as is_basis_unknown
     from single_swaps
@@ -204,8 +217,8 @@ legs as (
         is_basis_unknown,
         stack(
             2,
-            swap.sold_token, true, swap.sold_quantity, swap.sold_decimals,
-            swap.bought_token, false, swap.bought_quantity, swap.bought_decimals
+            sold_token, true, sold_quantity, sold_decimals,
+            bought_token, false, bought_quantity, bought_decimals
         ) as (token_address, is_sell, quantity, decimals)
     from valued_swaps
 
@@ -247,7 +260,8 @@ sided as (
     select
         *,
         case
-            when abs(bought_quantity - sold_quantity) <= 1e-9d * (bought_quantity + sold_quantity) then null
+            when abs(bought_quantity - sold_quantity) <= 1e-9d * (bought_quantity + sold_quantity)
+                then null
             when bought_quantity > sold_quantity then 'buy'
             else 'sell'
         end as side

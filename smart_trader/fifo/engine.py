@@ -217,9 +217,8 @@ def fifo_matches(trades: pa.Table) -> pa.Table:
         return MATCH_SCHEMA.empty_table()
     room = 2 * len(read)
     arrays: Arrays = tuple(np.empty(room, kind) for kind in (np.int64, np.int64, np.float64, np.float64, np.bool_))
-    _, written = run_batch(
-        read, starts, empty_book(len(starts) - 1), arrays, medians=False, keep_all=False, rules=RULES
-    )
+    before = empty_book(len(starts) - 1)
+    _, written = run_batch(read, starts, before, arrays, medians=False, keep_all=False, rules=RULES)
     sell, buy, quantity, cost, known = (array[:written] for array in arrays)
     is_short = buy < 0
     buys = pa.array(np.maximum(buy, 0), mask=is_short)
