@@ -6,29 +6,18 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine import start_engine
 from judge import differences
 from market_lake import MarketLake
 
-from smart_trader.lakehouse import server
 from smart_trader.locks import lake_lock
 from smart_trader.pipeline.steps import STEP_NAMES
 
 FIRST = 1_790_000_000
 HOUR = 3600
 DAY = 24 * HOUR
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketLake]:
-    """A lake of this module's own, with its server running."""
-    running = start_engine(tmp_path_factory.mktemp("market lake"))
-    yield MarketLake(running)
-    server.stop(running.paths, print)
 
 
 @pytest.fixture(scope="module")

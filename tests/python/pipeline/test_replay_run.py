@@ -1,0 +1,105 @@
+"""The whole pipeline on the recordings: every wallet against the judge, and some figures pinned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from engine import PROJECT
+from judge import Verdict, differences, judge
+from market_lake import MarketLake, quote_assets
+
+from smart_trader.sandbox.replay import load_recordings, parse
+
+SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
+TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"
+TOKEN = "5SGJtEayXVArEk1s1bg5iS5Mc9Hm8CPJmmgiHodtnfW1"
+# the trader's last trade
+AS_OF = 1_753_454_851
+
+pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared recordings are not beside this checkout")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The lake after a run on the recordings, and what the run showed."""
+
+    lake: MarketLake
+    shown: str
+    wallets: list[str]
+
+    def verdict(self) -> Verdict:
+        """Let the judge compute every recorded wallet."""
+        recordings = load_recordings(SAMPLES)
+        log = {row["item"]: row for row in self.lake.rows("bronze", "fetch_log") if row["kind"] == "swaps"}
+        return judge(
+            {wallet: [[row for row in recordings.swaps[wallet] if row["block_unix_time"] <= AS_OF]] for wallet in log},
+            as_of=datetime.fromtimestamp(AS_OF, UTC),
+            quote_assets=quote_assets(),
+            history_complete={wallet: row["reached_oldest"] for wallet, row in log.items()},
+            token_observations=self._observed("token_metrics"),
+            holder_observations=self._observed("whale_holders"),
+            data_source="replay",
+        )
+
+    def _observed(self, table: str) -> list[tuple[dict[str, Any], datetime]]:
+        return [(parse(row["item"]), row["observed_at"]) for row in self.lake.rows("bronze", table)]
+
+
+@pytest.fixture(scope="module")
+def replay(replayed: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    recordings = load_recordings(SAMPLES)
+    listed = tmp_path_factory.mktemp("wallets") / "wallets.txt"
+    listed.write_text("\n".join(recordings.swaps))
+    arguments = ["--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders)]
+    done = replayed.smart_trader("run", *arguments, "--as-of", str(AS_OF))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Replay(replayed, done.stderr + done.stdout, list(recordings.swaps))
+
+
+def test_every_recorded_wallet_is_fetched_and_evaluated(replay: Replay) -> None:
+    assert {row["wallet_address"] for row in replay.lake.rows("gold", "trader_evaluations")} == set(replay.wallets)
+    assert len(replay.lake.rows("bronze", "whale_holders")) == 2
+    assert {row["data_source"] for row in replay.lake.rows("silver", "wallet_pnl")} == {"replay"}
+
+
+def test_the_judge_finds_the_same_numbers_in_the_recordings(replay: Replay) -> None:
+    verdict = replay.verdict()
+    assert differences(verdict.wallet_pnl, replay.lake.rows("silver", "wallet_pnl")) == []
+    found = {row["wallet_address"]: row for row in replay.lake.rows("gold", "trader_evaluations")}
+    expected = {wallet: (made.is_qualified, made.tier) for wallet, made in verdict.evaluations.items()}
+    assert {wallet: (row["is_qualified"], row["tier"]) for wallet, row in found.items()} == expected
+
+
+def test_the_numbers_of_a_recorded_position_are_pinned(replay: Replay) -> None:
+    (row,) = [
+        row
+        for row in replay.lake.rows("silver", "wallet_pnl")
+        if (row["wallet_address"], row["token_address"]) == (TRADER, TOKEN)
+    ]
+    wanted = {
+        "trade_count": 172,
+        "realized_pnl": Decimal("1781.661316"),
+        "roi": Decimal("50.625328"),
+        "avg_holding_time_hours": Decimal("3.808591"),
+        "trade_frequency_daily": Decimal(172),
+    }
+    assert {name: row[name] for name in wanted} == wanted
+
+
+def test_who_does_not_qualify_is_told_why(replay: Replay) -> None:
+    for row in replay.lake.rows("gold", "trader_evaluations"):
+        verdict = row["tier"] or f"does not qualify: {row['failed_rules']}"
+        assert f"  {row['wallet_address']}: {verdict}" in replay.shown
+
+
+def test_one_step_can_be_run_alone(replay: Replay) -> None:
+    done = replay.lake.smart_trader(
+        "run", "--replay", str(SAMPLES), "--as-of", str(AS_OF), "--step", "load_tokens", "--run-id", "one-step"
+    )
+    assert done.returncode == 0, done.stderr
+    records = [row for row in replay.lake.rows("bronze", "pipeline_runs") if row["run_id"] == "one-step"]
+    assert [(row["step"], row["outcome"]) for row in records] == [("load_tokens", "complete")]
