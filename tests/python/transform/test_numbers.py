@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,9 +10,7 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from engine import PROJECT, Engine, run_module, start_engine
-
-from smart_trader.lakehouse import server
+from engine import PROJECT, Engine, run_module
 
 from .bronze import Bronze, fetch, swap
 from .recordings import SAMPLES, bronze_swaps, read_items
@@ -42,7 +39,7 @@ recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are n
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake of this module's own, so that it may live in the recordings' time."""
+    """A lake in the recordings' time: its bronze, and dbt at a time of choice."""
 
     engine: Engine
     bronze: Bronze
@@ -126,17 +123,13 @@ def first_load(bronze: Bronze) -> None:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A lake with one load, built."""
-    engine = start_engine(tmp_path_factory.mktemp("numbers"))
-    try:
-        bronze = Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
-        made = Lake(engine, bronze)
-        first_load(bronze)
-        made.build(T0, "build", "--exclude-resource-type", "unit_test", "test")
-        yield made
-    finally:
-        server.stop(engine.paths, print)
+def lake(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The session's lake with one load, built; other tests leave its unprefixed schemas empty."""
+    bronze = Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
+    made = Lake(engine, bronze)
+    first_load(bronze)
+    made.build(T0, "build", "--exclude-resource-type", "unit_test", "test")
+    return made
 
 
 @recorded
@@ -217,7 +210,7 @@ def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
     reasons = {row["wallet_address"]: row["failed_rules"] for row in lake.table("gold.trader_evaluations")}
     assert reasons["cut"] == "history_incomplete"
     assert lake.pnl("cut", T0)["ALL_TOKENS"]["moved_to_gold"] is False
-    (load,) = [row for row in lake.table("silver.swap_loads") if row["row_count"]]
+    (load,) = [row for row in lake.table("silver.swap_loads") if row["bronze_row_count"]]
     assert load["foreign_owner_count"] == 1
 
 
