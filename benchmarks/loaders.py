@@ -191,7 +191,7 @@ def rows(counts: Sequence[int]) -> None:
     first = None
     for count in counts:
         with server(ROWS_A_WALLET) as url:
-            run = load(url, count // ROWS_A_WALLET, requests_per_second=100_000, max_parallel_requests=8)
+            run = load(url, count // ROWS_A_WALLET, requests_per_second=100_000, max_parallel_requests=4)
         first = first or run.peak_mb
         print(
             f"{count:9,}{run.seconds:11.1f}{count / run.seconds:9,.0f}{run.peak_mb:10.0f}{run.peak_mb / first:12.2f} x",

@@ -18,6 +18,12 @@ from smart_trader.paths import LakePaths
 logger = logging.getLogger(__name__)
 
 PIPELINE = "bronze"
+ROW_ID = "_dlt_id"
+LOAD_ID = "_dlt_load_id"
+ROW_ID_FIELD = pa.field(ROW_ID, pa.string(), nullable=False)
+# Seconds between dlt's looks at its jobs.
+LOOK_EVERY_S = 0.02
+LINEAGE_HINTS = {name: {"name": name, "data_type": "text", "nullable": False} for name in (ROW_ID, LOAD_ID)}
 # Rows that dlt takes at once; memory grows with it.
 PIECE_ROWS = 50_000
 # Types stay as they are; a field never seen becomes a column.
@@ -25,11 +31,10 @@ CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 DLT_SETTINGS: dict[str, Any] = {
     "runtime.dlthub_telemetry": False,
     "runtime.log_level": "CRITICAL",
-    # Arrow tables get the same lineage columns as rows that dlt normalizes itself
-    "normalize.parquet_normalizer.add_dlt_id": True,
+    # the row ids are in the tables already: dlt would write every file again to add them
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     "normalize.workers": 1,
-    "load.workers": 2,
+    "load.workers": 1,
     # what a load leaves behind would grow with every run
     "load.delete_completed_jobs": True,
     # the schema and what is pending live in the pipeline's folder; there is no other state
@@ -81,6 +86,7 @@ class Bronze:
             import dlt
             from dlt.destinations import filesystem
 
+            _look_at_jobs_often()
             for name, value in DLT_SETTINGS.items():
                 dlt.config[name] = value
             root = str(self._paths.local_root) if self._paths.is_local else self._paths.uri
@@ -126,6 +132,12 @@ class Bronze:
         Raises:
             SmartTraderError: They cannot be written; they are kept and land with the next run.
         """
+        from dlt.common.normalizers.utils import generate_dlt_ids
+
+        tables = {
+            table: rows.append_column(ROW_ID_FIELD, pa.array(generate_dlt_ids(rows.num_rows), pa.string()))
+            for table, rows in tables.items()
+        }
         self._run(
             {
                 table: [rows.slice(start, PIECE_ROWS) for start in range(0, rows.num_rows, PIECE_ROWS)]
@@ -143,7 +155,7 @@ class Bronze:
                 name=table.name,
                 write_disposition="append",
                 table_format="delta",
-                columns=table.hints,
+                columns=table.hints | LINEAGE_HINTS,
                 schema_contract=CONTRACT,
             )
             for table, data in tables.items()
@@ -187,3 +199,14 @@ class Bronze:
                 if rows.num_rows:
                     return str(rows["data_source"][0].as_py())
         return None
+
+
+def _look_at_jobs_often() -> None:
+    """Shorten dlt's wait between two looks at its jobs, for which it has no setting.
+
+    Landing a Delta table is two jobs. The first is done at once and wakes nobody, so that every load would wait a whole
+    second before the second one starts.
+    """
+    from dlt.load.load import Load
+
+    Load._run_loop_sleep_duration = property(lambda _: LOOK_EVERY_S, lambda _, __: None)  # type: ignore[assignment]

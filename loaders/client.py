@@ -125,6 +125,8 @@ class BirdeyeClient:
         self._session = requests.Session()
         self._session.mount(base_url, HTTPAdapter(pool_connections=1, pool_maxsize=parallel, pool_block=True))
         self._session.auth = BirdeyeKey(key)
+        # what a request needs of the environment (proxies, authorities) is read once
+        self._connection = self._session.merge_environment_settings(base_url, {}, None, None, None)
         self._session.headers.update({"accept": "application/json", "x-chain": "solana"})
 
     def stop(self, error: SmartTraderError) -> None:
@@ -171,6 +173,9 @@ class BirdeyeClient:
 
     def _try(self, endpoint: str, params: Mapping[str, Any], tally: Tally) -> tuple[bytes | None, int | None, str]:
         """Send one request; returns the answer, or the status and why there is none yet."""
+        request = self._session.prepare_request(
+            requests.Request("GET", f"{self._base_url}{endpoint}", params=dict(params))
+        )
         self._pacer.wait()
         # another thread may have met the end while this one waited for its turn
         if self._end is not None:
@@ -179,9 +184,7 @@ class BirdeyeClient:
         tally.requests += 1
         try:
             # no redirects: requests would carry the key to whatever host they name
-            response = self._session.get(
-                f"{self._base_url}{endpoint}", params=dict(params), timeout=TIMEOUT_S, allow_redirects=False
-            )
+            response = self._session.send(request, timeout=TIMEOUT_S, allow_redirects=False, **self._connection)
         except requests.RequestException as error:
             return None, None, type(error).__name__
         status = response.status_code

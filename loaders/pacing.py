@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 SECOND_S = 1.0
 MINUTE_S = 60.0
-# Requests reach the server less evenly than they leave; three percent keep the last one of a second out of it.
-SPACING = 1.03
+# Requests reach the server less evenly than they leave: this keeps the last one of a second out of it.
+SPACING = 1.035
 # Requests that were held up on this machine are caught up with, this many at the most.
 CATCH_UP = 3
 

@@ -28,6 +28,7 @@ from smart_trader.settings import lakehouse_settings
     "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
 )
 @click.option("--top", default=10, show_default=True, type=click.IntRange(min=0), help="Traders to show at the end.")
+@click.option("--skip-tests", is_flag=True, help="Build without the data tests.")
 @click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone.")
 def run_pipeline(
     demo: bool,
@@ -40,6 +41,7 @@ def run_pipeline(
     seed: int,
     market_wallets: int,
     top: int,
+    skip_tests: bool,
     variables: tuple[str, ...],
 ) -> None:
     """Load, build and rank: the whole pipeline, or one step of it.
@@ -72,6 +74,7 @@ def run_pipeline(
         ",".join(given["--tokens"]) or None,
         ",".join(given["--wallets"]) or None,
         overrides,
+        not skip_tests,
     )
     machine = lakehouse_settings()
     records = run.run_pipeline(order, settings, machine, say)

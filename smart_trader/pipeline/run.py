@@ -30,6 +30,7 @@ from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
 
 Tell = Callable[[str], None]
+OWN_SERVER_RATE = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Order:
         tokens: Tokens whose holders are fetched as well: file, `-` or list.
         wallets: Wallets that are tracked as well.
         variables: Settings of this run alone.
+        with_tests: Whether what is built is tested.
     """
 
     wanted: Wanted
@@ -53,6 +55,7 @@ class Order:
     tokens: str | None = None
     wallets: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    with_tests: bool = True
 
 
 @dataclass(slots=True)
@@ -159,6 +162,9 @@ class _Run:
         """Run a loader with what is left of the run's budget."""
         given = {"whales": self._order.tokens, "transactions": self._order.wallets}.get(str(step.loader))
         settings = self._settings
+        if self._order.wanted.data_source != "birdeye" and settings.requests_per_second is None:
+            # our own server has no plan to keep to
+            settings = settings.model_copy(update={"requests_per_second": OWN_SERVER_RATE})
         if settings.cu_budget is not None:
             settings = settings.model_copy(update={"cu_budget": settings.cu_budget - self._spent})
         job = Job(
@@ -197,12 +203,13 @@ class _Run:
         command = ["build", "--exclude-resource-type", "unit_test", "seed"]
         if step.queue is not None:
             # what they build is tested at the end, once
-            command.append("test")
             self._built += selection
+        if step.queue is not None or not self._order.with_tests:
+            command.append("test")
         built = self._builds.invoke(step.name, *command, "--select", *selection)
         self._evidence.mark(step.name, seen)
         self._tell(f"      {built}")
-        if step.queue is None and self._built and not is_first:
+        if step.queue is None and self._built and self._order.with_tests and not is_first:
             tested = self._builds.invoke(
                 "tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built
             )
