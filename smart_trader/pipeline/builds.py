@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 
 import simplejson
 
-from smart_trader.console import say
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
 
 SHOWN_FAILURES = 5
+LINE_EVERY_S = 10.0
 BAD = ("error", "fail", "runtime error")
 
 
@@ -38,10 +39,14 @@ class Builds:
         as_of: The run's moment, as ISO 8601.
         run_id: Stamped on what is built.
         variables: Settings of this run alone; each set makes dbt parse anew.
+        tell: Takes progress lines.
     """
 
-    def __init__(self, paths: LakePaths, as_of: str, run_id: str, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self, paths: LakePaths, as_of: str, run_id: str, variables: Mapping[str, Any], tell: Callable[[str], None]
+    ) -> None:
         self._paths = paths
+        self._tell = tell
         self._environment = {
             "LAKEHOUSE_HOME": str(paths.home),
             "LAKEHOUSE_URI": paths.uri,
@@ -72,7 +77,7 @@ class Builds:
                         f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
                     )
                 self._manifest = parsed.result
-            done = dbtRunner(manifest=self._manifest).invoke(
+            done = dbtRunner(manifest=self._manifest, callbacks=[self._progress()]).invoke(
                 ["--log-level", "none", *arguments, *self._common()],
             )
         results = list(getattr(done.result, "results", None) or [])
@@ -80,6 +85,18 @@ class Builds:
         if failed or not done.success:
             raise SmartTraderError(f"{what} failed:\n{_failures(failed, done.exception)}", f"see {self.log}")
         return Built(len(results), sum(result.execution_time for result in results))
+
+    def _progress(self) -> Callable[[Any], None]:
+        """Return what listens to dbt and tells now and then how far a long build is."""
+        last = time.monotonic()
+
+        def listen(event: Any) -> None:
+            nonlocal last
+            if event.info.name == "LogStartLine" and time.monotonic() - last >= LINE_EVERY_S:
+                last = time.monotonic()
+                self._tell(f"      node {event.data.index} of {event.data.total}: {event.data.description}")
+
+        return listen
 
     def _common(self) -> list[str]:
         root = str(project_root())
@@ -121,6 +138,3 @@ def _environment(values: Mapping[str, str]) -> Any:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-__all__ = ["Builds", "Built", "say"]

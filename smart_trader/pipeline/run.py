@@ -136,7 +136,7 @@ class _Run:
         self._tell = tell
         self._wait_for_engine = wait_for_engine
         self._evidence = Evidence(lake)
-        self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables)
+        self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables, tell)
         self._spent = 0
         self._built: list[str] = []
 

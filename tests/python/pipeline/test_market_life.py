@@ -1,0 +1,74 @@
+"""A demo lake over two weeks: what is due when, run by run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from judge import differences
+from market_lake import MarketLake
+from test_market_run import DAY, FIRST, HOUR
+
+pytestmark = pytest.mark.full
+
+
+def asked(lake: MarketLake, at: int) -> Counter[str]:
+    """Return how many items of each kind a run asked for."""
+    return Counter(row["kind"] for row in lake.rows("bronze", "fetch_log") if row["as_of"].timestamp() == at)
+
+
+def known(lake: MarketLake, kind: str, before: int) -> set[str]:
+    """Return the items that were asked for before a moment."""
+    return {
+        row["item"]
+        for row in lake.rows("bronze", "fetch_log")
+        if row["kind"] == kind and row["as_of"].timestamp() < before
+    }
+
+
+def again(lake: MarketLake, kind: str, at: int) -> set[str]:
+    """Return the items that a run asked for though they had been asked for before."""
+    news = {
+        row["item"]
+        for row in lake.rows("bronze", "fetch_log")
+        if row["kind"] == kind and row["as_of"].timestamp() == at
+    }
+    return news & known(lake, kind, at)
+
+
+def test_the_lake_lives_through_two_weeks(lake: MarketLake) -> None:
+    if not lake.engine.paths.market_file.exists():
+        lake.demo(FIRST)
+    start = FIRST + HOUR
+    lake.demo(start)
+    first_tokens, first_wallets = known(lake, "holders", start), known(lake, "swaps", start)
+    assert first_tokens
+    assert first_wallets
+
+    lake.demo(FIRST + 71 * HOUR)
+    assert asked(lake, FIRST + 71 * HOUR)["tokens"] == 1
+    assert not again(lake, "holders", FIRST + 71 * HOUR)
+    assert not again(lake, "swaps", FIRST + 71 * HOUR)
+
+    lake.demo(FIRST + 73 * HOUR)
+    active = {row["token_address"] for row in lake.rows("silver", "tracked_tokens") if row["is_active"]}
+    assert again(lake, "holders", FIRST + 73 * HOUR) == first_tokens & active
+    assert not again(lake, "swaps", FIRST + 73 * HOUR)
+
+    lake.demo(FIRST + 13 * DAY)
+    assert not again(lake, "swaps", FIRST + 13 * DAY) & first_wallets
+    calculations = Counter(row["wallet_address"] for row in lake.rows("gold", "trader_evaluations"))
+    assert all(calculations[wallet] == 1 for wallet in first_wallets)
+
+    lake.demo(FIRST + 15 * DAY)
+    assert again(lake, "swaps", FIRST + 15 * DAY) >= first_wallets
+    calculations = Counter(row["wallet_address"] for row in lake.rows("gold", "trader_evaluations"))
+    assert all(calculations[wallet] == 2 for wallet in first_wallets)
+
+    newest = [
+        row for row in lake.rows("silver", "wallet_pnl") if row["calculation_date"].timestamp() == FIRST + 15 * DAY
+    ]
+    verdict = lake.verdict(FIRST + 15 * DAY)
+    expected = [row for row in verdict.wallet_pnl if row["wallet_address"] in first_wallets]
+    found = [row for row in newest if row["wallet_address"] in first_wallets]
+    assert differences(expected, found) == []
