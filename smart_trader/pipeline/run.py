@@ -30,7 +30,9 @@ from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
 
 Tell = Callable[[str], None]
+# The sandbox has no plan to keep to, and answers at once.
 OWN_SERVER_RATE = 200.0
+OWN_SERVER_PARALLEL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +163,9 @@ class _Run:
     def _load(self, step: Step, record: StepRecord, api: Api) -> None:
         """Run a loader with what is left of the run's budget."""
         given = {"whales": self._order.tokens, "transactions": self._order.wallets}.get(str(step.loader))
-        settings = self._settings
-        if self._order.wanted.data_source != "birdeye" and settings.requests_per_second is None:
-            # our own server has no plan to keep to
-            settings = settings.model_copy(update={"requests_per_second": OWN_SERVER_RATE})
-        if settings.cu_budget is not None:
-            settings = settings.model_copy(update={"cu_budget": settings.cu_budget - self._spent})
         job = Job(
             str(step.loader),
-            settings,
+            self._load_settings(),
             self._lake.paths,
             self._order.as_of,
             given=given,
@@ -183,8 +179,25 @@ class _Run:
         self._tell(f"      {report}")
         if isinstance(report.stop, TerminalApiError):
             raise report.stop
+        if step.loader == "tokens":
+            # without the list there is nothing to go on with; a wallet that fails is one of many, and tried again later
+            report.raise_if_failed()
         if record.error:
             self._tell(f"      {record.outcome}: {record.error}")
+
+    def _load_settings(self) -> LoaderSettings:
+        """Return the settings of the next load: with what is left of the run's budget, and at our own server's pace."""
+        settings = self._settings
+        if self._order.wanted.data_source != "birdeye" and settings.requests_per_second is None:
+            settings = settings.model_copy(
+                update={
+                    "requests_per_second": OWN_SERVER_RATE,
+                    "max_parallel_requests": settings.max_parallel_requests or OWN_SERVER_PARALLEL,
+                }
+            )
+        if settings.cu_budget is not None:
+            settings = settings.model_copy(update={"cu_budget": max(0, settings.cu_budget - self._spent)})
+        return settings
 
     def _build(self, step: Step, record: StepRecord) -> None:
         """Build what the load before can have changed."""
