@@ -1,3 +1,11 @@
+{% macro refuse_wrong_vars() -%}
+    {#- dbt itself takes any value of any name; `invocation_args_dict` holds what the command line sets -#}
+    {%- if execute -%}
+        {%- do adapter.call_python('smart_trader.variables.check_variables', invocation_args_dict.get('vars') or {}) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro refuse_a_held_lake() -%}
     {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
     {%- if execute -%}

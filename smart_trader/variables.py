@@ -114,6 +114,18 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
         raise SettingsError(f"settings that cannot be used: {faults}", f"correct them under vars: in {path}") from None
 
 
+def check_variables(overrides: Mapping[str, Any]) -> None:
+    """Refuse vars that cannot be used; dbt asks this before each build.
+
+    Args:
+        overrides: Values from the command line, by the vars' names.
+
+    Raises:
+        SettingsError: A name is unknown, missing or out of range; names each.
+    """
+    read_variables(ProjectVariables, overrides)
+
+
 def _fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
     name = ".".join(map(str, where))
     if kind == "extra_forbidden":

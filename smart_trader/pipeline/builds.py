@@ -84,7 +84,9 @@ class Builds:
         failed = [result for result in results if str(result.status) in BAD]
         if failed or not done.success:
             raise SmartTraderError(f"{what} failed:\n{_failures(failed, done.exception)}", f"see {self.log}")
-        return Built(len(results), sum(result.execution_time for result in results))
+        # what dbt does before a build counts as a node to it, but builds nothing
+        made = [result for result in results if result.node.resource_type != "operation"]
+        return Built(len(made), sum(result.execution_time for result in made))
 
     def _progress(self) -> Callable[[Any], None]:
         """Return what listens to dbt and tells now and then how far a long build is."""

@@ -138,8 +138,8 @@ def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
 
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(lake: Lake, api: str, listed: str) -> None:
     draw = random.Random(11)
-    killed = sum(kill_after(lake, api, listed, draw.uniform(0.1, 6)) for _ in range(5))
-    assert killed >= 4
+    killed = sum(kill_after(lake, api, listed, draw.uniform(0.1, 6)) for _ in range(3))
+    assert killed >= 2
     done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, *MOMENT)
     assert done.returncode == 0, done.stderr
     rows = lake.rows("transaction_history")

@@ -173,6 +173,7 @@ def test_a_nearly_full_disk_is_refused_before_a_load(lake: MarketLake) -> None:
     assert "% full, loads start below 0 %" in done.stderr
 
 
+@pytest.mark.full
 def test_maintenance_keeps_every_row(lake: MarketLake, shown: str) -> None:
     before = {table: lake.business(*table) for table in lake.tables()}
     bronze = len(lake.rows("bronze", "fetch_log"))

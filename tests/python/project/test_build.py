@@ -90,3 +90,18 @@ def test_plain_dbt_without_a_server_says_how_to_start_it(tmp_path: Path, engine:
     assert done.returncode != 0
     assert "smart-trader lakehouse start" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        pytest.param("{win_threshold_usd: -1}", "win_threshold_usd = -1", id="negative"),
+        pytest.param("{pnl_refresh_hour: 5}", "did you mean pnl_refresh_hours?", id="misspelt"),
+    ],
+)
+def test_plain_dbt_refuses_a_wrong_var_by_name(built: Engine, variables: str, message: str) -> None:
+    arguments = ["run", "--select", "landed_loads", "--vars", variables]
+    target = str(built.paths.home / "dbt-vars")
+    done = run_module("dbt.cli.main", *arguments, "--target-path", target, env=built.environment)
+    assert done.returncode != 0
+    assert message in done.stdout

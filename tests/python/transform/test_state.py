@@ -258,6 +258,7 @@ def test_failures_exhaust_a_wallet_and_a_token_drops_out(lake: Lake) -> None:
     assert lake.rows("tracked_whales where is_exhausted", "wallet_address, txns_fetch_attempts") == [("minor", 5)]
 
 
+@pytest.mark.full
 def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
     tables = {
         "token_observations": "* except (processed_at)",
