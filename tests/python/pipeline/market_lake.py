@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from deltalake import DeltaTable
@@ -99,8 +98,3 @@ def quote_assets() -> dict[str, str]:
     """Return the mints that are money, by kind."""
     with (PROJECT / "seeds" / "quote_assets.csv").open() as file:
         return {row["mint"]: row["kind"] for row in csv.DictReader(file)}
-
-
-def plain(value: Any) -> Any:
-    """Return a value in a form that compares: decimals as such, floats as decimals of their digits."""
-    return Decimal(str(value)) if isinstance(value, float) else value
