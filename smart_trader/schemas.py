@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import jinja2
 import yaml
 
 from smart_trader.errors import SettingsError
@@ -19,10 +20,14 @@ def schema_name(name: str) -> str:
         SettingsError: The target is not in profiles.yml.
     """
     target = os.environ.get("DBT_TARGET") or "local"
-    if target in EXACT_TARGETS:
-        return name
+    return name if target in EXACT_TARGETS else f"{_target_schema(target)}_{name}"
+
+
+def _target_schema(target: str) -> str:
     path = project_root() / "profiles.yml"
     try:
-        return f"{yaml.safe_load(path.read_text())['smart_trader']['outputs'][target]['schema']}_{name}"
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        schema = yaml.safe_load(path.read_text())["smart_trader"]["outputs"][target]["schema"]
+        # the file is dbt's, and so is the one function it uses
+        return jinja2.Template(schema, autoescape=False).render(env_var=os.environ.get)  # noqa: S701  no HTML
+    except (OSError, yaml.YAMLError, jinja2.TemplateError, KeyError, TypeError):
         raise SettingsError(f"DBT_TARGET={target}: no such target in {path}", "use local, ci or cluster") from None

@@ -35,7 +35,7 @@ class MarketLake:
         """Run the command as a person does."""
         env = {**self.engine.environment, **environment}
         if self.prefix:
-            env["DBT_TARGET"] = self.prefix.rstrip("_")
+            env |= {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.prefix.rstrip("_")}
         return run_module("smart_trader.cli", *arguments, env=env, timeout=580)
 
     def demo(self, at: int, *arguments: str) -> str:

@@ -36,9 +36,9 @@ def again(lake: MarketLake, kind: str, at: int) -> set[str]:
     return news & known(lake, kind, at)
 
 
-def test_the_lake_lives_through_two_weeks(lake: MarketLake) -> None:
-    if not lake.engine.paths.market_file.exists():
-        lake.demo(FIRST)
+def test_the_lake_lives_through_two_weeks(life: MarketLake) -> None:
+    lake = life
+    lake.demo(FIRST)
     start = FIRST + HOUR
     lake.demo(start)
     first_tokens, first_wallets = known(lake, "holders", start), known(lake, "swaps", start)
