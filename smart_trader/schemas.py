@@ -28,6 +28,6 @@ def _target_schema(target: str) -> str:
     try:
         schema = yaml.safe_load(path.read_text())["smart_trader"]["outputs"][target]["schema"]
         # the file is dbt's, and so is the one function it uses
-        return jinja2.Template(schema, autoescape=False).render(env_var=os.environ.get)  # noqa: S701  no HTML
+        return jinja2.Template(schema, autoescape=False).render(env_var=os.environ.get)
     except (OSError, yaml.YAMLError, jinja2.TemplateError, KeyError, TypeError):
         raise SettingsError(f"DBT_TARGET={target}: no such target in {path}", "use local, ci or cluster") from None
