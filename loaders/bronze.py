@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from loaders.tables import FETCH_LOG, TABLES, Table
+from smart_trader.delta import first_value, is_table, open_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths
 
@@ -67,13 +67,7 @@ class Bronze:
         Raises:
             SmartTraderError: What is there cannot be read.
         """
-        try:
-            return DeltaTable.is_deltatable(self.location(table))
-        except OSError as error:
-            raise SmartTraderError(
-                f"cannot read the table {self.location(table)}: {' '.join(str(error).split())[:300]}",
-                "see to the folder: it must be a readable Delta table, or not be there",
-            ) from None
+        return is_table(self.location(table))
 
     @property
     def work_folder(self) -> Path:
@@ -183,7 +177,7 @@ class Bronze:
     def _latest(self, column: str) -> datetime | None:
         if not self.has(FETCH_LOG):
             return None
-        actions = DeltaTable(self.location(FETCH_LOG)).get_add_actions(flatten=True)
+        actions = open_table(self.location(FETCH_LOG)).get_add_actions(flatten=True)
         name = f"max.{column}"
         if name not in actions.schema.names:
             return None
@@ -194,10 +188,9 @@ class Bronze:
         """Return where this lake's rows come from; None while it is empty."""
         for table in TABLES:
             if self.has(table):
-                dataset = DeltaTable(self.location(table)).to_pyarrow_dataset()
-                rows = dataset.head(1, columns=["data_source"])
-                if rows.num_rows:
-                    return str(rows["data_source"][0].as_py())
+                found = first_value(self.location(table), "data_source")
+                if found is not None:
+                    return str(found)
         return None
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from loaders.tables import FETCH_LOG
+from smart_trader.delta import is_table, read_table
 from smart_trader.errors import SmartTraderError
 
 ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
@@ -53,9 +53,9 @@ def queued_items(queue: str, as_of: datetime) -> list[WorkItem]:
     Raises:
         SmartTraderError: There is no such table yet.
     """
-    if not DeltaTable.is_deltatable(queue):
+    if not is_table(queue):
         raise SmartTraderError(f"no work list yet: there is no table {queue}", "run: dbt build")
-    table = DeltaTable(queue).to_pyarrow_table()
+    table = read_table(queue)
     due = table.filter(pc.less_equal(table["due_at"], pa.scalar(as_of, table.schema.field("due_at").type)))
     due = due.sort_by([("queue_rank", "ascending"), ("item", "ascending")])
     names = [name for name in WorkItem.__dataclass_fields__ if name in due.column_names]
@@ -113,10 +113,10 @@ def with_known_swaps(items: list[WorkItem], fetch_log: str) -> list[WorkItem]:
     """
     wanted = pa.array([item.item for item in items], pa.string())
     columns = ["item", "as_of", "landed_at", *WorkItem.__dataclass_fields__, "newest_time"]
-    dataset = DeltaTable(fetch_log).to_pyarrow_dataset()
-    rows = dataset.to_table(
+    rows = read_table(
+        fetch_log,
         [name for name in FETCH_LOG.schema.names if name in columns],
-        filter=(pc.field("kind") == "swaps") & pc.field("item").isin(wanted),
+        (pc.field("kind") == "swaps") & pc.field("item").isin(wanted),
     ).sort_by([("as_of", "ascending"), ("landed_at", "ascending")])
     newest: dict[str, int] = {}
     known: dict[str, WorkItem] = {}

@@ -14,6 +14,7 @@ COMMANDS = {
     "leaderboard": "smart_trader.pipeline.cli:leaderboard",
     "load": "loaders.cli:load",
     "maintain": "smart_trader.pipeline.cli:maintain",
+    "repair": "smart_trader.pipeline.cli:repair",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
     "status": "smart_trader.pipeline.cli:status",

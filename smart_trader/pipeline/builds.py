@@ -18,6 +18,33 @@ from smart_trader.paths import LakePaths, project_root
 SHOWN_FAILURES = 5
 LINE_EVERY_S = 10.0
 BAD = ("error", "fail", "runtime error")
+REPAIR = "run: smart-trader repair"
+# What Spark and Delta say where a table's files or its entry in the catalog are gone, and where the disk is full.
+FIXES = (
+    (
+        ("No space left on device", "DISK_FULL"),
+        "free some space, for example with: smart-trader maintain; then run again",
+    ),
+    (("Permission denied", "Read-only file system"), "make the lake's folder writable for this user, then run again"),
+    (
+        (
+            "FILE_NOT_EXIST",
+            "FileNotFoundException",
+            "DELTA_FILE_NOT_FOUND",
+            "DELTA_TRUNCATED_TRANSACTION_LOG",
+            "DELTA_LOG_FILE_NOT_FOUND",
+            "DELTA_VERSIONS_NOT_CONTIGUOUS",
+            "DELTA_STATE_RECOVER_ERROR",
+            "DELTA_TABLE_NOT_FOUND",
+            "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+            "LOCATION_ALREADY_EXISTS",
+            "JsonParseException",
+            "MALFORMED_RECORD",
+            "smart-trader repair",
+        ),
+        REPAIR,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +97,44 @@ class Builds:
         from dbt.cli.main import dbtRunner
 
         with _environment(self._environment):
-            if self._manifest is None:
-                parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
-                if not parsed.success:
-                    raise SmartTraderError(
-                        f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
-                    )
-                self._manifest = parsed.result
-            done = dbtRunner(manifest=self._manifest, callbacks=[self._progress()]).invoke(
+            done = dbtRunner(manifest=self._project(), callbacks=[self._progress()]).invoke(
                 ["--log-level", "none", *arguments, *self._common()],
             )
         results = list(getattr(done.result, "results", None) or [])
         failed = [result for result in results if str(result.status) in BAD]
         if failed or not done.success:
-            raise SmartTraderError(f"{what} failed:\n{_failures(failed, done.exception)}", f"see {self.log}")
+            shown = _failures(failed, done.exception)
+            raise SmartTraderError(f"{what} failed:\n{shown}", _fix(shown) or f"see {self.log}")
         # what dbt does before a build counts as a node to it, but builds nothing
         made = [result for result in results if result.node.resource_type != "operation"]
         return Built(len(made), sum(result.execution_time for result in made))
+
+    def _project(self) -> Any:
+        """Parse the project, once for all commands."""
+        from dbt.cli.main import dbtRunner
+
+        if self._manifest is None:
+            parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
+            if not parsed.success:
+                raise SmartTraderError(
+                    f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
+                )
+            self._manifest = parsed.result
+        return self._manifest
+
+    def views(self) -> Built:
+        """Make the views; the catalog alone holds them."""
+        return self.invoke("views", "run", "--select", "config.materialized:view")
+
+    def histories(self) -> set[tuple[str, str]]:
+        """Return schema and name of the tables that a full refresh leaves alone."""
+        with _environment(self._environment):
+            nodes = self._project().nodes.values()
+        return {
+            (node.schema, node.alias)
+            for node in nodes
+            if node.resource_type == "snapshot" or node.config.get("full_refresh") is False
+        }
 
     def _progress(self) -> Callable[[Any], None]:
         """Return what listens to dbt and tells now and then how far a long build is."""
@@ -119,6 +167,11 @@ def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:
     if len(failed) > SHOWN_FAILURES:
         shown.append(f"  and {len(failed) - SHOWN_FAILURES} more")
     return "\n".join(shown)
+
+
+def _fix(message: str) -> str | None:
+    """Return what to do about an error of Spark or Delta that a person can act on."""
+    return next((fix for words, fix in FIXES if any(word in message for word in words)), None)
 
 
 def _first_line(error: object) -> str:

@@ -126,22 +126,39 @@ def status(as_json: bool) -> None:
 def maintain() -> None:
     """Compact small files and remove old ones, in every table, each through the engine that writes it."""
     from loaders.settings import loader_settings
-    from smart_trader.lakehouse import probe, server
     from smart_trader.locks import lake_lock
     from smart_trader.pipeline import upkeep
+    from smart_trader.pipeline.engine import lake_server
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
     lake = Lake(machine.paths)
     with lake_lock(machine.paths.local_root, "maintain"):
         upkeep.maintain_bronze(lake, settings.vacuum_retention_hours, say)
-        started = server.start(machine, say)
-        try:
-            port = started.record.doors.thrift_port
-            upkeep.maintain_spark(
-                lake, lambda text: probe.ask_thrift(port, text, timeout_s=600), settings.vacuum_retention_hours, say
-            )
-        finally:
-            if not started.was_running:
-                server.stop(machine.paths, say)
+        with lake_server(machine) as ready:
+            upkeep.maintain_spark(lake, ready(), settings.vacuum_retention_hours, say)
         upkeep.check_disk(machine.paths, settings.disk_warn_percent, 101, say)
+
+
+@click.command()
+def repair() -> None:
+    """Look at every file of every table, register what the catalog has lost, make broken tables again.
+
+    Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
+    where one of them is broken, nothing is changed and you are told what to do.
+    """
+    from loaders.bronze import Bronze
+    from smart_trader.locks import lake_lock
+    from smart_trader.pipeline.builds import Builds
+    from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.reading import Lake
+    from smart_trader.pipeline.repair import repair as repair_lake
+    from smart_trader.schemas import schema_name
+
+    machine = lakehouse_settings()
+    lake = Lake(machine.paths)
+    with lake_lock(machine.paths.local_root, "repair"), lake_server(machine) as ready:
+        # a state is true at a moment: the lake's own newest
+        moment = Bronze(machine.paths, schema_name("bronze")).newest_as_of() or now()
+        builds = Builds(machine.paths, moment.isoformat(), f"repair-{uuid.uuid4().hex[:6]}", {}, say)
+        repair_lake(lake, builds, ready(), say)

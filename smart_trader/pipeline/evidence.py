@@ -35,13 +35,17 @@ class Evidence:
         }
 
     def is_first(self, step: Step) -> bool:
-        """Whether what the step builds is not there yet."""
+        """Whether what the step builds is not there yet, or no build of it has come to its end."""
         schema, table = ("silver", step.queue) if step.queue else ("gold", "leaderboard")
-        return not self.lake.has(schema, table)
+        return not self.lake.has(schema, table) or _key(step.name) not in self._marks()
 
     def has_work(self, step: Step) -> bool:
         """Whether anything landed that the step's last build has not seen."""
         return self.is_first(step) or self._marks().get(_key(step.name)) != self.now(step)
+
+    def forget(self) -> None:
+        """Take it that nothing was built yet."""
+        self.lake.paths.built_file.unlink(missing_ok=True)
 
     def seeds(self) -> str:
         """Return the fingerprint of the project's seeds."""

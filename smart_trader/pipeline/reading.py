@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from smart_trader.delta import is_table, open_table, read_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths
 from smart_trader.schemas import schema_name
@@ -26,24 +27,28 @@ class Lake:
         return self.paths.table(schema_name(schema), table)
 
     def has(self, schema: str, table: str) -> bool:
-        """Whether a table is there and readable."""
-        try:
-            return DeltaTable.is_deltatable(self.location(schema, table))
-        except OSError:
-            return False
+        """Whether a table is there.
+
+        Raises:
+            BrokenTableError: What is there cannot be read.
+        """
+        return is_table(self.location(schema, table))
 
     def delta(self, schema: str, table: str) -> DeltaTable:
         """Open a table.
 
         Raises:
-            SmartTraderError: It is not there.
+            SmartTraderError: It is not there or cannot be read.
         """
+        self._ensure(schema, table)
+        return open_table(self.location(schema, table))
+
+    def _ensure(self, schema: str, table: str) -> None:
         if not self.has(schema, table):
             raise SmartTraderError(
                 f"this lake has no table {schema}.{table} yet ({self.location(schema, table)})",
                 "fill it first: smart-trader run --demo, or with --replay FOLDER or a key",
             )
-        return DeltaTable(self.location(schema, table))
 
     def read(
         self,
@@ -55,16 +60,16 @@ class Lake:
         """Read a table, or some columns and rows of it.
 
         Raises:
-            SmartTraderError: It is not there.
+            SmartTraderError: It is not there or cannot be read.
         """
-        dataset = self.delta(schema, table).to_pyarrow_dataset()
-        return dataset.to_table(list(columns) if columns else None, filter=where)
+        self._ensure(schema, table)
+        return read_table(self.location(schema, table), columns, where)
 
     def row_count(self, schema: str, table: str) -> int:
         """Count a table's rows from its log alone.
 
         Raises:
-            SmartTraderError: It is not there.
+            SmartTraderError: It is not there or cannot be read.
         """
         actions = self.delta(schema, table).get_add_actions(flatten=True)
         return int(pc.sum(pa.chunked_array(actions["num_records"])).as_py() or 0)

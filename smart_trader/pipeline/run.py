@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,8 +20,10 @@ from loaders.tables import PIPELINE_RUNS
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import lake_lock
 from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.repair import register_missing
 from smart_trader.pipeline.sources import Wanted, serving_api
 from smart_trader.pipeline.steps import STEPS, Step
 from smart_trader.pipeline.upkeep import check_disk
@@ -93,7 +94,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         check_lake(bronze, order.wanted.data_source, order.as_of)
         records: list[StepRecord] = []
         try:
-            with _engine(order, machine, tell) as ready:
+            with _engine(order, machine) as ready:
                 run = _Run(order, settings, Lake(paths), bronze, tell, ready)
                 run.all(records)
         finally:
@@ -102,21 +103,17 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
 
 
 @contextmanager
-def _engine(order: Order, machine: LakehouseSettings, tell: Tell) -> Iterator[Callable[[], None]]:
-    """Start the server while the first load runs, and stop it afterwards if it was not there before."""
-    from smart_trader.lakehouse import server
-
+def _engine(order: Order, machine: LakehouseSettings) -> Iterator[Callable[[], Ask]]:
+    """Give the server to a run that builds; a load alone needs none."""
     if order.step is not None and not next(step for step in STEPS if step.name == order.step).is_build:
-        yield lambda: None
+        yield lambda: _no_engine
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="engine") as pool:
-        starting: Future[Any] = pool.submit(server.start, machine, lambda line: None)
-        try:
-            yield lambda: starting.result() and None
-        finally:
-            # an error of the start was raised by the build that needed it
-            if starting.exception() is None and not starting.result().was_running:
-                server.stop(machine.paths, lambda line: None)
+    with lake_server(machine) as wait:
+        yield wait
+
+
+def _no_engine(statement: str) -> list[tuple[object, ...]]:
+    raise AssertionError(f"a load asked the server: {statement}")
 
 
 class _Run:
@@ -129,7 +126,7 @@ class _Run:
         lake: Lake,
         bronze: Bronze,
         tell: Tell,
-        wait_for_engine: Callable[[], None],
+        wait_for_engine: Callable[[], Ask],
     ) -> None:
         self._order = order
         self._settings = settings
@@ -141,6 +138,7 @@ class _Run:
         self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables, tell)
         self._spent = 0
         self._built: list[str] = []
+        self._is_registered = False
 
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
@@ -208,7 +206,7 @@ class _Run:
             record.outcome = "skipped"
             self._tell("      nothing landed, nothing to build")
             return
-        self._wait_for_engine()
+        self._register()
         self._seed()
         seen = self._evidence.now(step)
         is_first = self._evidence.is_first(step)
@@ -227,6 +225,15 @@ class _Run:
                 "tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built
             )
             self._tell(f"      tests of the steps before: {tested}")
+
+    def _register(self) -> None:
+        """Wait for the server; once in a run, see that its catalog knows what is in the lake."""
+        ask = self._wait_for_engine()
+        if self._is_registered:
+            return
+        if register_missing(self._lake, ask, lambda line: self._tell(f"      {line}")):
+            self._tell(f"      views: {self._builds.views()}")
+        self._is_registered = True
 
     def _seed(self) -> None:
         """Load the seeds, if a file has changed since they were loaded into this lake."""

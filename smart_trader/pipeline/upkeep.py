@@ -78,7 +78,7 @@ def maintain_spark(
         retention_hours: Files that a version of the last so many hours needs are kept.
         tell: Takes progress lines.
     """
-    known = {(str(row[0]), str(row[1])) for schema in SPARK_SCHEMAS for row in _tables(ask, schema_name(schema))}
+    known = catalog_tables(ask)
     for schema, name in spark_tables(lake):
         if (schema, name) not in known:
             tell(f"{schema}.{name}: no longer part of the catalog, left alone")
@@ -88,7 +88,7 @@ def maintain_spark(
         tell(f"{schema}.{name}: compacted, old files removed")
 
 
-def _tables(ask: Callable[[str], list[tuple[object, ...]]], schema: str) -> list[tuple[object, ...]]:
-    if not ask(f"show schemas like '{schema}'"):
-        return []
-    return ask(f"show tables in {schema}")
+def catalog_tables(ask: Callable[[str], list[tuple[object, ...]]]) -> set[tuple[str, str]]:
+    """Return schema and name of each of our tables and views that Spark's catalog knows."""
+    schemas = {str(row[0]) for row in ask("show schemas")} & {schema_name(schema) for schema in SPARK_SCHEMAS}
+    return {(str(row[0]), str(row[1])) for schema in sorted(schemas) for row in ask(f"show tables in {schema}")}

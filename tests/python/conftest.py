@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engine import Engine, start_engine
+from market_lake import FIRST, MarketLake
 
 from smart_trader.lakehouse import server
 
@@ -23,3 +24,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     running = start_engine(tmp_path_factory.mktemp("lake with space"))
     yield running
     server.stop(running.paths, print)
+
+
+@pytest.fixture(scope="session")
+def lake(engine: Engine) -> MarketLake:
+    """A lake for the made-up market, with schemas of its own on the session's server."""
+    return MarketLake(engine, "market_")
+
+
+@pytest.fixture(scope="session")
+def shown(lake: MarketLake) -> str:
+    """What the market's first run showed; it builds and tests everything once."""
+    return lake.demo(FIRST)

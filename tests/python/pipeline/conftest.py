@@ -8,12 +8,6 @@ from market_lake import MarketLake
 
 
 @pytest.fixture(scope="session")
-def lake(engine: Engine) -> MarketLake:
-    """A lake for the made-up market."""
-    return MarketLake(engine, "market_")
-
-
-@pytest.fixture(scope="session")
 def replayed(engine: Engine) -> MarketLake:
     """A lake for the recordings."""
     return MarketLake(engine, "replay_")

@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 from judge import differences
-from market_lake import MarketLake
-from test_market_run import DAY, FIRST, HOUR
+from market_lake import DAY, FIRST, HOUR, MarketLake
 
 pytestmark = pytest.mark.full
 

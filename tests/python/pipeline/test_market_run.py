@@ -10,20 +10,10 @@ from pathlib import Path
 
 import pytest
 from judge import differences
-from market_lake import MarketLake
+from market_lake import FIRST, HOUR, MarketLake
 
 from smart_trader.locks import lake_lock
 from smart_trader.pipeline.steps import STEP_NAMES
-
-FIRST = 1_790_000_000
-HOUR = 3600
-DAY = 24 * HOUR
-
-
-@pytest.fixture(scope="module")
-def shown(lake: MarketLake) -> str:
-    """What the first run showed."""
-    return lake.demo(FIRST)
 
 
 def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> None:

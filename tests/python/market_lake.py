@@ -22,6 +22,10 @@ from smart_trader.sandbox.source import SwapQuery
 OWN_FIELDS = frozenset({"processed_at", "batch_id", "landed_at", "_dlt_load_id", "load_batch", "run_id"})
 WALLETS = 30
 SEED = 11
+HOUR = 3600
+DAY = 24 * HOUR
+# the moment of the first run
+FIRST = 1_790_000_000
 
 
 @dataclass(frozen=True)

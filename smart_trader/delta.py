@@ -1,0 +1,91 @@
+"""Reads Delta tables straight from their files: no server, no JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+import pyarrow.fs
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from smart_trader.errors import SmartTraderError
+
+
+class BrokenTableError(SmartTraderError):
+    """A table is there and cannot be read.
+
+    Attributes:
+        location: Where it lies.
+    """
+
+    def __init__(self, location: str, error: BaseException) -> None:
+        self.location = location
+        super().__init__(
+            f"cannot read the table {location}: {' '.join(str(error).split())[:300]}", "run: smart-trader repair"
+        )
+
+
+def is_table(location: str) -> bool:
+    """Whether a Delta table is there.
+
+    Raises:
+        BrokenTableError: What is there cannot be read.
+    """
+    try:
+        return DeltaTable.is_deltatable(location)
+    except OSError as error:
+        raise BrokenTableError(location, error) from None
+
+
+def open_table(location: str) -> DeltaTable:
+    """Open a table at its newest version.
+
+    Raises:
+        BrokenTableError: Its log cannot be read.
+    """
+    try:
+        return DeltaTable(location)
+    except (DeltaError, OSError, ValueError) as error:
+        raise BrokenTableError(location, error) from None
+
+
+def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+    """Read a table, or some columns and rows of it.
+
+    Raises:
+        BrokenTableError: Its log or one of its files cannot be read.
+    """
+    try:
+        return _dataset(location).to_table(list(columns) if columns else None, filter=where)
+    except OSError as error:
+        raise BrokenTableError(location, error) from None
+
+
+def first_value(location: str, column: str) -> object:
+    """Return a column's value in one row, or None where there are no rows.
+
+    Raises:
+        BrokenTableError: Its log or one of its files cannot be read.
+    """
+    try:
+        rows = _dataset(location).head(1, columns=[column])
+    except OSError as error:
+        raise BrokenTableError(location, error) from None
+    return rows[column][0].as_py() if rows.num_rows else None
+
+
+def _dataset(location: str) -> pyarrow.dataset.Dataset:
+    """Open a table's files through Arrow's own file system.
+
+    Delta's would call back into Python from Arrow's threads, which ends a process with an abort when a callback comes
+    while the interpreter shuts down.
+    """
+    table = open_table(location)
+    if "://" in location:
+        return table.to_pyarrow_dataset()
+    root = pyarrow.fs.SubTreeFileSystem(str(Path(location).resolve()), pyarrow.fs.LocalFileSystem())
+    return table.to_pyarrow_dataset(filesystem=root)

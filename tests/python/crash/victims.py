@@ -1,0 +1,243 @@
+"""Runs of a small market that are killed at a moment of choice, and what a lake must look like afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from engine import PROJECT, Engine
+from market_lake import SEED, WALLETS, MarketLake
+
+from smart_trader.lakehouse import server
+from smart_trader.locks import LAKE_LOCK_NAME, is_held
+from smart_trader.pipeline.steps import STEP_NAMES, STEPS
+from smart_trader.sandbox.running import serving
+from smart_trader.sandbox.server import sandbox_app
+
+LOADERS = {"load_tokens": "tokens", "load_whales": "whales", "load_transactions": "transactions"}
+VICTIMS = {step.name: ("pipeline", "dbt" if step.is_build else "loader", "jvm") for step in STEPS}
+# a process of its own starts with importing: its kill must have a chance to hit its work
+START_S = 3.0
+# random names and times of the attempt that happened to bring a row; every figure stays in the comparison
+ATTEMPT = re.compile(r"fetch_id|load_id|load_batch|landed_at|processed_at|batch_id|run_id|dbt_scd_id|_dlt_id")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Who is killed, in which step, how far into it."""
+
+    step: str
+    victim: str
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.victim} at {self.share:.0%} of {self.step}"
+
+
+@dataclass
+class Reference:
+    """What an undisturbed run leaves, and how long its steps take."""
+
+    tables: dict[str, Counter[str]]
+    seconds: dict[str, float]
+
+
+@dataclass
+class Tally:
+    """How many kills hit which step."""
+
+    hits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    missed: int = 0
+
+    def __str__(self) -> str:
+        lines = [f"{sum(self.hits.values())} kills hit, {self.missed} came when the process was done"]
+        for step in STEP_NAMES:
+            row = ", ".join(f"{self.hits[step, victim]} {victim}" for victim in VICTIMS[step])
+            lines.append(f"  {step:20}{row}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class DoomedLake:
+    """A lake whose runs are killed."""
+
+    lake: MarketLake
+    at: int
+
+    @property
+    def engine(self) -> Engine:
+        return self.lake.engine
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **self.engine.environment,
+            "DBT_TARGET": "ci",
+            "SMART_TRADER_SCHEMA": self.lake.prefix.rstrip("_"),
+            "SMART_TRADER_AS_OF": str(self.at),
+        }
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            env=self._environment(),
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _start_run(self) -> subprocess.Popen[str]:
+        return self._start(
+            "smart_trader.cli", "run", "--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS),
+            "--as-of", str(self.at), "--skip-tests",
+        )  # fmt: skip
+
+    def run(self) -> None:
+        """Run the pipeline as a person does, to its end."""
+        self.lake.demo(self.at, "--skip-tests")
+
+    def kill(self, kill: Kill, seconds: float) -> bool:
+        """Carry out a kill.
+
+        Args:
+            kill: What to do.
+            seconds: How long the step takes undisturbed.
+
+        Returns:
+            Whether the victim was at work when it was killed.
+        """
+        run = self._start_run()
+        if not _wait_for(run, kill.step):
+            assert run.wait() == 0, f"{kill}: the run failed by itself"
+            return False
+        if kill.victim in ("loader", "dbt"):
+            # what this step does is done by a process of its own
+            _kill(run)
+            with self._alone(kill.step) as process:
+                time.sleep(START_S * kill.share + seconds * kill.share)
+                return _kill(process)
+        time.sleep(seconds * kill.share)
+        if kill.victim == "pipeline":
+            return _kill(run)
+        os.kill(self._server_pid(), signal.SIGKILL)
+        _, said = run.communicate(timeout=180)
+        assert "Traceback" not in said, f"{kill}: {said}"
+        server.start(self.engine.settings, lambda line: None)
+        # the last step may have asked its last question
+        return run.returncode != 0 or kill.step in LOADERS
+
+    def _server_pid(self) -> int:
+        found = server.running(self.engine.paths)
+        assert found is not None
+        return found.pid
+
+    @contextmanager
+    def _alone(self, step: str) -> Iterator[subprocess.Popen[str]]:
+        if step in LOADERS:
+            with serving(sandbox_app(self.lake.source(self.at), clock=self.at)) as url:
+                yield self._start("loaders", LOADERS[step], "--sandbox", url, "--as-of", str(self.at))
+            return
+        selection = next(made for made in STEPS if made.name == step).selection(is_first=True)
+        target = str(self.engine.paths.home / "dbt-alone")
+        yield self._start(
+            "dbt.cli.main", "build", "--exclude-resource-type", "unit_test", "test",
+            "--select", *selection, "--target-path", target, "--log-path", target,
+        )  # fmt: skip
+
+    def tables(self) -> dict[str, Counter[str]]:
+        """Return every table's rows without what an attempt writes about itself."""
+        return {f"{schema}.{name}": self._rows(schema, name) for schema, name in sorted(self.lake.tables())}
+
+    def _rows(self, schema: str, name: str) -> Counter[str]:
+        return Counter(
+            str({column: value for column, value in row.items() if not ATTEMPT.search(column)})
+            for row in self.lake.rows(schema, name)
+        )
+
+    def step_seconds(self) -> dict[str, float]:
+        """Return how long each step of the newest whole run took."""
+        newest = max(self.lake.rows("bronze", "pipeline_runs"), key=lambda row: row["started_at"])["run_id"]
+        rows = [row for row in self.lake.rows("bronze", "pipeline_runs") if row["run_id"] == newest]
+        return {row["step"]: float(row["seconds"]) for row in rows}
+
+    def reference(self) -> Reference:
+        """Run undisturbed and return what that leaves."""
+        self.run()
+        return Reference(self.tables(), self.step_seconds())
+
+    def check(self, expected: dict[str, Counter[str]], after: str) -> None:
+        """Compare with an undisturbed run, and look for what a kill could leave behind."""
+        found = self.tables()
+        assert found.keys() == expected.keys(), f"{after}: other tables"
+        for name, rows in expected.items():
+            less, more = rows - found[name], found[name] - rows
+            assert (less, more) == (Counter(), Counter()), f"{after}: {name}"
+        assert not is_held(self.engine.paths.local_root / LAKE_LOCK_NAME), f"{after}: the lock is held"
+        assert self._half_landed() == [], f"{after}: packages are left"
+        self._check_nothing_is_pending(after)
+
+    def _half_landed(self) -> list[str]:
+        """Return dlt's packages that are not landed."""
+        folder = self.engine.paths.dlt_home / f"bronze_{self.lake.prefix}bronze" / "load"
+        names = ("new", "extracted", "normalized")
+        return [str(path) for name in names for path in (folder / name).glob("*")]
+
+    def _check_nothing_is_pending(self, after: str) -> None:
+        env = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.lake.prefix.rstrip("_")}
+        facts = json.loads(self.lake.smart_trader("status", "--json", **env).stdout)
+        left_alone = {item for items in facts["left_alone"].values() for item in items}
+        for name, key in (("tracked_whales", "wallet_address"), ("tracked_tokens", "token_address")):
+            for row in self.lake.rows("silver", name):
+                waits = "pending" in (row.get("txns_fetch_status"), row.get("whale_fetch_status"))
+                is_out = row.get("is_pool") or row.get("is_active") is False or row[key] in left_alone
+                assert is_out or not waits, f"{after}: {name} keeps pending {row}"
+
+
+def chain(seed: int, length: int, victims: tuple[str, ...] = ("pipeline", "own", "jvm")) -> list[Kill]:
+    """Return kills in the order of the steps they hit; at most one of the JVM, which starts cold afterwards."""
+    draw = random.Random(seed)
+    steps = sorted(draw.sample(range(len(STEP_NAMES)), length))
+    kills = []
+    for number in steps:
+        step = STEP_NAMES[number]
+        own = {"pipeline": "pipeline", "own": VICTIMS[step][1], "jvm": "jvm"}
+        allowed = [own[name] for name in victims if name != "jvm" or all(kill.victim != "jvm" for kill in kills)]
+        kills.append(Kill(step, draw.choice(allowed), draw.uniform(0.02, 0.98)))
+    return kills
+
+
+def _wait_for(run: subprocess.Popen[str], step: str) -> bool:
+    """Read what a run says until it begins a step; False if it ends before."""
+    assert run.stderr is not None
+    deadline = time.monotonic() + 600
+    for line in run.stderr:
+        if line.startswith("[") and line.split()[1] == step:
+            return True
+        assert time.monotonic() < deadline
+    return False
+
+
+def _kill(process: subprocess.Popen[str]) -> bool:
+    """Kill a process as hard as can be; False if it had ended."""
+    if process.poll() is not None:
+        said = process.stderr.read() if process.stderr else ""
+        assert process.returncode == 0, f"failed before it was killed: {said}"
+        return False
+    process.kill()
+    process.communicate()
+    return True
+
+
+def lake_at(engine: Engine, prefix: str, at: int) -> DoomedLake:
+    """Return a lake with schemas of its own on a server."""
+    return DoomedLake(MarketLake(engine, prefix), at)
