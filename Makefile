@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 
-.PHONY: help setup demo test test-full lint format docs lock clean
+.PHONY: help setup demo test test-full test-crash lint format docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ test: setup ## Run every test (at most 15 minutes on 2 cores)
 
 test-full: setup ## Run the larger forms too
 	$(PY) -m pytest -m "full or not full"
+
+test-crash: setup ## Kill and damage lakes, a hundred times and more (about an hour)
+	$(PY) -m pytest tests/python/crash -m "full or not full" -s
 
 lint: .venv/.ready ## Run what pre-commit runs, on all files
 	$(BIN)/pre-commit run --all-files

@@ -122,10 +122,6 @@ class Builds:
             self._manifest = parsed.result
         return self._manifest
 
-    def views(self) -> Built:
-        """Make the views; the catalog alone holds them."""
-        return self.invoke("views", "run", "--select", "config.materialized:view")
-
     def histories(self) -> set[tuple[str, str]]:
         """Return schema and name of the tables that a full refresh leaves alone."""
         with _environment(self._environment):

@@ -232,7 +232,8 @@ class _Run:
         if self._is_registered:
             return
         if register_missing(self._lake, ask, lambda line: self._tell(f"      {line}")):
-            self._tell(f"      views: {self._builds.views()}")
+            # views live in the catalog alone, so those are lost as well: all is built once more
+            self._evidence.forget()
         self._is_registered = True
 
     def _seed(self) -> None:

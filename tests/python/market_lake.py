@@ -26,6 +26,8 @@ HOUR = 3600
 DAY = 24 * HOUR
 # the moment of the first run
 FIRST = 1_790_000_000
+# by then everything is due again
+REFRESH = FIRST + 15 * DAY
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ class MarketLake:
             str({name: value for name, value in row.items() if name not in OWN_FIELDS})
             for row in self.rows(schema, table)
         )
+
+    def newest(self) -> datetime:
+        """Return the moment of the lake's newest run."""
+        return max(row["as_of"] for row in self.rows("bronze", "fetch_log"))
 
     def tables(self) -> Iterator[tuple[str, str]]:
         """Yield every table below bronze."""

@@ -1,0 +1,99 @@
+"""Several at work on one lake at once: runs, builds, loaders, readers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine import PROJECT, Engine, clean_environment
+from market_lake import FIRST, REFRESH, MarketLake
+from victims import DoomedLake, Reference, lake_at
+
+from smart_trader.sandbox.running import serving
+from smart_trader.sandbox.server import sandbox_app
+
+
+def start_step(home: Path, run_id: str) -> subprocess.Popen[str]:
+    """Start a run that only lists the tokens."""
+    command = ["smart_trader.cli", "run", "--demo", "--step", "load_tokens", "--as-of", str(FIRST), "--run-id", run_id]
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=clean_environment(LAKEHOUSE_HOME=str(home)),
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_of_two_runs_one_works_and_the_other_is_told_who_does(tmp_path: Path) -> None:
+    first = start_step(tmp_path / "lake", "the-first")
+    assert first.stderr is not None
+    assert first.stderr.readline().startswith("[1/1] load_tokens")
+    first.send_signal(signal.SIGSTOP)
+    second = start_step(tmp_path / "lake", "the-second")
+    _, said = second.communicate(timeout=60)
+    first.send_signal(signal.SIGCONT)
+    assert second.returncode == 1
+    assert f"in use by 'run the-first' (process {first.pid} " in said
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    records = MarketLake(_engine_less(tmp_path / "lake")).rows("bronze", "pipeline_runs")
+    assert [row["run_id"] for row in records] == ["the-first"]
+
+
+def _engine_less(home: Path) -> Engine:
+    from smart_trader.settings import LakehouseSettings
+
+    return Engine(LakehouseSettings(home=home), None)  # type: ignore[arg-type]
+
+
+def test_readers_see_whole_versions_only(engine: Engine, lake: MarketLake, shown: str, tmp_path: Path) -> None:
+    # every table here is written again with the rows it has, so a reader must never see anything else
+    asked = (
+        "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from market_silver.wallet_pnl",
+        "select count(*), sum(score) from (select smart_trader_score as score from market_gold.leaderboard)",
+        "select count(*), max(mint) from market_silver.quote_assets",
+    )
+    expected = [engine.sql(question) for question in asked]
+    build = subprocess.Popen(
+        [sys.executable, "-m", "dbt.cli.main", "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test",
+         "--select", "quote_assets", "wallet_pnl", "leaderboard", "--target-path", str(tmp_path), "--log-path", str(tmp_path)],
+        env={
+            **engine.environment, "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "market",
+            "SMART_TRADER_AS_OF": str(int(lake.newest().timestamp())),
+        },
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    reads = 0
+    while build.poll() is None:
+        assert [engine.sql(question) for question in asked] == expected
+        reads += 1
+    assert build.returncode == 0, build.communicate()[0]
+    assert reads >= 3
+
+
+@pytest.mark.full
+def test_a_loader_against_a_lake_being_built_is_safe(target: Engine, references: dict[int, Reference]) -> None:
+    shared = lake_at(target, "shared_", FIRST)
+    shared.run()
+    busy = lake_at(target, "shared_", REFRESH)
+    _load(busy, "tokens")
+    build = busy.start_build("build_traders")
+    for loader in ("whales", "transactions"):
+        _load(busy, loader)
+    assert build.poll() is None, "the build was over before the loaders were"
+    assert build.wait() == 0
+    busy.run()
+    busy.check(references[REFRESH].tables, "after loads beside a build")
+
+
+def _load(lake: DoomedLake, loader: str) -> None:
+    with serving(sandbox_app(lake.lake.source(lake.at), clock=lake.at)) as url:
+        process = lake.start("loaders", loader, "--sandbox", url, "--as-of", str(lake.at))
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
