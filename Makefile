@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 
-.PHONY: help setup demo test test-full test-crash lint format docs lock clean
+.PHONY: help setup demo test test-full test-crash lint audit format docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ test-crash: setup ## Kill and damage lakes, a hundred times and more (about an h
 
 lint: .venv/.ready ## Run what pre-commit runs, on all files
 	$(BIN)/pre-commit run --all-files
+
+audit: .venv/.ready ## Look up every locked package among the known vulnerabilities; fail without an answer
+	@$(PY) tools/audit.py --required
 
 format: .venv/.ready ## Let the formatters rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; DBT_SPARKCONNECT_OFFLINE=1 $(BIN)/sqlfluff fix models macros snapshots tests analyses

@@ -31,7 +31,7 @@ from smart_trader.sandbox.source import Row, SwapQuery
 PROJECT = Path(__file__).resolve().parent.parent
 NOW = 1_790_000_000
 ROWS_A_WALLET = 2_000
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # pragma: allowlist secret
 
 LEG = (
     '{{"symbol":"{symbol}","decimals":{decimals},"address":"{mint}","amount":{amount},"type":"transferChecked",'

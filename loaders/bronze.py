@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -28,8 +29,9 @@ LINEAGE_HINTS = {name: {"name": name, "data_type": "text", "nullable": False} fo
 PIECE_ROWS = 50_000
 # Types stay as they are; a field never seen becomes a column.
 CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+# dlt starts its telemetry while it is imported, before any setting of ours reaches it: only the environment is in time.
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 DLT_SETTINGS: dict[str, Any] = {
-    "runtime.dlthub_telemetry": False,
     "runtime.log_level": "CRITICAL",
     # the row ids are in the tables already: dlt would write every file again to add them
     "normalize.parquet_normalizer.add_dlt_load_id": True,

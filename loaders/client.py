@@ -26,6 +26,8 @@ TIMEOUT_S = (10, 30)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 TOO_MANY = 429
+# A shorter key, such as the sandbox's, is no secret: it is a word that may stand in the data.
+SHORTEST_SECRET = 16
 
 
 class BirdeyeKey(AuthBase):
@@ -41,6 +43,10 @@ class BirdeyeKey(AuthBase):
 
     def __repr__(self) -> str:
         return "BirdeyeKey(***)"
+
+    def hidden(self, said: bytes) -> bytes:
+        """Return what a server said without the key: said back, it would land in a table or show in an error."""
+        return said if len(self._key) < SHORTEST_SECRET else said.replace(self._key.encode(), b"***")
 
 
 @dataclass
@@ -124,7 +130,8 @@ class BirdeyeClient:
         self._end: SmartTraderError | None = None
         self._session = requests.Session()
         self._session.mount(base_url, HTTPAdapter(pool_connections=1, pool_maxsize=parallel, pool_block=True))
-        self._session.auth = BirdeyeKey(key)
+        self._key = BirdeyeKey(key)
+        self._session.auth = self._key
         # what a request needs of the environment (proxies, authorities) is read once
         self._connection = self._session.merge_environment_settings(base_url, {}, None, None, None)
         self._session.headers.update({"accept": "application/json", "x-chain": "solana"})
@@ -189,20 +196,20 @@ class BirdeyeClient:
             return None, None, type(error).__name__
         status = response.status_code
         if status == requests.codes.ok:
-            answer, why = _read(response)
+            answer, why = _read(self._key.hidden(response.content))
             return answer, status, why
         if status == TOO_MANY:
             self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
             return None, status, "too many requests"
         if status < requests.codes.server_error:
-            raise _refusal(endpoint, status, _message(response))
+            raise _refusal(endpoint, status, self._key.hidden(_message(response).encode()).decode()[:300])
         return None, status, f"status {status}"
 
 
-def _read(response: requests.Response) -> tuple[bytes | None, str]:
+def _read(content: bytes) -> tuple[bytes | None, str]:
     """Take a body apart; a cut or strange one may pass and is asked again."""
     try:
-        body = _envelope.decode(response.content)
+        body = _envelope.decode(content)
     except msgspec.ValidationError:
         return None, "the body is no successful envelope"
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -214,7 +221,7 @@ def _read(response: requests.Response) -> tuple[bytes | None, str]:
 
 def _message(response: requests.Response) -> str:
     try:
-        return _error_body.decode(response.content).message[:300]
+        return _error_body.decode(response.content).message
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return response.reason or ""
 

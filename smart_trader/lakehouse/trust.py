@@ -28,7 +28,7 @@ BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 # Java wants a password to open a trust store; there is nothing secret in it
-STORE_PASSWORD = "changeit"  # noqa: S105
+STORE_PASSWORD = "changeit"  # noqa: S105  # pragma: allowlist secret
 
 
 def system_bundle() -> Path | None:

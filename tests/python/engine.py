@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from smart_trader.lakehouse import probe, server
 from smart_trader.lakehouse.record import ServerRecord
@@ -15,6 +16,12 @@ from smart_trader.paths import LakePaths
 from smart_trader.settings import LakehouseSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
+# What a person who starts a server may have in the environment; tests/python/exposure looks for it everywhere.
+SECRETS = {
+    "BIRDEYE_API_KEY": "recognisablekey0of1the2exposure3",  # pragma: allowlist secret
+    "AWS_ACCESS_KEY_ID": "RECOGNISABLEKEYID",
+    "AWS_SECRET_ACCESS_KEY": "recognisable/secret+of/the=exposure/tests",  # pragma: allowlist secret
+}
 LAKE_VARIABLES = ("LAKEHOUSE_", "SMART_TRADER_", "DBT_TARGET", "BIRDEYE_")
 
 
@@ -44,7 +51,8 @@ class Engine:
 def start_engine(home: Path, **settings: object) -> Engine:
     """Start a server on a lake of its own, on free ports."""
     made = LakehouseSettings(home=home, **settings)  # type: ignore[arg-type]
-    return Engine(made, server.start(made, print).record)
+    with patch.dict(os.environ, SECRETS):
+        return Engine(made, server.start(made, print).record)
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # pragma: allowlist secret
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 CHUNK = 58**10
 

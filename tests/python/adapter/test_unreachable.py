@@ -16,7 +16,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from .support import Engine, endpoint_content
 
-SECRET = "not-the/token=1"
+SECRET = "not-the/token=1"  # pragma: allowlist secret
 HINT = "Start it with: make server"
 
 

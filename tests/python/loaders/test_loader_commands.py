@@ -24,7 +24,7 @@ from smart_trader.sandbox.server import sandbox_app
 
 WALLETS = [address(f"wallet{number}") for number in range(40)]
 MOMENT = ("--as-of", str(AS_OF))
-SECRET = "key-that-must-not-show-1234567890"
+SECRET = "key-that-must-not-show-1234567890"  # pragma: allowlist secret
 
 
 @pytest.fixture(scope="module")

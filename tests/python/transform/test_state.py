@@ -152,7 +152,7 @@ def test_the_first_run_tracks_and_completes_what_landed(lake: Lake) -> None:
         ("small", "SMALL", "TOP_10", False),
     ]
     assert lake.rows("tracked_whales", "whale_id, txns_fetch_status, pnl_processing_status, txns_fetch_attempts") == [
-        ("5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1_tokenA", "pending", "pending", 0),
+        ("5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1_tokenA", "pending", "pending", 0),  # pragma: allowlist secret
         ("guest_WATCHLIST", "completed", "completed", 0),
         ("idle_tokenA", "completed", "completed", 0),
         ("mega_tokenA", "completed", "completed", 0),
