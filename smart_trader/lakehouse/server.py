@@ -266,14 +266,14 @@ def wait_until_ready(process: subprocess.Popen[bytes], doors: Doors, paths: Lake
         SmartTraderError: The process ended or the time is over; names the cause as the log tells it.
     """
     deadline = time.monotonic() + timeout_s
-    why = "no answer yet"
+    why = "it does not listen on its ports"
     # the clients take a second of imports: done while the JVM starts anyway
     import_clients()
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise explain_failed_start(paths, f"the process ended with code {process.returncode}")
-        # cheap knocks first: importing and calling the clients takes CPU from the starting JVM
-        if _listens(doors.thrift_port) and _listens(doors.connect_port):
+        # the doors of another lake's server would answer as well; and calling takes CPU from the starting JVM
+        if {doors.thrift_port, doors.connect_port} <= _ports_of(process):
             try:
                 ask_both(doors, timeout_s=max(1.0, deadline - time.monotonic()))
             except NoAnswerError as error:
@@ -284,10 +284,13 @@ def wait_until_ready(process: subprocess.Popen[bytes], doors: Doors, paths: Lake
     raise explain_failed_start(paths, f"no answer within {timeout_s} s ({why})")
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+def _ports_of(process: subprocess.Popen[bytes]) -> set[int]:
+    """Return the ports a process listens on."""
+    try:
+        connections = psutil.Process(process.pid).net_connections("tcp")
+    except psutil.Error:
+        return set()
+    return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

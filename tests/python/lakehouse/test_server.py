@@ -172,3 +172,12 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path, content: str) -> None:
     paths.server_file.write_text(content)
     assert server.running(paths) is None
     assert server.stop(paths, print) is False
+
+
+def test_the_answer_of_another_lakes_server_is_not_taken_for_ours(engine: Engine, tmp_path: Path) -> None:
+    paths = LakehouseSettings(home=tmp_path / "home").paths
+    server.prepare_home(LakehouseSettings(home=paths.home), paths)
+    paths.log.write_text("")
+    # two starts at one moment chose the same ports, and this one's server cannot have them
+    with subprocess.Popen(["sleep", "3"]) as ours, pytest.raises(SmartTraderError, match="the process ended"):
+        server.wait_until_ready(ours, engine.record.doors, paths, timeout_s=20)
