@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from smart_trader.paths import LakePaths
 logger = logging.getLogger(__name__)
 
 PIPELINE = "bronze"
+# Dlt's folder of packages that wait to be normalized.
+EXTRACTED = "extracted"
 ROW_ID = "_dlt_id"
 LOAD_ID = "_dlt_load_id"
 ROW_ID_FIELD = pa.field(ROW_ID, pa.string(), nullable=False)
@@ -113,6 +116,7 @@ class Bronze:
 
     def _finish_pending(self) -> bool:
         pipeline = self._pipeline()
+        _remove_leftovers(pipeline)
         if not pipeline.has_pending_data:
             return False
         logger.info("finishing what an earlier run left half-way")
@@ -194,6 +198,21 @@ class Bronze:
                 if found is not None:
                     return str(found)
         return None
+
+
+def _remove_leftovers(pipeline: Any) -> None:
+    """Remove what a kill can leave in dlt's folder that dlt itself stumbles over, or never looks at again.
+
+    An extraction that was not committed lies in a folder of its own beside `extracted`; nothing of it counts. And an
+    extracted package is deleted file by file once it is normalized: cut short, its rest is taken for a new package.
+    """
+    working = Path(pipeline.working_dir) / "normalize"
+    for folder in working.iterdir() if working.is_dir() else ():
+        if folder.is_dir() and folder.name != EXTRACTED:
+            shutil.rmtree(folder)
+    taken_over = {*pipeline.list_normalized_load_packages(), *pipeline.list_completed_load_packages()}
+    for load_id in taken_over.intersection(pipeline.list_extracted_load_packages()):
+        shutil.rmtree(working / EXTRACTED / load_id)
 
 
 def _look_at_jobs_often() -> None:

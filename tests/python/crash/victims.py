@@ -202,9 +202,10 @@ class DoomedLake:
 
     def _half_landed(self) -> list[str]:
         """Return dlt's packages that are not landed."""
-        folder = self.engine.paths.dlt_home / f"bronze_{self.lake.prefix}bronze" / "load"
-        names = ("new", "extracted", "normalized")
-        return [str(path) for name in names for path in (folder / name).glob("*")]
+        folder = self.engine.paths.dlt_home / f"bronze_{self.lake.prefix}bronze"
+        extractions = [path for path in (folder / "normalize").iterdir() if path.is_dir() and path.name != "extracted"]
+        places = ("normalize/extracted", "load/new", "load/normalized")
+        return [str(path) for path in (*extractions, *(path for name in places for path in (folder / name).glob("*")))]
 
     def _check_nothing_is_pending(self, after: str) -> None:
         env = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.lake.prefix.rstrip("_")}

@@ -231,6 +231,19 @@ def test_tables_are_made_once(tmp_path: Path) -> None:
     assert [lake.version(table.name) for table in TABLES] == versions
 
 
+def test_what_a_kill_left_in_dlts_folder_is_cleared_away(api: str, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.load("transactions", api, WALLETS[1])
+    normalize = lake.paths.dlt_home / "bronze" / "normalize"
+    (load_id,) = {row["_dlt_load_id"] for row in lake.rows("transaction_history")}
+    # the deletion of a package that is normalized, and an extraction that came to no end
+    (normalize / "extracted" / load_id / "started_jobs").mkdir(parents=True)
+    (normalize / "4fd2a9" / "1790000000.1" / "new_jobs").mkdir(parents=True)
+    assert lake.load("transactions", api, WALLETS[2]).outcomes == {"complete": 1}
+    assert [path.name for path in normalize.iterdir() if path.is_dir()] == ["extracted"]
+    assert len(lake.rows("transaction_history")) == 31
+
+
 def test_a_damaged_lake_is_refused_by_table(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     Bronze(lake.paths).prepare()
