@@ -31,7 +31,7 @@ LOADS = ("silver", "swap_loads")
 # a process of its own starts with importing: its kill must have a chance to hit its work
 START_S = 3.0
 # random names and times of the attempt that happened to bring a row; every figure stays in the comparison
-ATTEMPT = re.compile(r"fetch_id|load_id|load_batch|landed_at|processed_at|batch_id|run_id|dbt_scd_id|_dlt_id")
+ATTEMPT = re.compile(r"fetch_id|load_id|batch|landed_at|processed_at|run_id|dbt_scd_id|_dlt_id")
 
 
 @dataclass(frozen=True)
