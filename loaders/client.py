@@ -207,6 +207,8 @@ def _read(response: requests.Response) -> tuple[bytes | None, str]:
         return None, "the body is no successful envelope"
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, "the body is not JSON"
+    except RecursionError:
+        return None, "the body is nested too deep"
     if not body.success:
         return None, "the body is no successful envelope"
     return bytes(body.data), ""
@@ -215,7 +217,7 @@ def _read(response: requests.Response) -> tuple[bytes | None, str]:
 def _message(response: requests.Response) -> str:
     try:
         return _error_body.decode(response.content).message[:300]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return response.reason or ""
 
 
