@@ -202,7 +202,7 @@ class BirdeyeClient:
             self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
             return None, status, "too many requests"
         if status < requests.codes.server_error:
-            raise _refusal(endpoint, status, self._key.hidden(_message(response).encode()).decode()[:300])
+            raise _refusal(endpoint, status, self._key.hidden(_message(response).encode()).decode(errors="replace")[:300])
         return None, status, f"status {status}"
 
 
@@ -214,6 +214,8 @@ def _read(content: bytes) -> tuple[bytes | None, str]:
         return None, "the body is no successful envelope"
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, "the body is not JSON"
+    except RecursionError:
+        return None, "the body is nested too deep"
     if not body.success:
         return None, "the body is no successful envelope"
     return bytes(body.data), ""
@@ -222,7 +224,7 @@ def _read(content: bytes) -> tuple[bytes | None, str]:
 def _message(response: requests.Response) -> str:
     try:
         return _error_body.decode(response.content).message
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return response.reason or ""
 
 

@@ -147,14 +147,17 @@ def _listing(
         page = read_page(client.get(endpoint, {**query, "offset": offset, "limit": asked}, fetch.tally), where)
         if fetch.pages:
             _refuse_missing(page, endpoint, where)
+        count = len(page.rows)
+        columns = {"list_position": pa.array(range(offset, offset + count), pa.int64())}
+        columns |= {name: pa.repeat(pa.scalar(value), count) for name, value in stamps.items()}
+        # the types are checked before anything is compared
+        table = page_table(fetch.table, page, where, columns)
         kept = []
         for index, row in enumerate(page.rows):
-            if row.get(key) not in seen:
-                seen.add(row.get(key))
+            if row[key] not in seen:
+                seen.add(row[key])
                 kept.append(index)
-        columns = {"list_position": pa.array([offset + index for index in kept], pa.int64())}
-        columns |= {name: pa.repeat(pa.scalar(value), len(kept)) for name, value in stamps.items()}
-        fetch.parts.append(page_table(fetch.table, page.take(kept), where, columns))
+        fetch.parts.append(table.take(pa.array(kept, pa.int64())))
         fetch.pages += 1
         if not page.rows or _is_last(page, asked):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -20,7 +20,11 @@ Row = dict[str, Any]
 LINEAGE = {"_dlt_id", "_dlt_load_id"}
 NOTHING = type(None)
 MOST_INTEGER = 2**63
-DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# what the API takes as a time at most
+LAST_MOMENT = 10**10
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+# JSON knows no largest exponent, but with one of millions every decimal takes seconds to compute
+DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
 class Number(str):
@@ -74,14 +78,14 @@ def read_page(data: bytes, where: str) -> Page:
     """
     try:
         listing = _data.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RowRefusedError(where, None, "data", str(error)) from None
     raws = (listing.items if listing else None) or []
     rows = []
     for index, raw in enumerate(raws):
         try:
             row = _row.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise RowRefusedError(where, index, "row", str(error)) from None
         if not isinstance(row, dict):
             raise RowRefusedError(where, index, "row", f"{_shown(row)} is no object")
@@ -157,8 +161,8 @@ class _Cutter:
         self._check(values, name, allowed if column.is_required else allowed | {NOTHING}, meaning)
         if column.kind is Kind.JSON:
             return self._texts(values, path)
-        if column.kind is Kind.INTEGER:
-            self._check_each(values, name, _is_int64, meaning)
+        if column.kind in (Kind.INTEGER, Kind.MOMENT):
+            self._check_each(values, name, _is_int64 if column.kind is Kind.INTEGER else _is_moment, meaning)
             values = [int(Decimal(value)) if type(value) is Number else value for value in values]
         elif column.kind is Kind.AMOUNT:
             self._check_each(values, name, _is_decimal, meaning)
@@ -191,7 +195,8 @@ class _Cutter:
 
     def _label(self, index: int) -> str:
         row = self.page.rows[index]
-        return next((f"{key} {row[key]!r:.100}" for key in ("tx_hash", "token_account", "address") if row.get(key)), "")
+        keys = ("tx_hash", "token_account", "address")
+        return next((f"{key} {_shown(row[key])}" for key in keys if row.get(key)), "")
 
 
 _TYPES: dict[Kind, tuple[set[type], str]] = {
@@ -199,6 +204,7 @@ _TYPES: dict[Kind, tuple[set[type], str]] = {
     Kind.NUMBER: ({int, Number}, "a number"),
     Kind.AMOUNT: ({int, Number, str}, "a number"),
     Kind.INTEGER: ({int, Number}, "a whole number of 64 bits"),
+    Kind.MOMENT: ({int, Number}, "a time in unix seconds"),
     Kind.FLAG: ({bool}, "true or false"),
     Kind.JSON: ({dict, list}, "an object or a list"),
 }
@@ -206,15 +212,27 @@ _TYPES: dict[Kind, tuple[set[type], str]] = {
 
 def _is_int64(value: int | Number | None) -> bool:
     if type(value) is Number:
-        exact = Decimal(value)
-        return exact == exact.to_integral_value() and abs(exact) < MOST_INTEGER
+        try:
+            exact = Decimal(value)
+        except InvalidOperation:
+            # an exponent that no Decimal has
+            return False
+        # compared first: a huge one cannot be computed with
+        return -MOST_INTEGER <= exact < MOST_INTEGER and exact == exact.to_integral_value()
     return value is None or -MOST_INTEGER <= int(value) < MOST_INTEGER
 
 
+def _is_moment(value: int | Number) -> bool:
+    return _is_int64(value) and 0 < int(Decimal(value)) <= LAST_MOMENT
+
+
 def _is_decimal(value: int | str | None) -> bool:
-    return type(value) is not str or DECIMAL.fullmatch(value) is not None
+    return not isinstance(value, str) or DECIMAL.fullmatch(value) is not None
 
 
 def _shown(value: Any) -> str:
-    text = repr(str(value) if isinstance(value, Number) else value)
+    try:
+        text = repr(str(value) if isinstance(value, Number) else value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deep"
     return text if len(text) <= 80 else f"{text[:80]}..."

@@ -4,6 +4,12 @@
 {%- endmacro %}
 
 
+{% macro wire_decimals(column) -%}
+    {#- a mint keeps its decimals in one byte; others are none, since no power of ten could be made of them -#}
+    if({{ column }} between 0 and 255, cast({{ column }} as int), null)
+{%- endmacro %}
+
+
 {% macro plain_amount(column) -%}
     {#- whole base units, nearly always, are in plain form as they came -#}
     case

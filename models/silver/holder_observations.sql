@@ -50,6 +50,8 @@ accounts as (
     from whale_holders
     left semi join landed_loads on whale_holders._dlt_load_id = landed_loads.load_id
     left semi join new_fetches on whale_holders.fetch_id = new_fetches.fetch_id
+    -- what cannot be an amount is no holding
+    where try_cast(whale_holders.amount as decimal(38, 12)) >= 0
     qualify row_number() over (
         partition by whale_holders.fetch_id, whale_holders.token_account
         order by whale_holders.list_position asc nulls last, whale_holders._dlt_id asc
@@ -68,9 +70,12 @@ owners as (
         ---------- numerics
         count(*) as account_count,
         sum(cast(amount as decimal(38, 0))) as amount_raw,
-        max(cast(decimals as int)) as decimals,
+        max({{ wire_decimals('decimals') }}) as decimals,
         sum(
-            coalesce(try_cast(ui_amount as double), cast(amount as double) / power(10, decimals))
+            coalesce(
+                {{ wire_number('ui_amount') }},
+                cast(amount as double) / power(10, {{ wire_decimals('decimals') }})
+            )
         ) as amount,
 
         ---------- timestamps

@@ -70,16 +70,16 @@ typed as (
 
         ---------- numerics
         cast(list_position as int) as list_position,
-        cast(decimals as int) as decimals,
-        try_cast(price as double) as price_usd,
-        try_cast(multiplier as double) as multiplier,
-        try_cast(liquidity as double) as liquidity_usd,
-        try_cast(market_cap as double) as market_cap_usd,
+        {{ wire_decimals('decimals') }} as decimals,
+        {{ wire_number('price') }} as price_usd,
+        {{ wire_number('multiplier') }} as multiplier,
+        {{ wire_number('liquidity') }} as liquidity_usd,
+        {{ wire_number('market_cap') }} as market_cap_usd,
         holder as holder_count,
-        try_cast(volume_1h_usd as double) as volume_1h_usd,
-        try_cast(volume_24h_usd as double) as volume_24h_usd,
-        try_cast(price_change_2h_percent as double) as price_change_2h_percent,
-        try_cast(price_change_24h_percent as double) as price_change_24h_percent,
+        {{ wire_number('volume_1h_usd') }} as volume_1h_usd,
+        {{ wire_number('volume_24h_usd') }} as volume_24h_usd,
+        {{ wire_number('price_change_2h_percent') }} as price_change_2h_percent,
+        {{ wire_number('price_change_24h_percent') }} as price_change_24h_percent,
 
         ---------- timestamps
         observed_at,

@@ -4,7 +4,39 @@ with
 
 transaction_history as (
 
-    select * from {{ source('bronze', 'transaction_history') }}
+    -- by name: a field that the API adds becomes a column, and may be called like one made here
+    select
+        _dlt_load_id,
+        _dlt_id,
+        data_source,
+        wallet_address,
+        fetched_at,
+        occurrence,
+        block_unix_time,
+        block_number,
+        ins_index,
+        inner_ins_index,
+        tx_hash,
+        owner,
+        address,
+        source,
+        base__address,
+        base__type_swap,
+        base__decimals,
+        base__amount,
+        base__ui_amount,
+        base__ui_change_amount,
+        base__price,
+        base__nearest_price,
+        quote__address,
+        quote__type_swap,
+        quote__decimals,
+        quote__amount,
+        quote__ui_amount,
+        quote__ui_change_amount,
+        quote__price,
+        quote__nearest_price
+    from {{ source('bronze', 'transaction_history') }}
 
 ),
 
@@ -107,13 +139,13 @@ typed as (
         ---------- numerics
         sold_token_address,
         {{ plain_amount('sold_amount') }} as sold_amount_raw,
-        cast(sold_decimals as int) as sold_decimals,
+        {{ wire_decimals('sold_decimals') }} as sold_decimals,
         {{ wire_number('sold_ui_amount') }} as sold_amount,
         {{ wire_number('sold_price') }} as sold_price,
         {{ wire_number('sold_nearest_price') }} as sold_nearest_price,
         bought_token_address,
         {{ plain_amount('bought_amount') }} as bought_amount_raw,
-        cast(bought_decimals as int) as bought_decimals,
+        {{ wire_decimals('bought_decimals') }} as bought_decimals,
         {{ wire_number('bought_ui_amount') }} as bought_amount,
         {{ wire_number('bought_price') }} as bought_price,
         {{ wire_number('bought_nearest_price') }} as bought_nearest_price,

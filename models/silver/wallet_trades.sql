@@ -54,11 +54,11 @@ classified as (
         touched_swaps.*,
         sold_quotes.mint is not null as is_sold_quote,
         bought_quotes.mint is not null as is_bought_quote,
-        -- base units are whole; openbook sends them as floats
-        coalesce(
+        -- base units are whole; openbook sends them as floats; none and a negative one move nothing
+        greatest(
             cast(bround(try_cast(touched_swaps.sold_amount_raw as decimal(38, 12))) as double), 0
         ) as sold_quantity,
-        coalesce(
+        greatest(
             cast(bround(try_cast(touched_swaps.bought_amount_raw as decimal(38, 12))) as double), 0
         ) as bought_quantity
     from touched_swaps

@@ -115,6 +115,20 @@ def test_a_request_is_given_up_after_its_tries(script: Script) -> None:
     assert (len(script.seen), failed.value.status) == (3, 503)
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param("<html>", "the body is not JSON", id="html"),
+        pytest.param('{"success":false}', "the body is no successful envelope", id="no-success"),
+        pytest.param('{"success":true,"data":' + "[" * 100_000, "the body is nested too deep", id="nested"),
+    ],
+)
+def test_a_body_that_is_no_answer_is_told_apart(script: Script, body: str, why: str) -> None:
+    script.replies = [(200, {}, body)]
+    with pytest.raises(NoAnswerError, match=why):
+        make(script).get(LIST, {})
+
+
 def test_nobody_listening_is_given_up_too(script: Script) -> None:
     script.server.shutdown()
     script.server.server_close()

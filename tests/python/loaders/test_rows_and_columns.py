@@ -118,7 +118,28 @@ def test_what_older_rows_lack_is_null() -> None:
             id="price-in-a-leg",
         ),
         pytest.param(
-            TRANSACTION_HISTORY, swap(WALLET, 1, "t1", block_unix_time='"now"'), "block_unix_time", "whole", id="time"
+            TRANSACTION_HISTORY, swap(WALLET, 1, "t1", block_unix_time='"now"'), "block_unix_time", "unix seconds", id="time"
+        ),
+        pytest.param(
+            TRANSACTION_HISTORY,
+            swap(WALLET, 1, "t1", block_unix_time="1750000000000"),
+            "block_unix_time",
+            "1750000000000 is not a time in unix seconds",
+            id="time-in-milliseconds",
+        ),
+        pytest.param(
+            TRANSACTION_HISTORY, swap(WALLET, 1, "t1", block_unix_time="-5"), "block_unix_time", "unix seconds", id="time-before-1970"
+        ),
+        pytest.param(TOKEN_METRICS, token(address("a"), holder="1e9999999"), "holder", "64 bits", id="exponent-of-millions"),
+        pytest.param(
+            TOKEN_METRICS, token(address("a"), holder="1e99999999999999999999"), "holder", "64 bits", id="exponent-beyond-all"
+        ),
+        pytest.param(
+            TRANSACTION_HISTORY,
+            swap(WALLET, 1, "t1", base=leg("to", amount="1e-9999999")),
+            "base.amount",
+            "is not a number",
+            id="amount-too-small-to-compute",
         ),
     ],
 )  # fmt: skip
@@ -148,7 +169,16 @@ def test_every_shape_of_a_listing_is_read(data: bytes, count: int, has_next: boo
     assert (len(read.rows), read.has_next) == (count, has_next)
 
 
-@pytest.mark.parametrize("data", [b'{"items":7}', b"[]", b'{"items":[7]}', b'{"items":[{}],"has_next":"yes"}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b'{"items":7}', id="number"),
+        pytest.param(b"[]", id="list"),
+        pytest.param(b'{"items":[7]}', id="row-as-number"),
+        pytest.param(b'{"items":[{}],"has_next":"yes"}', id="has_next-as-text"),
+        pytest.param(b'{"items":[' + b"[" * 5000 + b"]" * 5000 + b"]}", id="nested-too-deep"),
+    ],
+)
 def test_what_is_no_listing_is_refused(data: bytes) -> None:
     with pytest.raises(RowRefusedError, match="here"):
         read_page(data, "here")

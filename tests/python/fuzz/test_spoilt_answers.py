@@ -1,0 +1,34 @@
+"""The loaders on answers that no API should give: each lands as it was served, or is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lake import Lake
+from law import LOADERS, Landed, breaches, spoilt_market
+
+MANY = 1000
+
+
+def check(landed: Landed, loader: str) -> None:
+    """Fail with every breach of the law, and where the cases were too tame to tell anything."""
+    found = breaches(landed.spoilt, loader, landed.reports[loader], landed.lake)
+    assert not found, f"{len(found)} breaches:\n" + "\n".join(found[:10])
+    outcomes = landed.reports[loader].outcomes
+    assert outcomes["complete"] > len(landed.spoilt.clean) + len(landed.spoilt.cases) // 4
+    assert outcomes["failed"] > len(landed.spoilt.cases) // 4
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_spoilt_answer_lands_or_is_refused_by_name(loader: str, landed: Landed) -> None:
+    check(landed, loader)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("first_seed", range(MANY, 4 * MANY, MANY))
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_thousand_spoilt_answers_land_or_are_refused_by_name(loader: str, first_seed: int, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    with spoilt_market(range(first_seed, first_seed + MANY)) as spoilt:
+        check(Landed(lake, spoilt, {loader: spoilt.load(lake, loader)}), loader)
