@@ -202,7 +202,9 @@ class BirdeyeClient:
             self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
             return None, status, "too many requests"
         if status < requests.codes.server_error:
-            raise _refusal(endpoint, status, self._key.hidden(_message(response).encode()).decode(errors="replace")[:300])
+            raise _refusal(
+                endpoint, status, self._key.hidden(_message(response).encode()).decode(errors="replace")[:300]
+            )
         return None, status, f"status {status}"
 
 
