@@ -15,6 +15,7 @@ KILLS_OF_A_CHAIN = 13
 CHAIN_SEED = 2026
 
 
+@pytest.mark.full
 def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
     engine: Engine, lake: MarketLake, shown: str
 ) -> None:

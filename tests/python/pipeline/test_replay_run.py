@@ -11,6 +11,7 @@ import pytest
 from engine import PROJECT
 from judge import Verdict, differences, judge
 from market_lake import MarketLake, quote_assets
+from victims import DoomedLake, Kill
 
 from smart_trader.sandbox.replay import load_recordings, parse
 
@@ -19,6 +20,8 @@ TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"
 TOKEN = "5SGJtEayXVArEk1s1bg5iS5Mc9Hm8CPJmmgiHodtnfW1"
 # the trader's last trade
 AS_OF = 1_753_454_851
+# with the seconds these steps take at least
+KILLS = ((Kill("load_transactions", "pipeline", 0.5), 1.0), (Kill("build_traders", "pipeline", 0.5), 12.0))
 
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared recordings are not beside this checkout")
 
@@ -51,19 +54,24 @@ class Replay:
 
 @pytest.fixture(scope="module")
 def replay(replayed: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    """A run on the recordings that was killed twice on its way: its numbers must be the judge's all the same."""
     recordings = load_recordings(SAMPLES)
     listed = tmp_path_factory.mktemp("wallets") / "wallets.txt"
     listed.write_text("\n".join(recordings.swaps))
-    arguments = ["--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders)]
+    source = ("--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders))
+    doomed = DoomedLake(replayed, AS_OF, source)
+    for kill, seconds in KILLS:
+        assert doomed.kill(kill, seconds), f"{kill}: came too late"
     # the data tests run in the made-up market's first run
-    done = replayed.smart_trader("run", *arguments, "--as-of", str(AS_OF), "--skip-tests")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Replay(replayed, done.stderr + done.stdout, list(recordings.swaps))
+    shown = doomed.run()
+    doomed.check_left_overs(str(KILLS))
+    return Replay(replayed, shown, list(recordings.swaps))
 
 
 def test_every_recorded_wallet_is_fetched_and_evaluated(replay: Replay) -> None:
     assert {row["wallet_address"] for row in replay.lake.rows("gold", "trader_evaluations")} == set(replay.wallets)
-    assert len(replay.lake.rows("bronze", "whale_holders")) == 2
+    # each run that is killed has fetched what it was given
+    assert len({(row["token_address"], row["owner"]) for row in replay.lake.rows("bronze", "whale_holders")}) == 2
     assert {row["data_source"] for row in replay.lake.rows("silver", "wallet_pnl")} == {"replay"}
 
 

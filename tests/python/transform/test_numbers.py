@@ -214,6 +214,7 @@ def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
     assert load["foreign_owner_count"] == 1
 
 
+@pytest.mark.full
 def test_a_second_build_changes_no_row(lake: Lake) -> None:
     before = {name: lake.table(name) for name in TABLES}
     lake.build(T0)

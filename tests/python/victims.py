@@ -69,12 +69,22 @@ class Tally:
         return "\n".join(lines)
 
 
+MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
+
+
 @dataclass(frozen=True)
 class DoomedLake:
-    """A lake whose runs are killed."""
+    """A lake whose runs are killed.
+
+    Attributes:
+        lake: The lake.
+        at: The moment of its runs.
+        source: The source they name.
+    """
 
     lake: MarketLake
     at: int
+    source: tuple[str, ...] = MARKET
 
     @property
     def engine(self) -> Engine:
@@ -100,14 +110,13 @@ class DoomedLake:
         )
 
     def _start_run(self) -> subprocess.Popen[str]:
-        return self.start(
-            "smart_trader.cli", "run", "--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS),
-            "--as-of", str(self.at), "--skip-tests",
-        )  # fmt: skip
+        return self.start("smart_trader.cli", "run", *self.source, "--as-of", str(self.at), "--skip-tests")
 
-    def run(self) -> None:
-        """Run the pipeline as a person does, to its end."""
-        self.lake.demo(self.at, "--skip-tests")
+    def run(self) -> str:
+        """Run the pipeline as a person does, to its end; returns what it showed."""
+        done = self.lake.smart_trader("run", *self.source, "--as-of", str(self.at), "--skip-tests")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stderr + done.stdout
 
     def kill(self, kill: Kill, seconds: float) -> bool:
         """Carry out a kill.
@@ -184,12 +193,16 @@ class DoomedLake:
         return Reference(self.tables(), self.step_seconds())
 
     def check(self, expected: dict[str, Counter[str]], after: str) -> None:
-        """Compare with an undisturbed run, and look for what a kill could leave behind."""
+        """Compare with an undisturbed run."""
         found = self.tables()
         assert found.keys() == expected.keys(), f"{after}: other tables"
         for name, rows in expected.items():
             less, more = rows - found[name], found[name] - rows
             assert (less, more) == (Counter(), Counter()), f"{after}: {name}"
+        self.check_left_overs(after)
+
+    def check_left_overs(self, after: str) -> None:
+        """Look for what a kill could leave behind."""
         self.check_views()
         assert not is_held(self.engine.paths.local_root / LAKE_LOCK_NAME), f"{after}: the lock is held"
         assert self._half_landed() == [], f"{after}: packages are left"
