@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -131,7 +129,7 @@ def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
         time.sleep(0.01)
     time.sleep(seconds)
     was_running = running.poll() is None
-    os.kill(running.pid, signal.SIGKILL)
+    running.kill()
     running.wait()
     return was_running
 

@@ -20,8 +20,9 @@ TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"
 TOKEN = "5SGJtEayXVArEk1s1bg5iS5Mc9Hm8CPJmmgiHodtnfW1"
 # the trader's last trade
 AS_OF = 1_753_454_851
-# with the seconds these steps take at least
-KILLS = ((Kill("load_transactions", "pipeline", 0.5), 1.0), (Kill("build_traders", "pipeline", 0.5), 12.0))
+KILL = Kill("build_traders", "pipeline", 0.5)
+# the step takes more than that
+KILLED_STEP_S = 12.0
 
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared recordings are not beside this checkout")
 
@@ -54,17 +55,16 @@ class Replay:
 
 @pytest.fixture(scope="module")
 def replay(replayed: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> Replay:
-    """A run on the recordings that was killed twice on its way: its numbers must be the judge's all the same."""
+    """A run on the recordings that was killed on its way: its numbers must be the judge's all the same."""
     recordings = load_recordings(SAMPLES)
     listed = tmp_path_factory.mktemp("wallets") / "wallets.txt"
     listed.write_text("\n".join(recordings.swaps))
     source = ("--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders))
     doomed = DoomedLake(replayed, AS_OF, source)
-    for kill, seconds in KILLS:
-        assert doomed.kill(kill, seconds), f"{kill}: came too late"
+    assert doomed.kill(KILL, KILLED_STEP_S), f"{KILL}: came too late"
     # the data tests run in the made-up market's first run
     shown = doomed.run()
-    doomed.check_left_overs(str(KILLS))
+    doomed.check_left_overs(str(KILL))
     return Replay(replayed, shown, list(recordings.swaps))
 
 
