@@ -39,7 +39,7 @@ test: setup ## Run every test (at most 15 minutes on 2 cores)
 test-full: setup ## Run the larger forms too
 	$(PY) -m pytest -m "full or not full"
 
-test-crash: setup ## Kill and damage lakes, a hundred times and more (about an hour)
+test-crash: setup ## Kill and damage lakes, a hundred times and more (an hour or longer)
 	$(PY) -m pytest tests/python/crash -m "full or not full" -s
 
 lint: .venv/.ready ## Run what pre-commit runs, on all files
