@@ -20,6 +20,8 @@ from spoilt_market import NOW, TOKEN_LIST
 
 from smart_trader.sandbox.replay import parse
 
+# a build of its own takes half a minute
+pytestmark = pytest.mark.full
 # what no sum of money can hold is no number
 NO_NUMBER = Decimal("1e30")
 AS_OF = datetime.fromtimestamp(NOW, UTC)
