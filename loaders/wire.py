@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -54,10 +54,6 @@ class Page:
     rows: list[Row]
     has_next: bool | None
     is_missing: bool = False
-
-    def take(self, kept: Sequence[int]) -> Page:
-        """Return the page with some of its rows."""
-        return Page([self.texts[index] for index in kept], [self.rows[index] for index in kept], self.has_next)
 
 
 _data = msgspec.json.Decoder(_Data | None)

@@ -10,10 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine import Engine, start_engine
+from engine import Engine, own_engine
 from market_lake import FIRST, MarketLake
-
-from smart_trader.lakehouse import server
 
 pytest_plugins = ["dbt.tests.fixtures.project"]
 
@@ -21,9 +19,8 @@ pytest_plugins = ["dbt.tests.fixtures.project"]
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The session's server; stopped at the end, whatever happened."""
-    running = start_engine(tmp_path_factory.mktemp("lake with space"))
-    yield running
-    server.stop(running.paths, print)
+    with own_engine(tmp_path_factory.mktemp("lake with space")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
+
+import pytest
 
 from smart_trader.lakehouse import probe, server
 from smart_trader.lakehouse.record import ServerRecord
@@ -53,6 +57,29 @@ def start_engine(home: Path, **settings: object) -> Engine:
     made = LakehouseSettings(home=home, **settings)  # type: ignore[arg-type]
     with patch.dict(os.environ, SECRETS):
         return Engine(made, server.start(made, print).record)
+
+
+@contextmanager
+def own_engine(home: Path, **settings: object) -> Iterator[Engine]:
+    """Run a server while the block does, and stop whichever runs on its lake at the end."""
+    running = start_engine(home, **settings)
+    try:
+        yield running
+    finally:
+        server.stop(running.paths, print)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a real file system of a size while the block runs."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -231,15 +231,15 @@ class DoomedLake:
                 assert is_out or not waits, f"{after}: {name} keeps pending {row}"
 
 
-def chain(seed: int, length: int, victims: tuple[str, ...] = ("pipeline", "own", "jvm")) -> list[Kill]:
+def chain(seed: int, length: int) -> list[Kill]:
     """Return kills in the order of the steps they hit; at most one of the JVM, which starts cold afterwards."""
     draw = random.Random(seed)
     steps = sorted(draw.choices(range(len(STEP_NAMES)), k=length))
     kills = []
     for number in steps:
         step = STEP_NAMES[number]
-        own = {"pipeline": "pipeline", "own": VICTIMS[step][1], "jvm": "jvm"}
-        allowed = [own[name] for name in victims if name != "jvm" or all(kill.victim != "jvm" for kill in kills)]
+        had_jvm = any(kill.victim == "jvm" for kill in kills)
+        allowed = [victim for victim in VICTIMS[step] if victim != "jvm" or not had_jvm]
         kills.append(Kill(step, draw.choice(allowed), draw.uniform(0.02, 0.8)))
     return kills
 

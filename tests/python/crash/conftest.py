@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from engine import Engine, start_engine
+from engine import Engine, own_engine
 from market_lake import FIRST, REFRESH
 from victims import Reference, lake_at
-
-from smart_trader.lakehouse import server
 
 
 @pytest.fixture(scope="session")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A server of its own, since this one gets killed."""
-    running = start_engine(tmp_path_factory.mktemp("crash lake"))
-    yield running
-    server.stop(running.paths, print)
+    with own_engine(tmp_path_factory.mktemp("crash lake")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

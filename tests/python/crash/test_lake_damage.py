@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from engine import Engine, clean_environment, deny, run_module
-from market_lake import FIRST, REFRESH
+from engine import Engine, clean_environment, deny, run_module, small_disk
+from market_lake import DAY, FIRST, REFRESH
 from victims import DoomedLake, Reference, lake_at
 
 from smart_trader.lakehouse import server
@@ -18,9 +17,7 @@ from smart_trader.sandbox.market.source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
-DAY = 86_400
 GENESIS = (FIRST // DAY - 30) * DAY
-MEGABYTE = 2**20
 
 
 def spark_schema(engine: Engine, schema: str) -> Path:
@@ -72,33 +69,20 @@ def test_a_broken_history_is_named_and_nothing_is_changed(engine: Engine, name: 
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of a few MB."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(folder)], check=False)
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_disk_that_fills_while_rows_land_loses_nothing(small_disk: Path) -> None:
+def test_a_disk_that_fills_while_rows_land_loses_nothing(tmp_path: Path) -> None:
     source = market(3, 40, GENESIS, FIRST)
     wallets = ",".join(source.wallets[:30])
-    env = clean_environment(LAKEHOUSE_HOME=str(small_disk / "lake"))
-    with serving(sandbox_app(source, clock=FIRST)) as url:
+    with small_disk(tmp_path / "small disk", "900k") as disk, serving(sandbox_app(source, clock=FIRST)) as url:
+        env = clean_environment(LAKEHOUSE_HOME=str(disk / "lake"))
         load = ["loaders", "transactions", "--wallets", wallets, "--sandbox", url, "--as-of", str(FIRST)]
         full = run_module(*load, env=env)
         assert full.returncode == 1
         assert "No space left on device" in full.stderr
         assert "Traceback" not in full.stderr
-        subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+        subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
         assert run_module(*load, env=env).returncode == 0
-    bronze = small_disk / "lake" / "bronze"
-    log = DeltaTable(str(bronze / "fetch_log")).to_pyarrow_table().to_pylist()
-    assert {row["item"] for row in log if row["outcome"] == "complete"} == set(wallets.split(","))
+        log = DeltaTable(str(disk / "lake" / "bronze" / "fetch_log")).to_pyarrow_table().to_pylist()
+        assert {row["item"] for row in log if row["outcome"] == "complete"} == set(wallets.split(","))
 
 
 def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:

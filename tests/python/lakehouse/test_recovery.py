@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from engine import PROJECT, Engine, clean_environment, run_module, start_engine
+from engine import PROJECT, Engine, clean_environment, own_engine, run_module, small_disk
 
 from smart_trader.lakehouse import server
 
@@ -22,9 +22,8 @@ SLOW_MODEL = "{{ config(materialized='table') }}\nselect count(*) as a from rang
 @pytest.fixture
 def doomed(tmp_path: Path) -> Iterator[Engine]:
     """A server of its own, since this one gets killed."""
-    running = start_engine(tmp_path / "home", class_archive=True)
-    yield running
-    server.stop(running.paths, print)
+    with own_engine(tmp_path / "home", class_archive=True) as running:
+        yield running
 
 
 @pytest.fixture
@@ -81,24 +80,13 @@ def test_a_jvm_killed_in_the_middle_of_a_query_damages_nothing(doomed: Engine, s
     assert run_module("smart_trader.lakehouse", "stop", env=doomed.environment).stdout == "stopped\n"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 2 MB."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=False)
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_disk_that_fills_while_the_server_starts_is_explained(small_disk: Path) -> None:
-    env = clean_environment(LAKEHOUSE_HOME=str(small_disk / "home"), LAKEHOUSE_MIN_FREE_MB="0")
-    done = run_module("smart_trader.lakehouse", "start", env=env)
-    assert done.returncode == 1
-    assert f"no space left on the disk of {small_disk / 'home'}" in done.stderr
-    assert "free some space" in done.stderr
+def test_a_disk_that_fills_while_the_server_starts_is_explained(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small disk", "2m") as disk:
+        env = clean_environment(LAKEHOUSE_HOME=str(disk / "home"), LAKEHOUSE_MIN_FREE_MB="0")
+        done = run_module("smart_trader.lakehouse", "start", env=env)
+        assert done.returncode == 1
+        assert f"no space left on the disk of {disk / 'home'}" in done.stderr
+        assert "free some space" in done.stderr
 
 
 def test_a_damaged_metastore_is_explained(tmp_path: Path) -> None:
