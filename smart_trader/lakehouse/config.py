@@ -61,6 +61,8 @@ def spark_properties(settings: LakehouseSettings, paths: LakePaths, doors: Doors
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,
         "spark.local.dir": str(paths.tmp),
+        # a full memory moves blocks to this folder, and some hold the settings of a session: the token, keys for S3
+        "spark.io.encryption.enabled": "true",
         **_door_properties(doors),
         **_catalog_properties(paths),
         **_small_data_properties(cores),

@@ -266,6 +266,18 @@ def test_no_file_holds_a_secret_but_the_two_that_hold_the_token(run: Run, secret
         assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
 
 
+def test_a_full_memory_writes_no_secret_to_disk(run: Run, secrets: dict[str, str]) -> None:
+    # more than the memory holds: what lay in it before, settings of sessions among it, goes to files
+    text = "concat(sha2(cast(id as string), 512), sha2(cast(-id as string), 512))"
+    try:
+        run.engine.sql(f"cache table pressure as select {text} as text from range(0, 3000000, 1, 300)")
+        moved = [path for path in run.engine.paths.tmp.rglob("broadcast_*") if path.is_file()]
+        assert moved, "no block was moved to disk"
+        assert files_with([run.engine.paths.tmp], secrets, set()) == {}
+    finally:
+        run.engine.sql("clear cache")
+
+
 def test_no_process_list_shows_a_secret(run: Run, secrets: dict[str, str]) -> None:
     shown = "\n".join(run.command_lines)
     for seen in ("live_loader.py", "dbt_in_turn.py", MAIN_CLASS, "pyspark.daemon"):
