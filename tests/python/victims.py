@@ -20,6 +20,7 @@ from market_lake import SEED, WALLETS, MarketLake
 
 from smart_trader.lakehouse import server
 from smart_trader.locks import LAKE_LOCK_NAME, is_held
+from smart_trader.pipeline.engine import lake_server
 from smart_trader.pipeline.steps import STEP_NAMES, STEPS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -210,8 +211,10 @@ class DoomedLake:
 
     def check_views(self) -> None:
         """See that the views are there and can be read."""
-        for view in ("silver.fetches", "silver.wallet_totals", "gold.pipeline_runs"):
-            self.engine.sql(f"select count(*) from {self.lake.prefix}{view}")
+        # a run that had to start the server stops it again
+        with lake_server(self.engine.settings) as ready:
+            for view in ("silver.fetches", "silver.wallet_totals", "gold.pipeline_runs"):
+                ready()(f"select count(*) from {self.lake.prefix}{view}")
 
     def _half_landed(self) -> list[str]:
         """Return dlt's packages that are not landed."""
