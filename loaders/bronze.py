@@ -16,6 +16,8 @@ from loaders.tables import FETCH_LOG, TABLES, Table
 from smart_trader.delta import first_value, is_table, open_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths
+from smart_trader.settings import store_settings
+from smart_trader.store import storage_options
 
 logger = logging.getLogger(__name__)
 
@@ -88,11 +90,10 @@ class Bronze:
             _look_at_jobs_often()
             for name, value in DLT_SETTINGS.items():
                 dlt.config[name] = value
-            root = str(self._paths.local_root) if self._paths.is_local else self._paths.uri
             self._made = dlt.pipeline(
                 PIPELINE if self.schema == "bronze" else f"{PIPELINE}_{self.schema}",
                 pipelines_dir=str(self.work_folder),
-                destination=filesystem(bucket_url=root),
+                destination=filesystem(**_destination(self._paths)),
                 dataset_name=self.schema,
             )
         return self._made
@@ -198,6 +199,28 @@ class Bronze:
                 if found is not None:
                     return str(found)
         return None
+
+
+def _destination(paths: LakePaths) -> dict[str, Any]:
+    """Return where dlt writes, and how it gets there."""
+    if paths.is_local:
+        return {"bucket_url": str(paths.local_root)}
+    from dlt.common.configuration.specs import AwsCredentials
+
+    settings = store_settings()
+    given = settings.environment()
+    credentials = AwsCredentials(
+        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=given.get("AWS_SESSION_TOKEN"),
+        region_name=settings.region,
+        endpoint_url=settings.endpoint,
+    )
+    return {
+        "bucket_url": paths.uri,
+        "credentials": credentials,
+        "deltalake_storage_options": storage_options(paths.uri),
+    }
 
 
 def _remove_leftovers(pipeline: Any) -> None:

@@ -15,8 +15,7 @@ from loaders.settings import loader_settings
 from smart_trader.clock import MomentType, now
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.locks import lake_lock
-from smart_trader.paths import LakePaths
+from smart_trader.lake_lock import lock_lake
 from smart_trader.schemas import schema_name
 from smart_trader.settings import lakehouse_settings
 
@@ -52,7 +51,7 @@ def init() -> None:
     from loaders.bronze import Bronze
 
     paths = lakehouse_settings().paths
-    with _lock(paths, "load init"):
+    with lock_lake(paths, "load init"):
         finished = Bronze(paths, schema_name("bronze")).prepare()
     say(f"bronze tables are there{'; what an earlier run left half-way is landed' if finished else ''}")
 
@@ -98,7 +97,7 @@ def _run(
         _show_plan(job)
         return
     api = sandbox_api(sandbox_url) if sandbox_url else live_api()
-    with _lock(paths, f"load {loader}"):
+    with lock_lake(paths, f"load {loader}"):
         report = run_job(job, api, lambda items: say(f"{loader}: {len(items)} to fetch from {api.url}"))
     if report.stop is not None:
         say(f"stopped early: {report.stop}")
@@ -141,9 +140,3 @@ def parse_variables(pairs: tuple[str, ...]) -> dict[str, Any]:
         except (ValueError, yaml.YAMLError):
             raise SettingsError(f"--var {pair!r} cannot be read", "write it as name=value") from None
     return found
-
-
-def _lock(paths: LakePaths, command: str) -> Any:
-    if not paths.is_local:
-        raise SettingsError(f"{paths.uri}: loaders write to a folder of this machine only", "set LAKEHOUSE_URI to one")
-    return lake_lock(paths.local_root, command)

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from smart_trader.errors import SmartTraderError
+from smart_trader.store import arrow_location, is_remote, storage_options
 
 
 class BrokenTableError(SmartTraderError):
@@ -36,7 +37,7 @@ def is_table(location: str) -> bool:
         BrokenTableError: What is there cannot be read.
     """
     try:
-        return DeltaTable.is_deltatable(location)
+        return DeltaTable.is_deltatable(location, storage_options(location))
     except OSError as error:
         raise BrokenTableError(location, error) from None
 
@@ -48,7 +49,7 @@ def open_table(location: str) -> DeltaTable:
         BrokenTableError: Its log cannot be read.
     """
     try:
-        return DeltaTable(location)
+        return DeltaTable(location, storage_options=storage_options(location))
     except (DeltaError, OSError, ValueError) as error:
         raise BrokenTableError(location, error) from None
 
@@ -85,7 +86,6 @@ def _dataset(location: str) -> pyarrow.dataset.Dataset:
     while the interpreter shuts down.
     """
     table = open_table(location)
-    if "://" in location:
-        return table.to_pyarrow_dataset()
-    root = pyarrow.fs.SubTreeFileSystem(str(Path(location).resolve()), pyarrow.fs.LocalFileSystem())
-    return table.to_pyarrow_dataset(filesystem=root)
+    files, path = arrow_location(location)
+    root = path if is_remote(location) else str(Path(path).resolve())
+    return table.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, files))

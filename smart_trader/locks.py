@@ -12,10 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
-
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import OWNER_ONLY_FILE, LakePaths
+from smart_trader.paths import OWNER_ONLY_FILE
 
 LAKE_LOCK_NAME = "_lake.lock"
 ENGINE_LOCK_NAME = "_engine.lock"
@@ -39,17 +37,17 @@ class LockHeldError(SmartTraderError):
     """Another process holds the lock.
 
     Attributes:
-        path: The lock file.
         holder: Who holds it; None in the instant before the holder has written its name.
     """
 
-    def __init__(self, path: Path, holder: Holder | None) -> None:
-        self.path = path
+    def __init__(
+        self,
+        what: str,
+        holder: Holder | None,
+        fix: str = "wait until it is done, or stop that process; the lock frees itself when the process ends",
+    ) -> None:
         self.holder = holder
-        super().__init__(
-            f"{path.parent} is in use by {holder or 'another process'}",
-            "wait until it is done, or stop that process; the lock frees itself when the process ends",
-        )
+        super().__init__(f"{what} is in use by {holder or 'another process'}", fix)
 
 
 class FileLock:
@@ -84,7 +82,7 @@ class FileLock:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise LockHeldError(self.path, read_holder(self.path)) from None
+            raise LockHeldError(str(self.path.parent), read_holder(self.path)) from None
         self._fd = fd
         self.write_holder(os.getpid())
         return self
@@ -149,28 +147,8 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def ensure_lake_is_free(uri: str) -> None:
-    """Refuse to go on while somebody else writes to a lake; dbt asks this before each build.
-
-    Whoever holds the lock may build: this process, or one that started it.
-
-    Args:
-        uri: Root of the lake's tables, as Spark names it. A lake that is not on this machine has no lock file here.
-
-    Raises:
-        LockHeldError: Another process holds the lake's lock.
-    """
-    paths = LakePaths(Path(), uri)
-    if not paths.is_local or not is_held(path := paths.local_root / LAKE_LOCK_NAME):
-        return
-    holder = read_holder(path)
-    family = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
-    if holder is None or holder.host != socket.gethostname() or holder.pid not in family:
-        raise LockHeldError(path, holder)
-
-
 def lake_lock(root: Path, command: str) -> FileLock:
-    """Return the lock that loaders, pipeline and maintenance take before they write to a lake."""
+    """Return the lock of a lake on this machine."""
     return FileLock(root / LAKE_LOCK_NAME, command)
 
 

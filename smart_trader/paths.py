@@ -67,7 +67,7 @@ class LakePaths:
     @property
     def spark_uri(self) -> str:
         """The tables' root in the form Spark takes; spaces stay as they are, Hadoop wants no escapes."""
-        return f"file:{self.local_root}" if self.is_local else self.uri
+        return f"file:{self.local_root}" if self.is_local else self.uri.replace("s3://", "s3a://", 1)
 
     @property
     def server_file(self) -> Path:
@@ -127,6 +127,9 @@ def lake_paths(home: Path | None, uri: str | None) -> LakePaths:
     if not uri:
         return LakePaths(base, str(base))
     uri = uri.rstrip("/")
+    if uri.startswith("s3a://"):
+        # Spark's name for it; every other library says s3
+        uri = uri.replace("s3a://", "s3://", 1)
     if "://" not in uri and not uri.startswith("file:"):
         local = Path(uri).expanduser()
         uri = str(local if local.is_absolute() else project_root() / local)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smart_trader.errors import SettingsError
@@ -47,6 +47,105 @@ class LakehouseSettings(BaseSettings):
     def paths(self) -> LakePaths:
         """The lake's files."""
         return lake_paths(self.home, self.uri)
+
+
+class StoreSettings(BaseSettings):
+    """Where an S3 lake's store is and who we are there: the variables every S3 tool reads, or lines of `.env`."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, populate_by_name=True)
+
+    key_id: SecretStr | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
+    secret: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    session_token: SecretStr | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
+    region: str = Field("us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+/?$")] | None = Field(
+        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    )
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as the variables a child process reads."""
+        values = {
+            "AWS_ACCESS_KEY_ID": self.key_id and self.key_id.get_secret_value(),
+            "AWS_SECRET_ACCESS_KEY": self.secret and self.secret.get_secret_value(),
+            "AWS_SESSION_TOKEN": self.session_token and self.session_token.get_secret_value(),
+            "AWS_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint,
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+class ClusterSettings(BaseSettings):
+    """Settings of a Spark cluster's processes, each an environment variable `CLUSTER_<NAME>` or a line of `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix="CLUSTER_", extra="ignore", env_ignore_empty=True)
+
+    master: Annotated[str, StringConstraints(pattern=r"^spark://[^:/]+:[0-9]+$")] = Field(
+        "spark://127.0.0.1:7077", description="where the master listens; its own name for it, and everybody else's"
+    )
+    host: str = Field("127.0.0.1", description="name or address by which the others reach this process")
+    secret: SecretStr = Field(description="what every process of the cluster must know; also encrypts their talk")
+    worker_cores: Annotated[int, Field(ge=1)] = Field(1, description="cores a worker gives to executors")
+    worker_memory: MemorySize = Field("1500m", description="memory a worker gives to executors")
+    executor_memory: MemorySize = Field("1g", description="heap of one executor")
+    partitions: Annotated[int, Field(ge=1)] = Field(
+        4, description="parts a shuffle is cut into: two or three for each core of all workers"
+    )
+    metastore_url: Annotated[str, StringConstraints(pattern=r"^jdbc:postgresql://")] = Field(
+        "jdbc:postgresql://127.0.0.1:5432/metastore", description="PostgreSQL database that holds the tables' names"
+    )
+    metastore_user: str = Field("metastore", description="its user")
+    metastore_password: SecretStr = Field(description="that user's password")
+    connect_token: SecretStr = Field(
+        validation_alias=AliasChoices("SPARK_CONNECT_TOKEN", "connect_token"),
+        description="what Spark Connect asks of every caller",
+    )
+    thrift_port: Port = Field(10000, validation_alias=AliasChoices("SPARK_THRIFT_PORT", "thrift_port"))
+    connect_port: Port = Field(15002, validation_alias=AliasChoices("SPARK_CONNECT_PORT", "connect_port"))
+
+
+def cluster_settings() -> ClusterSettings:
+    """Read the settings of a cluster's process; the environment wins over the checkout's `.env`.
+
+    Raises:
+        SettingsError: A value is missing or cannot be used; no value is in the message, some are secrets.
+    """
+    try:
+        return ClusterSettings(_env_file=project_root() / ".env")
+    except ValidationError as error:
+        faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(
+            f"settings that cannot be used: {faults}", "set them in the environment or in .env"
+        ) from None
+
+
+def _variable(name: str) -> str:
+    return name if name.isupper() else f"CLUSTER_{name.upper()}"
+
+
+def store_settings() -> StoreSettings:
+    """Read where an S3 lake's store is; the environment wins over the checkout's `.env`.
+
+    Raises:
+        SettingsError: A value cannot be used, or there is no key; no value of a key is ever in the message.
+    """
+    try:
+        settings = StoreSettings(_env_file=project_root() / ".env")
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(
+            f"settings that cannot be used: {faults}", "correct them in the environment or in .env"
+        ) from None
+    missing = [
+        name
+        for name, value in (("AWS_ACCESS_KEY_ID", settings.key_id), ("AWS_SECRET_ACCESS_KEY", settings.secret))
+        if value is None
+    ]
+    if missing:
+        raise SettingsError(
+            f"the lake is on S3 and there is no {' and no '.join(missing)} in the environment or .env",
+            "set both, and AWS_ENDPOINT_URL where the store is not Amazon's",
+        )
+    return settings
 
 
 class ApiSettings(BaseSettings):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from smart_trader.lakehouse.jars import spark_home
 from smart_trader.paths import LakePaths
-from smart_trader.settings import LakehouseSettings
+from smart_trader.settings import ClusterSettings, LakehouseSettings, store_settings
 
 LOOPBACK = "127.0.0.1"
 MAIN_CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
@@ -33,7 +33,46 @@ OPENED_PACKAGES = (
     "sun.util.calendar",
 )
 # A user's own Spark or Hadoop settings would silently change ours; secrets have no business in the JVM.
-DROPPED_PREFIXES = ("SPARK_", "PYSPARK_", "HADOOP_", "HIVE_", "YARN_", "BIRDEYE_")
+DROPPED_PREFIXES = ("SPARK_", "PYSPARK_", "HADOOP_", "HIVE_", "YARN_", "BIRDEYE_", "CLUSTER_")
+
+SQL_PROPERTIES = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+}
+# The persistent classes of Hive's metastore, as its mapping (package.jdo) lists them, less those that others embed.
+HIVE_CLASSES = tuple(
+    f"org.apache.hadoop.hive.metastore.model.{name}"
+    for name in (
+        "MDatabase",
+        "MType",
+        "MTable",
+        "MConstraint",
+        "MSerDeInfo",
+        "MColumnDescriptor",
+        "MStorageDescriptor",
+        "MPartition",
+        "MIndex",
+        "MRole",
+        "MRoleMap",
+        "MGlobalPrivilege",
+        "MDBPrivilege",
+        "MTablePrivilege",
+        "MPartitionPrivilege",
+        "MTableColumnPrivilege",
+        "MPartitionColumnPrivilege",
+        "MPartitionEvent",
+        "MMasterKey",
+        "MDelegationToken",
+        "MTableColumnStatistics",
+        "MPartitionColumnStatistics",
+        "MVersionTable",
+        "MResourceUri",
+        "MFunction",
+        "MNotificationLog",
+        "MNotificationNextId",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +104,72 @@ def spark_properties(settings: LakehouseSettings, paths: LakePaths, doors: Doors
         "spark.io.encryption.enabled": "true",
         **_door_properties(doors),
         **_catalog_properties(paths),
+        **_derby_properties(paths),
+        **store_properties(paths),
         **_small_data_properties(cores),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+        **SQL_PROPERTIES,
     }
+
+
+def cluster_properties(cluster: ClusterSettings, paths: LakePaths, jars: list[Path]) -> dict[str, str]:
+    """Return Spark's settings for a server whose work is done by a cluster; secrets are among them.
+
+    Both doors stay on loopback, as Thrift has no password: who may ask is who runs on the same machine, or in the same
+    network namespace.
+    """
+    doors = Doors(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value())
+    return {
+        "spark.master": cluster.master,
+        "spark.app.name": "lakehouse",
+        "spark.ui.enabled": "false",
+        "spark.driver.host": cluster.host,
+        "spark.driver.bindAddress": LOOPBACK if cluster.host in (LOOPBACK, "localhost") else "0.0.0.0",  # noqa: S104
+        "spark.local.dir": str(paths.tmp),
+        "spark.executor.memory": cluster.executor_memory,
+        "spark.executor.extraClassPath": os.pathsep.join(map(str, jars)),
+        **trust_properties(cluster),
+        **_door_properties(doors),
+        **_catalog_properties(paths),
+        **_postgresql_properties(cluster),
+        **store_properties(paths),
+        **_small_data_properties(cluster.partitions),
+        **SQL_PROPERTIES,
+    }
+
+
+def trust_properties(cluster: ClusterSettings) -> dict[str, str]:
+    """Return what makes the processes of a cluster refuse strangers, and encrypts their talk and their files."""
+    return {
+        "spark.authenticate": "true",
+        "spark.authenticate.secret": cluster.secret.get_secret_value(),
+        "spark.network.crypto.enabled": "true",
+        "spark.io.encryption.enabled": "true",
+    }
+
+
+def store_properties(paths: LakePaths) -> dict[str, str]:
+    """Return what S3A needs to reach a lake's store; the keys are in the environment of the processes."""
+    if paths.is_local:
+        return {}
+    settings = store_settings()
+    provider = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
+    properties = {
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": provider,
+        "spark.hadoop.fs.s3a.endpoint.region": settings.region,
+        # a store that is away for half a minute is waited for; a wrong one is found before work starts
+        "spark.hadoop.fs.s3a.attempts.maximum": "5",
+        "spark.hadoop.fs.s3a.retry.limit": "7",
+        "spark.hadoop.fs.s3a.retry.interval": "500ms",
+        "spark.hadoop.fs.s3a.connection.establish.timeout": "5s",
+    }
+    if settings.endpoint:
+        properties |= {
+            "spark.hadoop.fs.s3a.endpoint": settings.endpoint.rstrip("/"),
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.connection.ssl.enabled": str(settings.endpoint.startswith("https:")).lower(),
+        }
+    return properties
 
 
 def _door_properties(doors: Doors) -> dict[str, str]:
@@ -91,19 +191,38 @@ def _catalog_properties(paths: LakePaths) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         # an in-memory catalog stalls every closing Thrift session for 20 s
         "spark.sql.catalogImplementation": "hive",
-        "spark.sql.warehouse.dir": paths.spark_uri,
-        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={paths.metastore};create=true",
+        # a bucket's root has to be a path as well, which Hadoop takes only with the slash
+        "spark.sql.warehouse.dir": paths.spark_uri if paths.is_local else f"{paths.spark_uri}/",
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
-        # an embedded metastore that fails, fails for good: ten tries two seconds apart only hide it
-        "spark.hadoop.hive.hmshandler.retry.attempts": "1",
-        "spark.hadoop.hive.hmshandler.retry.interval": "200ms",
         # Hadoop sets its own modes, whatever the process's umask
         "spark.hadoop.fs.permissions.umask-mode": "077",
         # Hive would share these between all users of the machine, in /tmp
         "spark.hadoop.hive.exec.scratchdir": str(paths.tmp / "hive"),
         "spark.hadoop.hive.exec.local.scratchdir": str(paths.tmp / "hive-local"),
         "spark.hadoop.hive.server2.logging.operation.enabled": "false",
+    }
+
+
+def _derby_properties(paths: LakePaths) -> dict[str, str]:
+    return {
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={paths.metastore};create=true",
+        # an embedded metastore that fails, fails for good: ten tries two seconds apart only hide it
+        "spark.hadoop.hive.hmshandler.retry.attempts": "1",
+        "spark.hadoop.hive.hmshandler.retry.interval": "200ms",
+    }
+
+
+def _postgresql_properties(cluster: ClusterSettings) -> dict[str, str]:
+    return {
+        "spark.hadoop.javax.jdo.option.ConnectionURL": cluster.metastore_url,
+        "spark.hadoop.javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
+        "spark.hadoop.javax.jdo.option.ConnectionUserName": cluster.metastore_user,
+        "spark.hadoop.javax.jdo.option.ConnectionPassword": cluster.metastore_password.get_secret_value(),
+        # made one by one, at the first use of each, the tables of Hive's schema wait for a transaction of their own
+        # maker for ever; so all are made at the start
+        "spark.hadoop.datanucleus.autoStartMechanism": "Classes",
+        "spark.hadoop.datanucleus.autoStartClassNames": ",".join(HIVE_CLASSES),
     }
 
 
@@ -149,20 +268,27 @@ def log_config() -> Path:
     return Path(str(resources.files("smart_trader.lakehouse") / "log4j2.properties"))
 
 
-def server_environment(python: str) -> dict[str, str]:
+def server_environment(python: str, paths: LakePaths) -> dict[str, str]:
     """Return the JVM's environment: the user's, less other Spark settings and secrets.
 
     Args:
+        paths: The lake; one on S3 needs its keys there.
         python: The interpreter Spark's Python workers run, so that they see this project's packages.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED_PREFIXES)}
-    return kept | {
-        "SPARK_HOME": str(spark_home()),
-        "SPARK_SCALA_VERSION": "2.13",
-        "SPARK_LOCAL_IP": LOOPBACK,
-        "PYSPARK_PYTHON": python,
-        # never read a conf folder of some other Spark
-        "SPARK_CONF_DIR": str(spark_home() / "no-conf"),
-        # numba, pyarrow: one thread per worker, since Spark runs one worker per core already
-        "OMP_NUM_THREADS": "1",
-    }
+    # the keys of an S3 lake may stand in .env alone
+    store = {} if paths.is_local else store_settings().environment()
+    return (
+        kept
+        | store
+        | {
+            "SPARK_HOME": str(spark_home()),
+            "SPARK_SCALA_VERSION": "2.13",
+            "SPARK_LOCAL_IP": LOOPBACK,
+            "PYSPARK_PYTHON": python,
+            # never read a conf folder of some other Spark
+            "SPARK_CONF_DIR": str(spark_home() / "no-conf"),
+            # numba, pyarrow: one thread per worker, since Spark runs one worker per core already
+            "OMP_NUM_THREADS": "1",
+        }
+    )

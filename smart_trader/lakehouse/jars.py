@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.util
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse.java import Java
 from smart_trader.lakehouse.trust import trust_flags
 from smart_trader.locks import FileLock, LockHeldError
-from smart_trader.paths import cache_dir
+from smart_trader.paths import LakePaths, cache_dir
 
-FETCH_TIMEOUT_S = 300
+FETCH_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,22 @@ DELTA_JARS = (
         "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",  # pragma: allowlist secret
     ),
 )
+
+
+def listed_jars(name: str) -> tuple[Jar, ...]:
+    """Return the jars of a list in this package.
+
+    Args:
+        name: `s3` (Hadoop's S3A and the parts of the AWS SDK it uses, less what Spark has in its own version) or
+            `postgresql` (the driver of a metastore that several machines share).
+    """
+    text = (resources.files("smart_trader.lakehouse") / f"jars_{name}.csv").read_text()
+    return tuple(Jar(**row) for row in csv.DictReader(text.splitlines()))
+
+
+def jars_for(paths: LakePaths) -> tuple[Jar, ...]:
+    """Return the jars that a server of a lake needs."""
+    return DELTA_JARS if paths.is_local else (*DELTA_JARS, *listed_jars("s3"))
 
 
 def spark_home() -> Path:
@@ -108,8 +126,7 @@ def _fetch_all(missing: list[Jar], folder: Path, java: Java, ivy_settings: Path 
             FileLock(folder.parent / "jars.lock", "fetching jars"),
             tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as work,
         ):
-            for jar in missing:
-                path = _fetch(jar, Path(work), java, ivy_settings)
+            for jar, path in _fetch(missing, Path(work), java, ivy_settings):
                 check_jar(path, jar)
                 folder.mkdir(parents=True, exist_ok=True)
                 # a rename: nobody ever sees half a jar in the cache
@@ -123,44 +140,37 @@ def _fetch_all(missing: list[Jar], folder: Path, java: Java, ivy_settings: Path 
         ) from None
 
 
-def _fetch(jar: Jar, work: Path, java: Java, ivy_settings: Path | None) -> Path:
+def _fetch(wanted: list[Jar], work: Path, java: Java, ivy_settings: Path | None) -> Iterator[tuple[Jar, Path]]:
+    """Let Ivy fetch jars, all in one go, and yield each with its file."""
     ivy = next((spark_home() / "jars").glob("ivy-*.jar"))
-    command = [
-        str(java.program),
-        *trust_flags(java, work),
-        "-jar",
-        str(ivy),
-        "-cache",
-        str(work / "ivy"),
-        "-m2compatible",
-        "-notransitive",
-    ]
+    dependencies = "".join(
+        f'<dependency org="{jar.group}" name="{jar.artifact}" rev="{jar.version}" transitive="false" '
+        'conf="default->default"/>'
+        for jar in wanted
+    )
+    (work / "ivy.xml").write_text(
+        '<ivy-module version="2.0"><info organisation="smart-trader" module="jars"/>'
+        f'<configurations><conf name="default"/></configurations><dependencies>{dependencies}</dependencies>'
+        "</ivy-module>"
+    )
+    command = [str(java.program), *trust_flags(java, work), "-jar", str(ivy), "-cache", str(work / "ivy")]
     command += ["-settings", str(ivy_settings)] if ivy_settings else []
-    command += [
-        "-dependency",
-        jar.group,
-        jar.artifact,
-        jar.version,
-        "-confs",
-        "default",
-        "-types",
-        "jar",
-        "bundle",
-    ]
+    command += ["-ivy", str(work / "ivy.xml"), "-m2compatible", "-confs", "default", "-types", "jar", "bundle"]
     command += ["-retrieve", f"{work}/[artifact]-[revision].[ext]"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
         said = done.stdout + done.stderr
     except subprocess.TimeoutExpired:
         said = f"no answer within {FETCH_TIMEOUT_S} s"
-    path = work / jar.filename
-    if not path.is_file():
-        raise SmartTraderError(
-            f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_reason(said)}",
-            "check the network or proxy; behind a mirror, name an Ivy settings file in LAKEHOUSE_IVY_SETTINGS; "
-            f"on a machine without network, copy {jar.filename} into {cache_dir() / 'jars'}",
-        )
-    return path
+    for jar in wanted:
+        path = work / jar.filename
+        if not path.is_file():
+            raise SmartTraderError(
+                f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_reason(said)}",
+                "check the network or proxy; behind a mirror, name an Ivy settings file in LAKEHOUSE_IVY_SETTINGS; "
+                f"on a machine without network, copy {jar.filename} into {cache_dir() / 'jars'}",
+            )
+        yield jar, path
 
 
 def _reason(said: str) -> str:

@@ -72,7 +72,7 @@ def _start_locked(
 ) -> ServerRecord:
     begun = time.monotonic()
     java = find_java(settings.java)
-    jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress)
+    jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress, jars.jars_for(paths))
     doors = choose_doors(settings, progress)
     command = server_command(settings, paths, java, jar_paths)
     progress(f"starting Spark on Java {java.version} ({java.source})")
@@ -249,7 +249,7 @@ def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> subpr
         return subprocess.Popen(
             command,
             cwd=paths.home,
-            env=config.server_environment(sys.executable),
+            env=config.server_environment(sys.executable, paths),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

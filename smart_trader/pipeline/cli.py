@@ -126,14 +126,14 @@ def status(as_json: bool) -> None:
 def maintain() -> None:
     """Compact small files and remove old ones, in every table, each through the engine that writes it."""
     from loaders.settings import loader_settings
-    from smart_trader.locks import lake_lock
+    from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
     from smart_trader.pipeline.engine import lake_server
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
     lake = Lake(machine.paths)
-    with lake_lock(machine.paths.local_root, "maintain"):
+    with lock_lake(machine.paths, "maintain"):
         upkeep.maintain_bronze(lake, settings.vacuum_retention_hours, say)
         with lake_server(machine) as ready:
             upkeep.maintain_spark(lake, ready(), settings.vacuum_retention_hours, say)
@@ -148,7 +148,7 @@ def repair() -> None:
     where one of them is broken, nothing is changed and you are told what to do.
     """
     from loaders.bronze import Bronze
-    from smart_trader.locks import lake_lock
+    from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.builds import Builds
     from smart_trader.pipeline.engine import lake_server
     from smart_trader.pipeline.reading import Lake
@@ -157,7 +157,7 @@ def repair() -> None:
 
     machine = lakehouse_settings()
     lake = Lake(machine.paths)
-    with lake_lock(machine.paths.local_root, "repair"), lake_server(machine) as ready:
+    with lock_lake(machine.paths, "repair"), lake_server(machine) as ready:
         # a state is true at a moment: the lake's own newest
         moment = Bronze(machine.paths, schema_name("bronze")).newest_as_of() or now()
         builds = Builds(machine.paths, moment.isoformat(), f"repair-{uuid.uuid4().hex[:6]}", {}, say)

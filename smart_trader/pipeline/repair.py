@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+
+import pyarrow.fs
 
 from loaders.tables import TABLES
 from smart_trader.delta import BrokenTableError, open_table
@@ -16,6 +17,7 @@ from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.upkeep import catalog_tables, spark_tables
 from smart_trader.schemas import schema_name
+from smart_trader.store import arrow_location, is_remote
 
 Tell = Callable[[str], None]
 Name = tuple[str, str]
@@ -37,15 +39,17 @@ class Findings:
 
 
 def fault_of(location: str) -> str | None:
-    """Return what is wrong with a Delta table on this machine, or None: its log is read, and each file looked for."""
+    """Return what is wrong with a Delta table, or None: its log is read, and each file looked for."""
     try:
         table = open_table(location)
     except BrokenTableError as error:
         return error.what
-    files = [str(path) for path in table.get_add_actions(flatten=True)["path"].to_pylist()]
-    missing = [name for name in files if not (Path(location) / name).is_file()]
+    names = [str(path) for path in table.get_add_actions(flatten=True)["path"].to_pylist()]
+    files, folder = arrow_location(location)
+    found = files.get_file_info([f"{folder}/{name}" for name in names])
+    missing = [name for name, info in zip(names, found, strict=True) if info.type != pyarrow.fs.FileType.File]
     if missing:
-        return f"{len(missing)} of its {len(files)} files are gone, the first: {missing[0]}"
+        return f"{len(missing)} of its {len(names)} files are gone, the first: {missing[0]}"
     return None
 
 
@@ -60,7 +64,7 @@ def examine(lake: Lake, histories: Collection[Name]) -> Findings:
     bronze = [(schema_name("bronze"), table.name) for table in TABLES]
     for name in [*bronze, *spark_tables(lake)]:
         location = lake.paths.table(*name)
-        if not Path(location).exists():
+        if not _is_there(location):
             continue
         fault = fault_of(location)
         if fault is not None:
@@ -87,12 +91,11 @@ def refuse_what_is_lost(findings: Findings) -> None:
 
 def set_aside(lake: Lake, ask: Ask, broken: Collection[Name], tell: Tell) -> None:
     """Move broken tables out of the way and out of the catalog."""
-    folder = lake.paths.local_root / ASIDE / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = lake.paths.table(ASIDE, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     for schema, name in broken:
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{schema}.{name}"
+        target = f"{folder}/{schema}.{name}"
         # before the drop, which would delete its files
-        Path(lake.paths.table(schema, name)).rename(target)
+        _move(lake.paths.table(schema, name), target)
         if (schema, name) in catalog_tables(ask):
             ask(f"drop table if exists {schema}.{name}")
         tell(f"{schema}.{name}: broken, moved to {target}")
@@ -140,7 +143,26 @@ def register_missing(lake: Lake, ask: Ask, tell: Tell) -> list[Name]:
 
 
 def _has_commit(location: str) -> bool:
-    return any(Path(location, "_delta_log").glob("*.json"))
+    files, folder = arrow_location(location)
+    log = files.get_file_info(pyarrow.fs.FileSelector(f"{folder}/_delta_log", allow_not_found=True))
+    return any(info.extension == "json" for info in log)
+
+
+def _is_there(location: str) -> bool:
+    files, folder = arrow_location(location)
+    return bool(files.get_file_info(folder).type != pyarrow.fs.FileType.NotFound)
+
+
+def _move(source: str, target: str) -> None:
+    """Move a folder; a store has no such thing, so there it is copied first."""
+    files, path = arrow_location(source)
+    _, to = arrow_location(target)
+    if not is_remote(source):
+        files.create_dir(to.rpartition("/")[0])
+        files.move(path, to)
+        return
+    pyarrow.fs.copy_files(path, to, files, files)
+    files.delete_dir(path)
 
 
 def _quoted(text: str) -> str:

@@ -18,7 +18,7 @@ from loaders.run import Report
 from loaders.settings import LoaderSettings
 from loaders.tables import PIPELINE_RUNS
 from smart_trader.errors import SmartTraderError
-from smart_trader.locks import lake_lock
+from smart_trader.lake_lock import lock_lake
 from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
@@ -86,9 +86,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
     """
     paths = machine.paths
     order.wanted.check()
-    if not paths.is_local:
-        raise SmartTraderError(f"{paths.uri}: a run needs a folder of this machine", "set LAKEHOUSE_URI to one")
-    with lake_lock(paths.local_root, f"run {order.run_id}"):
+    with lock_lake(paths, f"run {order.run_id}"):
         check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
         bronze = Bronze(paths, schema_name("bronze"))
         check_lake(bronze, order.wanted.data_source, order.as_of)

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.locks import LAKE_LOCK_NAME, is_held, read_holder
+from smart_trader.lake_lock import lake_holder
 from smart_trader.pipeline.reading import Lake, rows_of
 from smart_trader.pipeline.upkeep import used_percent
 
@@ -187,11 +187,11 @@ def _position(row: dict[str, Any]) -> dict[str, Any]:
 
 def status_facts(lake: Lake) -> dict[str, Any]:
     """Return the state of the lake: tables, work that waits, items left alone, last run, disk, lock."""
-    root = lake.paths.local_root
+    holder = lake_holder(lake.paths)
     facts: dict[str, Any] = {
-        "lake": str(root),
-        "disk_used_percent": round(used_percent(root), 1),
-        "in_use_by": str(read_holder(root / LAKE_LOCK_NAME) or "somebody") if is_held(root / LAKE_LOCK_NAME) else None,
+        "lake": lake.paths.uri.removeprefix("file:"),
+        "disk_used_percent": round(used_percent(lake.paths.local_root), 1) if lake.paths.is_local else None,
+        "in_use_by": str(holder) if holder else None,
         "tables": [_table_facts(lake, schema, name) for schema, names in LAYERS.items() for name in names],
         "pending": {},
         "left_alone": {},
@@ -230,7 +230,8 @@ def status_text(facts: dict[str, Any]) -> str:
     """Write the state of a lake for a person."""
     moment = datetime.now(UTC)
     lines = [
-        f"lake       {facts['lake']}, disk {facts['disk_used_percent']} % full",
+        f"lake       {facts['lake']}"
+        + (f", disk {facts['disk_used_percent']} % full" if facts["disk_used_percent"] is not None else ""),
         f"in use by  {facts['in_use_by'] or 'nobody'}",
         "",
     ]

@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deltalake import DeltaTable
+import pyarrow.fs
 
 from loaders.tables import TABLES
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
 from smart_trader.schemas import schema_name
+from smart_trader.store import arrow_location
 
 SPARK_SCHEMAS = ("silver", "gold", "snapshots", "test_failures")
 Tell = Callable[[str], None]
@@ -49,7 +50,7 @@ def maintain_bronze(lake: Lake, retention_hours: int, tell: Tell) -> None:
     for table in TABLES:
         if not lake.has("bronze", table.name):
             continue
-        delta = DeltaTable(lake.location("bronze", table.name))
+        delta = lake.delta("bronze", table.name)
         made = delta.optimize.compact()
         removed = delta.vacuum(retention_hours=retention_hours, dry_run=False)
         tell(
@@ -61,10 +62,11 @@ def maintain_bronze(lake: Lake, retention_hours: int, tell: Tell) -> None:
 def spark_tables(lake: Lake) -> Iterator[tuple[str, str]]:
     """Yield schema and name of each table that Spark writes."""
     for schema in SPARK_SCHEMAS:
-        folder = Path(lake.location(schema, "."))
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if (path / "_delta_log").is_dir():
-                yield schema_name(schema), path.name
+        files, folder = arrow_location(lake.paths.table(schema_name(schema), "").rstrip("/"))
+        found = files.get_file_info(pyarrow.fs.FileSelector(folder, allow_not_found=True))
+        for name in sorted(info.base_name for info in found if info.type == pyarrow.fs.FileType.Directory):
+            if files.get_file_info(f"{folder}/{name}/_delta_log").type == pyarrow.fs.FileType.Directory:
+                yield schema_name(schema), name
 
 
 def maintain_spark(

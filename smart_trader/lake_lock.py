@@ -1,0 +1,56 @@
+"""One lock per lake, wherever the lake is: a file's lock on this machine, an object with a heartbeat on S3."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import psutil
+
+from smart_trader.locks import LAKE_LOCK_NAME, Holder, LockHeldError, is_held, lake_lock, read_holder
+from smart_trader.paths import LakePaths, lake_paths
+from smart_trader.store import check_store
+from smart_trader.store_lock import StoreLock, look
+
+
+def lock_lake(paths: LakePaths, command: str) -> AbstractContextManager[object]:
+    """Return the lock that loaders, pipeline and maintenance take before they write to a lake.
+
+    Raises:
+        SmartTraderError: The lake's store cannot be used; says why.
+    """
+    if paths.is_local:
+        return lake_lock(paths.local_root, command)
+    check_store(paths.uri)
+    return StoreLock(paths.uri, command)
+
+
+def lake_holder(paths: LakePaths) -> Holder | str | None:
+    """Return who writes to a lake right now, or None."""
+    if not paths.is_local:
+        seen = look(paths.uri)
+        return None if seen is None or seen.is_free else seen.holder
+    path = paths.local_root / LAKE_LOCK_NAME
+    return (read_holder(path) or "somebody") if is_held(path) else None
+
+
+def ensure_lake_is_free(uri: str) -> None:
+    """Refuse to go on while somebody else writes to a lake; dbt asks this before each build.
+
+    Whoever holds the lock may build: this process, or one that started it.
+
+    Args:
+        uri: Root of the lake's tables, as Spark names it.
+
+    Raises:
+        LockHeldError: Another process holds the lake's lock.
+    """
+    paths = lake_paths(Path(), uri)
+    holder = lake_holder(paths)
+    if holder is None:
+        return
+    family = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    if not isinstance(holder, Holder) or holder.host != socket.gethostname() or holder.pid not in family:
+        raise LockHeldError(paths.uri, holder if isinstance(holder, Holder) else None)
