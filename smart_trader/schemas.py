@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import jinja2
 import yaml
@@ -11,6 +12,7 @@ from smart_trader.errors import SettingsError
 from smart_trader.paths import project_root
 
 EXACT_TARGETS = ("local", "cluster")
+TARGET_VARIABLE = "DBT_TARGET"
 
 
 def schema_name(name: str) -> str:
@@ -19,15 +21,32 @@ def schema_name(name: str) -> str:
     Raises:
         SettingsError: The target is not in profiles.yml.
     """
-    target = os.environ.get("DBT_TARGET") or "local"
-    return name if target in EXACT_TARGETS else f"{_target_schema(target)}_{name}"
+    target = current_target()
+    return name if target in EXACT_TARGETS else f"{target_output(target)['schema']}_{name}"
 
 
-def _target_schema(target: str) -> str:
+def current_target() -> str:
+    """Return the name of dbt's target."""
+    return os.environ.get(TARGET_VARIABLE) or "local"
+
+
+def target_output(target: str) -> dict[str, Any]:
+    """Return what profiles.yml says of a target, as dbt reads it.
+
+    Raises:
+        SettingsError: The target is not in profiles.yml.
+    """
     path = project_root() / "profiles.yml"
     try:
-        schema = yaml.safe_load(path.read_text())["smart_trader"]["outputs"][target]["schema"]
-        # the file is dbt's, and so is the one function it uses
-        return jinja2.Template(schema, autoescape=False).render(env_var=os.environ.get)
-    except (OSError, yaml.YAMLError, jinja2.TemplateError, KeyError, TypeError):
-        raise SettingsError(f"DBT_TARGET={target}: no such target in {path}", "use local, ci or cluster") from None
+        # the file is dbt's, and so are the function and the filter it uses
+        rendering = jinja2.Environment(autoescape=True)
+        rendering.filters["as_number"] = int
+        outputs = yaml.safe_load(path.read_text())["smart_trader"]["outputs"]
+        return {
+            name: rendering.from_string(value).render(env_var=os.environ.get) if isinstance(value, str) else value
+            for name, value in outputs[target].items()
+        }
+    except (OSError, yaml.YAMLError, jinja2.TemplateError, KeyError, TypeError, ValueError):
+        raise SettingsError(
+            f"{TARGET_VARIABLE}={target}: no such target in {path}", "use local, ci or cluster"
+        ) from None

@@ -10,7 +10,7 @@ import click
 
 from smart_trader.console import say
 from smart_trader.errors import SmartTraderError
-from smart_trader.settings import lakehouse_settings
+from smart_trader.settings import cluster_settings, lakehouse_settings
 
 EXIT_NOT_RUNNING = 3
 
@@ -137,3 +137,64 @@ def train() -> None:
     from smart_trader.lakehouse.training import train as train_archive
 
     train_archive(lakehouse_settings(), say)
+
+
+@click.group()
+def cluster() -> None:
+    """The processes of a Spark cluster, each in the foreground: what the containers of docker-compose.yml run.
+
+    Settings are environment variables or lines of .env: LAKEHOUSE_URI, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
+    CLUSTER_MASTER, CLUSTER_HOST, CLUSTER_SECRET, CLUSTER_METASTORE_URL, CLUSTER_METASTORE_PASSWORD,
+    SPARK_CONNECT_TOKEN and more; see the README.
+    """
+
+
+@cluster.command()
+def master() -> None:
+    """Run the cluster's master."""
+    from smart_trader.lakehouse.cluster import run_master
+
+    run_master(lakehouse_settings(), cluster_settings(), say)
+
+
+@cluster.command()
+def worker() -> None:
+    """Run a worker; start as many as there are machines."""
+    from smart_trader.lakehouse.cluster import run_worker
+
+    run_worker(lakehouse_settings(), cluster_settings(), say)
+
+
+@cluster.command()
+def serve() -> None:
+    """Run the server of SQL and Spark Connect, whose work the workers do."""
+    from smart_trader.lakehouse.cluster import run_server
+
+    run_server(lakehouse_settings(), cluster_settings(), say)
+
+
+@cluster.command()
+def bucket() -> None:
+    """Make the bucket of LAKEHOUSE_URI if it is not there, and see that the store can hold a lake."""
+    from smart_trader.lakehouse.cluster import make_bucket
+
+    uri = lakehouse_settings().paths.uri
+    click.echo(f"{uri} {'is made' if make_bucket(uri) else 'was there'}; the store keeps to writes on a condition")
+
+
+@cluster.command("jars")
+def fetch_jars() -> None:
+    """Fetch the jars of a cluster's processes into the cache, as an image does when it is built."""
+    from smart_trader.lakehouse import cluster as processes
+
+    _, found = processes.fetch_jars(lakehouse_settings(), say)
+    click.echo(f"{len(found)} jars are there")
+
+
+@cluster.command("ping")
+def ping_server() -> None:
+    """Ask that server a question at both its doors; exit code 0 if it answers."""
+    from smart_trader.lakehouse.cluster import ping
+
+    ping(cluster_settings())
+    click.echo("it answers")

@@ -172,6 +172,11 @@ def store_properties(paths: LakePaths) -> dict[str, str]:
     return properties
 
 
+def properties_text(properties: dict[str, str]) -> str:
+    """Write settings as a properties file, in which a backslash starts an escape."""
+    return "".join(f"{key}={value}\n".replace("\\", "\\\\") for key, value in properties.items())
+
+
 def _door_properties(doors: Doors) -> dict[str, str]:
     return {
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",

@@ -28,7 +28,9 @@ def import_clients() -> None:
         importlib.import_module(module)
 
 
-def ask_thrift(port: int, statement: str = QUESTION, timeout_s: float = 5) -> list[tuple[object, ...]]:
+def ask_thrift(
+    port: int, statement: str = QUESTION, timeout_s: float = 5, host: str = LOOPBACK
+) -> list[tuple[object, ...]]:
     """Run a statement over Thrift and return its rows.
 
     Raises:
@@ -40,10 +42,10 @@ def ask_thrift(port: int, statement: str = QUESTION, timeout_s: float = 5) -> li
     from thrift_sasl import TSaslClientTransport
 
     # PyHive has no time-out of its own; the transport it takes from us has
-    socket = TSocket(LOOPBACK, port)
+    socket = TSocket(host, port)
     socket.setTimeout(int(timeout_s * 1000))
     transport = TSaslClientTransport(
-        lambda: PureSASLClient(LOOPBACK, mechanism="PLAIN", username="lakehouse", password="x"),  # noqa: S106  no secret
+        lambda: PureSASLClient(host, mechanism="PLAIN", username="lakehouse", password="x"),  # noqa: S106  no secret
         "PLAIN",
         socket,
     )

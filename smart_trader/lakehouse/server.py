@@ -96,15 +96,17 @@ def _start_locked(
 
 def write_inputs(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> None:
     """Write Spark's settings for one start and empty its scratch space."""
+    empty_scratch(paths)
+    write_private(paths.properties, config.properties_text(config.spark_properties(settings, paths, doors)))
+
+
+def empty_scratch(paths: LakePaths) -> None:
+    """Empty the server's scratch space."""
     shutil.rmtree(paths.tmp, ignore_errors=True)
     paths.tmp.mkdir(mode=OWNER_ONLY_DIR)
     # Hive expects the first to be there, and makes the other once per session: two sessions at once would race
     for name in ("hive-local", "hive"):
         (paths.tmp / name).mkdir(mode=OWNER_ONLY_DIR)
-    properties = config.spark_properties(settings, paths, doors)
-    # in a properties file a backslash starts an escape
-    lines = [f"{key}={value}\n".replace("\\", "\\\\") for key, value in properties.items()]
-    write_private(paths.properties, "".join(lines))
 
 
 def prepare_home(settings: LakehouseSettings, paths: LakePaths) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,26 @@ import click
 from smart_trader.clock import MomentType, now
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
+from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
 
 
+def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
+    """Make dbt's target what the flag says; every later step reads it from the environment, as dbt does."""
+    if name:
+        os.environ[TARGET_VARIABLE] = name
+
+
+target_option = click.option(
+    "--target",
+    expose_value=False,
+    callback=_choose_target,
+    help="dbt's target: local (the embedded server) or cluster. Default: DBT_TARGET, else local.",
+)
+
+
 @click.command("run")
+@target_option
 @click.option("--demo", is_flag=True, help="Ask a made-up market; no key needed.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
 @click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
@@ -123,6 +140,7 @@ def status(as_json: bool) -> None:
 
 
 @click.command()
+@target_option
 def maintain() -> None:
     """Compact small files and remove old ones, in every table, each through the engine that writes it."""
     from loaders.settings import loader_settings
@@ -141,6 +159,7 @@ def maintain() -> None:
 
 
 @click.command()
+@target_option
 def repair() -> None:
     """Look at every file of every table, register what the catalog has lost, make broken tables again.
 
