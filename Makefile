@@ -60,6 +60,10 @@ lock: ## Resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> requirements.lock.part
 	mv requirements.lock.part requirements.lock
+	echo "# Exact versions and hashes of Airflow's own environment. Made by: make lock" > dags/requirements.lock.part
+	$(BIN)/uv pip compile -q dags/requirements.in --python-version 3.11 --generate-hashes \
+		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> dags/requirements.lock.part
+	mv dags/requirements.lock.part dags/requirements.lock
 
 clean: ## Remove .venv and dbt's output; the lake stays
 	rm -rf .venv target logs

@@ -20,6 +20,7 @@ from loaders.progress import Progress
 from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, Table
 from smart_trader.errors import SmartTraderError
+from smart_trader.store_lock import LockLostError
 
 TICK_S = 1.0
 SHOWN_FAILURES = 5
@@ -131,6 +132,10 @@ def fetch_and_land(
                 if fetch.asked:
                     _note(report, fetch)
                     chunk.add(fetch)
+        except LockLostError:
+            # another may write already
+            chunk.drop()
+            raise
         finally:
             # also when a person stops the run: what is fetched is paid for
             chunk.land()
@@ -216,6 +221,10 @@ class _Chunk:
         """Land what has waited long enough, so that a long run keeps its progress."""
         if self._fetches and time.monotonic() - self._since >= self._settings.land_seconds:
             self.land()
+
+    def drop(self) -> None:
+        """Forget what is not landed: it is fetched again by the next run."""
+        self._fetches, self._rows = [], 0
 
     def land(self) -> None:
         """Hand the chunk over, if there is anything in it."""

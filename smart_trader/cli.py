@@ -9,6 +9,7 @@ import click
 from smart_trader.console import run
 
 COMMANDS = {
+    "as-of": "smart_trader.pipeline.cli:as_of_moment",
     "cluster": "smart_trader.lakehouse.cli:cluster",
     "explain": "smart_trader.pipeline.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.store import arrow_location, is_remote, storage_options
+from smart_trader.store import arrow_location, check_reachable, is_remote, storage_options
 
 
 class BrokenTableError(SmartTraderError):
@@ -39,7 +39,7 @@ def is_table(location: str) -> bool:
     try:
         return DeltaTable.is_deltatable(location, storage_options(location))
     except OSError as error:
-        raise BrokenTableError(location, error) from None
+        raise _explained(location, error) from None
 
 
 def open_table(location: str) -> DeltaTable:
@@ -51,7 +51,7 @@ def open_table(location: str) -> DeltaTable:
     try:
         return DeltaTable(location, storage_options=storage_options(location))
     except (DeltaError, OSError, ValueError) as error:
-        raise BrokenTableError(location, error) from None
+        raise _explained(location, error) from None
 
 
 def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
@@ -63,7 +63,7 @@ def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Ex
     try:
         return _dataset(location).to_table(list(columns) if columns else None, filter=where)
     except OSError as error:
-        raise BrokenTableError(location, error) from None
+        raise _explained(location, error) from None
 
 
 def first_value(location: str, column: str) -> object:
@@ -75,8 +75,18 @@ def first_value(location: str, column: str) -> object:
     try:
         rows = _dataset(location).head(1, columns=[column])
     except OSError as error:
-        raise BrokenTableError(location, error) from None
+        raise _explained(location, error) from None
     return rows[column][0].as_py() if rows.num_rows else None
+
+
+def _explained(location: str, error: BaseException) -> SmartTraderError:
+    """Return what to say of a table that cannot be read; a store that cannot be reached says nothing of its tables."""
+    if is_remote(location):
+        try:
+            check_reachable(location)
+        except SmartTraderError as cause:
+            return cause
+    return BrokenTableError(location, error)
 
 
 def _dataset(location: str) -> pyarrow.dataset.Dataset:

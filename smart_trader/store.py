@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlparse
@@ -117,15 +119,37 @@ def check_store(uri: str) -> None:
     Raises:
         SmartTraderError: It cannot be reached, does not know the key or the bucket, or ignores the condition.
     """
+    bucket, prefix = bucket_and_prefix(uri)
+    check_reachable(uri)
+    with _explaining(bucket) as where:
+        ignored = _ignored_condition(s3_client(), bucket, f"{prefix}_conditions/{uuid.uuid4()}")
+    if ignored:
+        raise SmartTraderError(
+            f"the store {where} ignores {ignored}: two writers would overwrite each other's commits",
+            "use a store with conditional writes; the README names some that were tried",
+        )
+
+
+def check_reachable(uri: str) -> None:
+    """See that a lake's store can be read.
+
+    Raises:
+        SmartTraderError: It cannot be reached, or does not know the key or the bucket.
+    """
+    bucket, _ = bucket_and_prefix(uri)
+    with _explaining(bucket):
+        s3_client().list_objects_v2(Bucket=bucket, MaxKeys=1)
+
+
+@contextmanager
+def _explaining(bucket: str) -> Iterator[str]:
+    """Turn a store's refusal into a cause and a fix; gives the store's name."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    bucket, prefix = bucket_and_prefix(uri)
     settings = store_settings()
     where = settings.endpoint or f"Amazon S3 in {settings.region}"
-    client = s3_client()
     try:
-        client.list_objects_v2(Bucket=bucket, MaxKeys=1)
-        ignored = _ignored_condition(client, bucket, f"{prefix}_conditions/{uuid.uuid4()}")
+        yield where
     except ClientError as error:
         raise _explained(error, bucket, where) from None
     except BotoCoreError as error:
@@ -133,11 +157,6 @@ def check_store(uri: str) -> None:
             f"the store {where} cannot be reached: {' '.join(str(error).split())[:200]}",
             "start it, or correct AWS_ENDPOINT_URL",
         ) from None
-    if ignored:
-        raise SmartTraderError(
-            f"the store {where} ignores {ignored}: two writers would overwrite each other's commits",
-            "use a store with conditional writes; the README names some that were tried",
-        )
 
 
 def _ignored_condition(client: Any, bucket: str, key: str) -> str | None:

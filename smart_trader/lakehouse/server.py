@@ -27,6 +27,7 @@ from smart_trader.lakehouse.record import ServerRecord, read_record, write_priva
 from smart_trader.locks import FileLock, LockHeldError, engine_lock, is_held
 from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
 from smart_trader.settings import LakehouseSettings
+from smart_trader.store import check_store
 
 THRIFT_PORT = 10000
 CONNECT_PORT = 15002
@@ -55,6 +56,8 @@ def start(settings: LakehouseSettings, progress: Progress) -> Started:
         SmartTraderError: It cannot be started; nothing is left running and no table was touched.
     """
     paths = settings.paths
+    if not paths.is_local:
+        check_store(paths.uri)
     prepare_home(settings, paths)
     lock = FileLock(paths.server_lock, "smart-trader lakehouse start")
     try:

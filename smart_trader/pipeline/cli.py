@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smart_trader.clock import MomentType, now
+from smart_trader.clock import MomentType, now, parse_moment
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
@@ -139,10 +139,34 @@ def status(as_json: bool) -> None:
     click.echo(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
 
 
+@click.command("as-of")
+@click.argument("wanted", default="")
+def as_of_moment(wanted: str) -> None:
+    """Print the moment a run may take: WANTED, or now where that is missing or the lake is past it.
+
+    A scheduler asks this once and gives the answer to every step of a run.
+    """
+    from loaders.bronze import Bronze
+    from smart_trader.schemas import schema_name
+
+    moment = parse_moment(wanted) if wanted.strip() else now()
+    newest = Bronze(lakehouse_settings().paths, schema_name("bronze")).newest_as_of()
+    if newest is not None and moment < newest:
+        say(f"{moment.isoformat()} is before the lake's newest, {newest.isoformat()}: taking now")
+        moment = max(now(), newest)
+    click.echo(moment.isoformat())
+
+
 @click.command()
+@click.option(
+    "--only",
+    type=click.Choice(["disk", "optimize", "vacuum"]),
+    multiple=True,
+    help="Do this alone: look at the disk, compact small files, remove old ones. Default: all three.",
+)
 @target_option
-def maintain() -> None:
-    """Compact small files and remove old ones, in every table, each through the engine that writes it."""
+def maintain(only: tuple[str, ...]) -> None:
+    """Look at the disk, compact small files and remove old ones, each table through the engine that writes it."""
     from loaders.settings import loader_settings
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
@@ -151,11 +175,16 @@ def maintain() -> None:
 
     settings, machine = loader_settings(), lakehouse_settings()
     lake = Lake(machine.paths)
-    with lock_lake(machine.paths, "maintain"):
-        upkeep.maintain_bronze(lake, settings.vacuum_retention_hours, say)
-        with lake_server(machine) as ready:
-            upkeep.maintain_spark(lake, ready(), settings.vacuum_retention_hours, say)
-        upkeep.check_disk(machine.paths, settings.disk_warn_percent, 101, say)
+    work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, settings.vacuum_retention_hours)
+    if work.optimize or work.vacuum:
+        with lock_lake(machine.paths, "maintain"):
+            upkeep.maintain_bronze(lake, work, say)
+            with lake_server(machine) as ready:
+                upkeep.maintain_spark(lake, ready(), work, say)
+    if "disk" in only or not only:
+        # a full disk is what maintenance may have cured: then it only warns
+        refuse = settings.disk_refuse_percent if only == ("disk",) else 101
+        upkeep.check_disk(machine.paths, settings.disk_warn_percent, refuse, say)
 
 
 @click.command()

@@ -29,6 +29,7 @@ from smart_trader.pipeline.steps import STEPS, Step
 from smart_trader.pipeline.upkeep import check_disk
 from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
+from smart_trader.store_lock import LockLostError
 
 Tell = Callable[[str], None]
 # The sandbox has no plan to keep to, and answers at once.
@@ -95,6 +96,10 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
             with _engine(order, machine) as ready:
                 run = _Run(order, settings, Lake(paths), bronze, tell, ready)
                 run.all(records)
+        except LockLostError:
+            # another may write already
+            records.clear()
+            raise
         finally:
             _land_records(bronze, order, records, tell)
     return records
@@ -210,11 +215,15 @@ class _Run:
         is_first = self._evidence.is_first(step)
         selection = step.selection(is_first)
         command = ["build", "--exclude-resource-type", "unit_test", "seed"]
+        is_tested = self._order.with_tests and (step.queue is None or self._order.step is not None)
         if step.queue is not None:
             # what they build is tested at the end, once
             self._built += selection
-        if step.queue is not None or not self._order.with_tests:
+        if not is_tested:
             command.append("test")
+        elif step.queue is not None:
+            # a step alone has no end to wait for; what later steps build may not be there yet
+            command += ["--indirect-selection", "cautious"]
         built = self._builds.invoke(step.name, *command, "--select", *selection)
         self._evidence.mark(step.name, seen)
         self._tell(f"      {built}")

@@ -157,7 +157,7 @@ class Stack:
             made = ["initdb", "-D", str(data), "-U", "metastore", "--auth=scram-sha-256", f"--pwfile={secret}"]
             subprocess.run([*as_user, *made], env=environment, cwd="/", check=True, stdout=subprocess.DEVNULL)
             secret.unlink()
-            one = f"create database metastore;\n".encode()
+            one = b"create database metastore;\n"
             subprocess.run(
                 [*as_user, "postgres", "--single", "-D", str(data), "postgres"],
                 env=environment, cwd="/", input=one, check=True, stdout=subprocess.DEVNULL,

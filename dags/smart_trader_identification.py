@@ -1,0 +1,35 @@
+"""The run at 09:00 and 21:00 UTC: one task for each step of `smart-trader run`, each safe to try again alone."""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import DAG
+from smart_trader_tasks import RETRIES, command
+
+STEPS = ("load_tokens", "build_tokens", "load_whales", "build_whales", "load_transactions", "build_traders")
+
+with DAG(
+    dag_id="optimized_delta_smart_trader_identification",
+    description="Find the Solana wallets that really trade well",
+    schedule="0 9,21 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=True,
+    default_args=RETRIES,
+    doc_md=__doc__,
+    tags=["smart-trader"],
+) as dag:
+    # one moment for all steps: the logical date, or now where there is none or the lake is past it
+    last = command(
+        "choose_as_of", 'smart-trader as-of "$WANTED"', WANTED="{{ logical_date.isoformat() if logical_date else '' }}"
+    )
+    for step in STEPS:
+        task = command(
+            step,
+            f'smart-trader run --step {step} --run-id "$RUN_ID" --as-of "$AS_OF" $SMART_TRADER_SOURCE',
+            RUN_ID="{{ dag_run.run_id }}",
+            AS_OF="{{ ti.xcom_pull(task_ids='choose_as_of') }}",
+        )
+        last >> task
+        last = task

@@ -1,0 +1,55 @@
+"""The whole stack without Docker: what the containers run, as processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "python")]
+
+from compose import PROJECT, Stack
+
+MINIO = PROJECT / "docker" / "minio.yml"
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """Where `make test-stack` has installed the S3 servers and Airflow."""
+    return Path(os.environ["STACK_TOOLS"])
+
+
+@contextmanager
+def stack_in(folder: Path, tools: Path, *more: Path) -> Iterator[Stack]:
+    """Give a stack that is not started yet, with its lake's settings in the environment; end what runs of it."""
+    made = Stack(folder, tools, more)
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    settings = {name: made.variables[name] for name in names}
+    with patch.dict(os.environ, settings):
+        try:
+            yield made
+        finally:
+            made.down()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[Stack]:
+    """An S3 server with a bucket, and nothing else."""
+    with stack_in(tmp_path_factory.mktemp("store with space"), tools) as made:
+        made.start("s3")
+        made.wait("s3")
+        assert made.run("bucket").returncode == 0
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[Stack]:
+    """The whole stack on versitygw."""
+    with stack_in(tmp_path_factory.mktemp("stack with space"), tools) as made:
+        made.up()
+        yield made

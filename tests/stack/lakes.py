@@ -1,0 +1,49 @@
+"""What runs leave in a lake, wherever it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from compose import Stack
+from market_lake import SEED, WALLETS
+from victims import ATTEMPT, LOADS
+
+from smart_trader.delta import read_table
+from smart_trader.paths import LakePaths
+from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.upkeep import spark_tables
+
+MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
+Tables = dict[str, Counter[str]]
+
+
+def lake_of(stack: Stack) -> LakePaths:
+    """Return the lake of a stack."""
+    return LakePaths(stack.folder / "pipeline", "s3://smart-trader")
+
+
+def business_rows(paths: LakePaths) -> Tables:
+    """Return all rows of silver, gold and snapshots, without what an attempt writes about itself."""
+    return {
+        f"{schema}.{name}": Counter(
+            str({column: value for column, value in row.items() if not ATTEMPT.search(column)})
+            for row in read_table(paths.table(schema, name)).to_pylist()
+        )
+        for schema, name in spark_tables(Lake(paths))
+        if (schema, name) != LOADS
+    }
+
+
+def assert_equal(found: Tables, expected: Tables) -> None:
+    """Compare every row of every table; prints how many were equal."""
+    assert found.keys() == expected.keys()
+    for name, rows in expected.items():
+        less, more = rows - found[name], found[name] - rows
+        assert (less, more) == (Counter(), Counter()), name
+        print(f"  {name}: {rows.total()} rows equal")
+    print(f"{sum(rows.total() for rows in expected.values())} rows in {len(expected)} tables equal", flush=True)
+
+
+def local_lake(folder: Path) -> LakePaths:
+    return LakePaths(folder, str(folder))
