@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 
-.PHONY: help setup demo test test-full test-crash lint audit format docs lock clean
+.PHONY: help setup demo test test-full test-crash test-stack lint audit format docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,11 @@ test-full: setup ## Run the larger forms too
 test-crash: setup ## Kill and damage lakes, a hundred times and more (an hour or longer)
 	$(PY) -m pytest tests/python/crash -m "full or not full" -s
 
+test-stack: setup ## Run the whole stack without Docker: S3, PostgreSQL, a Spark cluster, Airflow (half an hour)
+	@stack=$$($(PY) -c "from smart_trader.paths import cache_dir; print(cache_dir() / 'stack')") \
+		&& tests/stack/install.sh "$$stack" $(PY) \
+		&& PATH="$(CURDIR)/$(BIN):$$PATH" STACK_TOOLS="$$stack" $(PY) -m pytest tests/stack -s
+
 lint: .venv/.ready ## Run what pre-commit runs, on all files
 	$(BIN)/pre-commit run --all-files
 
@@ -61,7 +66,7 @@ lock: ## Resolve requirements.lock anew from pyproject.toml
 		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> requirements.lock.part
 	mv requirements.lock.part requirements.lock
 	echo "# Exact versions and hashes of Airflow's own environment. Made by: make lock" > dags/requirements.lock.part
-	$(BIN)/uv pip compile -q dags/requirements.in --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile -q dags/requirements.in --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> dags/requirements.lock.part
 	mv dags/requirements.lock.part dags/requirements.lock
 

@@ -177,7 +177,15 @@ def _finished(
 
 
 def _fetch(client: BirdeyeClient, make: Callable[[], Work]) -> Fetch:
-    return run_walk(client, *make())
+    fetch, walk = make()
+    try:
+        return run_walk(client, fetch, walk)
+    except Exception as error:
+        # what no walk expects is a defect of ours: it ends the run, but not without saying at which item
+        raise SmartTraderError(
+            f"{fetch.kind} {fetch.item}: a defect in the loader: {type(error).__name__}: {error}",
+            "report it, with SMART_TRADER_DEBUG=1; until then the item can be left out",
+        ) from error
 
 
 @contextmanager

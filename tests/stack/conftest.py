@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "python")]
 
 from compose import PROJECT, Stack
+from lakes import LATER, MARKET, Tables, business_rows, local_lake
+from market_lake import FIRST, REFRESH
 
 MINIO = PROJECT / "docker" / "minio.yml"
 
@@ -53,3 +56,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[S
     with stack_in(tmp_path_factory.mktemp("stack with space"), tools) as made:
         made.up()
         yield made
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Tables]:
+    """What the embedded server's lake holds after a run at each moment."""
+    home = tmp_path_factory.mktemp("embedded lake")
+    found = {}
+    for at in (FIRST, REFRESH, LATER):
+        done = subprocess.run(
+            ["smart-trader", "run", *MARKET, "--as-of", str(at)],
+            env=Stack(home / f"unused-{at}", home).environment("pipeline")
+            | {"LAKEHOUSE_HOME": str(home), "LAKEHOUSE_URI": "", "DBT_TARGET": "local"},
+            cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        found[at] = business_rows(local_lake(home))
+    return found

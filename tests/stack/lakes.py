@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from compose import Stack
-from market_lake import SEED, WALLETS
+from market_lake import DAY, REFRESH, SEED, WALLETS
 from victims import ATTEMPT, LOADS
 
 from smart_trader.delta import read_table
@@ -15,6 +15,8 @@ from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.upkeep import spark_tables
 
 MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
+# everything is due once more
+LATER = REFRESH + 15 * DAY
 Tables = dict[str, Counter[str]]
 
 

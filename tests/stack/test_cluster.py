@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from compose import PROJECT, Stack
 from conftest import MINIO, stack_in
-from lakes import MARKET, Tables, assert_equal, business_rows, lake_of, local_lake
-from market_lake import DAY, FIRST, REFRESH
+from lakes import LATER, MARKET, Tables, assert_equal, business_rows, lake_of
+from market_lake import FIRST, REFRESH
 
 from smart_trader.lakehouse import probe
 from smart_trader.store_lock import look
 
-LATER = REFRESH + 15 * DAY
 RUN = ("run", "--target", "cluster", *MARKET)
 # every one of these is built anew from what it reads: it has the same rows in each version
 STEADY = (
@@ -25,23 +24,6 @@ STEADY = (
     "select count(*), sum(smart_trader_score) from gold.leaderboard",
     "select count(*), max(mint) from silver.quote_assets",
 )
-
-
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Tables]:
-    """What the embedded server's lake holds after a run at each moment."""
-    home = tmp_path_factory.mktemp("embedded lake")
-    found = {}
-    for at in (FIRST, REFRESH, LATER):
-        done = subprocess.run(
-            ["smart-trader", "run", *MARKET, "--as-of", str(at)],
-            env=Stack(home / f"unused-{at}", home).environment("pipeline")
-            | {"LAKEHOUSE_HOME": str(home), "LAKEHOUSE_URI": "", "DBT_TARGET": "local"},
-            cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        found[at] = business_rows(local_lake(home))
-    return found
 
 
 def ask(stack: Stack, statement: str) -> list[tuple[object, ...]]:
