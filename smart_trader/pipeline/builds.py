@@ -98,7 +98,7 @@ class Builds:
 
         with _environment(self._environment):
             done = dbtRunner(manifest=self._project(), callbacks=[self._progress()]).invoke(
-                ["--log-level", "none", *arguments, *self._common()],
+                ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common()],
             )
         results = list(getattr(done.result, "results", None) or [])
         failed = [result for result in results if str(result.status) in BAD]

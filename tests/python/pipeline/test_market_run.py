@@ -71,6 +71,12 @@ def test_the_leaderboard_is_read_without_a_jvm(lake: MarketLake, shown: str, for
         assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
 
 
+def test_the_log_that_an_error_names_tells_of_every_model(lake: MarketLake, shown: str) -> None:
+    log = (lake.engine.paths.home / "logs" / "dbt.log").read_text()
+    for model in ("silver.whale_fetch_queue", "silver.fifo_positions", "gold.leaderboard"):
+        assert f"model market_{model}" in log
+
+
 def test_a_wallet_is_explained(lake: MarketLake, shown: str) -> None:
     evaluations = lake.rows("gold", "trader_evaluations")
     good = next(row for row in evaluations if row["is_qualified"])

@@ -250,7 +250,7 @@ def second_load(bronze: Bronze) -> None:
 def later(lake: Lake) -> Lake:
     """The same lake two hours later, with more loads."""
     second_load(lake.bronze)
-    lake.build(T1, "build", "--exclude-resource-type", "unit_test", "seed", "--indirect-selection", "cautious")
+    lake.build(T1, "build", "--exclude-resource-type", "unit_test", "test", "seed")
     return lake
 
 
