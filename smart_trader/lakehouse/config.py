@@ -39,6 +39,9 @@ SQL_PROPERTIES = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+    # rows that a client brings along come in the plan: what it sends ahead of it, Spark 4.2 keeps as a plain block and
+    # reads as an encrypted one
+    "spark.sql.session.localRelationCacheThreshold": str(120 * 2**20),
 }
 # The persistent classes of Hive's metastore, as its mapping (package.jdo) lists them, less those that others embed.
 HIVE_CLASSES = tuple(
