@@ -38,6 +38,8 @@ FIXES = (
             "DELTA_TABLE_NOT_FOUND",
             "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
             "LOCATION_ALREADY_EXISTS",
+            "ChecksumException",
+            "Checksum error",
             "JsonParseException",
             "MALFORMED_RECORD",
             "smart-trader repair",
