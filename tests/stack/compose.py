@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -92,6 +93,8 @@ class Stack:
     more: tuple[Path, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    # not in the folder of a test, which belongs to one user alone
+    database: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="stack-metastore-")))
 
     def __post_init__(self) -> None:
         self.variables |= passwords() | ports()
@@ -143,17 +146,15 @@ class Stack:
 
     def _metastore(self, command: list[str], environment: dict[str, str]) -> list[str]:
         """Do what the image's start script does: make the database, and run it as a user who is not root."""
-        data = Path(environment["LAKEHOUSE_HOME"]) / "data"
+        data = self.database / "data"
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         if not data.exists():
             data.mkdir()
             secret = data.parent / "password"
             secret.write_text(environment["POSTGRES_PASSWORD"])
             if as_user:
-                for path in (data, secret):
+                for path in (self.database, data, secret):
                     shutil.chown(path, "postgres", "postgres")
-                for parent in (data.parent, *self.folder.parents, self.folder):
-                    parent.chmod(parent.stat().st_mode | 0o011)
             made = ["initdb", "-D", str(data), "-U", "metastore", "--auth=scram-sha-256", f"--pwfile={secret}"]
             subprocess.run([*as_user, *made], env=environment, cwd="/", check=True, stdout=subprocess.DEVNULL)
             secret.unlink()
@@ -223,6 +224,7 @@ class Stack:
         for key in reversed(list(self.running)):
             name, _, number = key.rpartition("-")
             self.stop(name, int(number), signal.SIGINT if name == "metastore" else signal.SIGTERM)
+        shutil.rmtree(self.database, ignore_errors=True)
 
 
 def _postgres_folder() -> list[str]:
