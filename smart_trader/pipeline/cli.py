@@ -16,6 +16,9 @@ from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
 
+# A century: longer than any calculation is old.
+NO_REFRESH_HOURS = 24 * 365 * 100
+
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
     """Make dbt's target what the flag says; every later step reads it from the environment, as dbt does."""
@@ -208,5 +211,7 @@ def repair() -> None:
     with lock_lake(machine.paths, "repair"), lake_server(machine) as ready:
         # a state is true at a moment: the lake's own newest
         moment = Bronze(machine.paths, schema_name("bronze")).newest_as_of() or now()
-        builds = Builds(machine.paths, moment.isoformat(), f"repair-{uuid.uuid4().hex[:6]}", {}, say)
+        # time alone makes nothing due here: what is due at this moment may be about to be fetched for it
+        variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
+        builds = Builds(machine.paths, moment.isoformat(), f"repair-{uuid.uuid4().hex[:6]}", variables, say)
         repair_lake(lake, builds, ready(), say)
