@@ -175,7 +175,7 @@ def show(found: dict[int, list[Measured]]) -> None:
             print(f"{partitions:10}{row.swaps:12,}" + "".join(f"{row.seconds[name]:18.1f}" for name in MODELS), end="")
             print(f"{row.swaps / total:10,.0f}{row.jvm_mb:9,.0f}{row.worker_mb:11,.0f}")
     for partitions, rows in found.items():
-        if len(rows) < 2:
+        if len({row.swaps for row in rows}) < 2:
             continue
         for name in MODELS:
             a, b = exponent([(row.swaps, row.seconds[name]) for row in rows])
