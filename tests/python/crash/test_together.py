@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,7 @@ def test_a_loader_against_a_lake_being_built_is_safe(target: Engine) -> None:
     busy = lake_at(target, "shared_", REFRESH)
     _load(busy, "tokens")
     build = busy.start_build("build_traders")
+    wait_for_first_model(busy, build)
     for loader in ("whales", "transactions"):
         _load(busy, loader)
     assert build.poll() is None, "the build was over before the loaders were"
@@ -88,6 +90,14 @@ def test_a_loader_against_a_lake_being_built_is_safe(target: Engine) -> None:
     busy.check_left_overs("after loads beside a build")
     # loads beside a build ask for what was due before it, so other wallets may be fetched; none may have other figures
     check_figures(busy.lake)
+
+
+def wait_for_first_model(lake: DoomedLake, build: subprocess.Popen[str]) -> None:
+    """Wait until a build is past the check of the lock: a loader that was faster would have it refused."""
+    log = lake.engine.paths.home / "dbt-alone" / "dbt.log"
+    while not (log.is_file() and "START sql" in log.read_text()):
+        assert build.poll() is None, "the build ended before its first model"
+        time.sleep(0.05)
 
 
 def check_figures(lake: MarketLake) -> None:
