@@ -92,6 +92,12 @@ def run(home: Path, wallets: int, at: int, *arguments: str) -> Run:
     return Run(seconds, {row["step"]: float(row["seconds"]) for row in mine}, landed, watched.stop())
 
 
+def peak_mb(pid: int) -> float:
+    """Return a process's peak memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
+
+
 def environment(home: Path) -> dict[str, str]:
     """Return the environment of a lake in a folder."""
     return {**os.environ, "LAKEHOUSE_HOME": str(home)}
@@ -127,17 +133,10 @@ def measure(wallets: int) -> None:
                 "nothing new": run(home, wallets, FIRST + 60),
                 "1 % new swaps": run(home, wallets, FIRST + TWELVE_HOURS, "--wallets", some),
             }
-            server = psutil.Process(record["pid"])
-            peak = int(
-                next(
-                    line.split()[1]
-                    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines()
-                    if line.startswith("VmHWM")
-                )
-            )
+            peak = peak_mb(record["pid"])
         finally:
             subprocess.run([*COMMAND, "lakehouse", "stop"], env=environment(home), check=True, cwd=PROJECT)
-    show(wallets, runs, peak / 1024)
+    show(wallets, runs, peak)
 
 
 def show(wallets: int, runs: dict[str, Run], server_mb: float) -> None:

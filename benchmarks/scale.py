@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pipeline import COMMAND, FIRST, GENESIS, PROJECT, environment, listed
+from pipeline import COMMAND, FIRST, GENESIS, PROJECT, environment, listed, peak_mb
 
 from smart_trader.lakehouse import probe
 
@@ -150,19 +151,12 @@ class Lake:
         return Measured(swaps, {name: seconds[name] for name in MODELS}, peak_mb(pid), workers.stop())
 
 
-def peak_mb(pid: int) -> float:
-    """Return a process's peak memory."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
-
-
 def exponent(points: list[tuple[int, float]]) -> tuple[float, float]:
     """Return a and b of seconds = a * swaps ** b by least squares of the logarithms."""
-    xs, ys = [math.log(swaps) for swaps, _ in points], [math.log(seconds) for _, seconds in points]
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread = sum((x - mean_x) ** 2 for x in xs)
-    b = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread
-    return math.exp(mean_y - b * mean_x), b
+    line = statistics.linear_regression(
+        [math.log(swaps) for swaps, _ in points], [math.log(seconds) for _, seconds in points]
+    )
+    return math.exp(line.intercept), line.slope
 
 
 def show(found: dict[int, list[Measured]]) -> None:

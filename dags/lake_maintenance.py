@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import pendulum
 from airflow.sdk import DAG
-from smart_trader_tasks import RETRIES, command
+from smart_trader_tasks import RULES, command
 
 with DAG(
     dag_id="lake_maintenance",
     description="Disk, OPTIMIZE, VACUUM, source freshness",
     schedule="0 */6 * * *",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=True,
-    default_args=RETRIES,
     doc_md=__doc__,
-    tags=["smart-trader"],
+    **RULES,
 ) as dag:
     (
         command("check_disk", "smart-trader maintain --only disk")

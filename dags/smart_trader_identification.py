@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pendulum
 from airflow.sdk import DAG
-from smart_trader_tasks import RETRIES, command
+from smart_trader_tasks import RULES, command
 
 STEPS = ("load_tokens", "build_tokens", "load_whales", "build_whales", "load_transactions", "build_traders")
 
@@ -12,13 +11,8 @@ with DAG(
     dag_id="optimized_delta_smart_trader_identification",
     description="Find the Solana wallets that really trade well",
     schedule="0 9,21 * * *",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=True,
-    default_args=RETRIES,
     doc_md=__doc__,
-    tags=["smart-trader"],
+    **RULES,
 ) as dag:
     # one moment for all steps: the logical date, or now where there is none or the lake is past it
     last = command(

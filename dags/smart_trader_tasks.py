@@ -1,4 +1,4 @@
-"""What the DAGs share: tasks that call the project's own command lines, in the project's own environment.
+"""What the DAGs share: their rules, and tasks that call the project's own command lines, in its own environment.
 
 Airflow's packages and dbt's do not go together, so nothing of the project is imported here. The tasks' environment says
 where its programs are and whom a run asks:
@@ -13,12 +13,22 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pendulum
 from airflow.providers.standard.operators.bash import BashOperator
 
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = os.environ.get("SMART_TRADER_BIN") or str(PROJECT / ".venv" / "bin")
-RETRIES = {"retries": 2, "retry_delay": timedelta(minutes=10)}
+# What holds for every DAG here: one run at a time, none for the past, none before a person has switched it on.
+RULES: dict[str, Any] = {
+    "start_date": pendulum.datetime(2026, 1, 1, tz="UTC"),
+    "catchup": False,
+    "max_active_runs": 1,
+    "is_paused_upon_creation": True,
+    "default_args": {"retries": 2, "retry_delay": timedelta(minutes=10)},
+    "tags": ["smart-trader"],
+}
 
 
 def command(task_id: str, line: str, **values: str) -> BashOperator:

@@ -43,46 +43,57 @@ def arrow_location(location: str) -> tuple[pyarrow.fs.FileSystem, str]:
     if not is_remote(location):
         return pyarrow.fs.LocalFileSystem(), location.removeprefix("file:")
     parsed = urlparse(location)
-    return _arrow_store(store_settings().model_dump_json()), f"{parsed.netloc}{parsed.path}"
+    return _arrow_store(_given()), f"{parsed.netloc}{parsed.path}"
+
+
+def s3_client(tries: int = TRIES, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
+    """Return a client of the store, for what no file system offers: writes on a condition."""
+    return _client(_given(), tries, read_timeout_s)
+
+
+# What names a store and who we are there. Clients take a while to make, and are kept for as long as it is the same.
+Given = tuple[tuple[str, str], ...]
+
+
+def _given() -> Given:
+    return tuple(sorted(store_settings().environment().items()))
 
 
 @lru_cache(maxsize=1)
-def _arrow_store(_: str) -> pyarrow.fs.FileSystem:
-    """Return Arrow's client; one for as long as the settings are the same."""
-    settings = store_settings()
-    given = settings.environment()
-    scheme, _, host = (settings.endpoint or "https://").rstrip("/").partition("://")
+def _arrow_store(given: Given) -> pyarrow.fs.FileSystem:
+    settings = dict(given)
+    endpoint = urlparse(settings.get("AWS_ENDPOINT_URL", ""))
     return pyarrow.fs.S3FileSystem(
-        access_key=given["AWS_ACCESS_KEY_ID"],
-        secret_key=given["AWS_SECRET_ACCESS_KEY"],
-        session_token=given.get("AWS_SESSION_TOKEN"),
-        region=settings.region,
-        scheme=scheme,
-        endpoint_override=host or None,
+        access_key=settings["AWS_ACCESS_KEY_ID"],
+        secret_key=settings["AWS_SECRET_ACCESS_KEY"],
+        session_token=settings.get("AWS_SESSION_TOKEN"),
+        region=settings["AWS_REGION"],
+        scheme=endpoint.scheme or "https",
+        endpoint_override=endpoint.netloc or None,
         connect_timeout=CONNECT_TIMEOUT_S,
         request_timeout=READ_TIMEOUT_S,
     )
 
 
-def s3_client(tries: int = TRIES) -> Any:
-    """Return a client of the store, for what no file system offers: writes on a condition."""
+@lru_cache(maxsize=4)
+def _client(given: Given, tries: int, read_timeout_s: float) -> Any:
     import botocore.config
     import botocore.session
 
-    settings = store_settings()
-    given = settings.environment()
+    settings = dict(given)
+    endpoint = settings.get("AWS_ENDPOINT_URL")
     return botocore.session.Session().create_client(
         "s3",
-        region_name=settings.region,
-        endpoint_url=settings.endpoint,
-        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=given.get("AWS_SESSION_TOKEN"),
+        region_name=settings["AWS_REGION"],
+        endpoint_url=endpoint,
+        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=settings.get("AWS_SESSION_TOKEN"),
         config=botocore.config.Config(
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
+            read_timeout=read_timeout_s,
             retries={"total_max_attempts": tries},
-            s3={"addressing_style": "path" if settings.endpoint else "auto"},
+            s3={"addressing_style": "path" if endpoint else "auto"},
             # checksums that came after many stores were written
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import Holder, LockHeldError
-from smart_trader.store import PRECONDITION_FAILED, bucket_and_prefix, error_code, s3_client
+from smart_trader.store import CONNECT_TIMEOUT_S, PRECONDITION_FAILED, bucket_and_prefix, error_code, s3_client
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,10 @@ OBJECT = "_lake.lock"
 HEARTBEAT_S = 5.0
 # A lock whose heartbeat is older is nobody's. Its owner, if it lives, has given up before.
 STALE_S = 60.0
-GIVE_UP_S = STALE_S - 2 * HEARTBEAT_S
+# One heartbeat takes no longer than this, answered or not: the connection's time and the answer's.
+BEAT_TAKES_S = CONNECT_TIMEOUT_S + HEARTBEAT_S
+# After this long without an answer the next try, and the wait before it, would still end well before that.
+GIVE_UP_S = STALE_S - HEARTBEAT_S - BEAT_TAKES_S - 5.0
 
 
 class LockLostError(SmartTraderError):
@@ -96,7 +99,7 @@ class StoreLock:
         self._holder = Holder(os.getpid(), socket.gethostname(), command, time.time())
         self._client = s3_client()
         # a heartbeat that fails is tried again at the next one's time
-        self._heart = s3_client(tries=1)
+        self._heart = s3_client(tries=1, read_timeout_s=HEARTBEAT_S)
         self._etag = ""
         self._beats = 0
         self._over = threading.Event()
@@ -149,9 +152,11 @@ class StoreLock:
     def _beat(self) -> None:
         last = time.monotonic()
         while not self._over.wait(HEARTBEAT_S):
+            # the store may have written it at any time since then
+            begun = time.monotonic()
             try:
                 self._write(self._heart, self._holder, {"IfMatch": self._etag})
-                last = time.monotonic()
+                last = begun
             except Exception as error:  # whatever goes wrong with it, the next one is tried
                 logger.info("no heartbeat: %s", error)
                 lost = self._is_taken(error)

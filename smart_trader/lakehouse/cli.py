@@ -1,4 +1,4 @@
-"""Commands of the embedded lakehouse. Heavy imports wait until a command needs them."""
+"""Commands of the embedded lakehouse, and those a cluster is made of. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 

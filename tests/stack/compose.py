@@ -93,8 +93,6 @@ class Stack:
     more: tuple[Path, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    # not in the folder of a test, which belongs to one user alone
-    database: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="stack-metastore-")))
 
     def __post_init__(self) -> None:
         self.variables |= passwords() | ports()
@@ -107,6 +105,11 @@ class Stack:
         }
         for name in ("s3/data", "s3/sidecar"):
             (self.folder / name).mkdir(parents=True)
+
+    @property
+    def database(self) -> Path:
+        """PostgreSQL's folder: not in that of a test, which belongs to one user alone."""
+        return Path(tempfile.gettempdir()) / f"stack-metastore-{self.variables['METASTORE_PORT']}"
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
@@ -149,7 +152,7 @@ class Stack:
         data = self.database / "data"
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         if not data.exists():
-            data.mkdir()
+            data.mkdir(parents=True)
             secret = data.parent / "password"
             secret.write_text(environment["POSTGRES_PASSWORD"])
             if as_user:
@@ -179,10 +182,12 @@ class Stack:
             time.sleep(0.5)
         raise AssertionError(f"{name} is not healthy: {done!r} {self.log(name, number).read_text()[-3000:]}")
 
-    def run(self, name: str, *arguments: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
-        """Run a service's program to its end, as `docker compose run` does."""
+    def run(
+        self, name: str, *arguments: str, timeout: int = 600, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a service's program to its end, as `docker compose run` does; `env` changes its environment."""
         return subprocess.run(
-            self.command(name, *arguments), env=self.environment(name), cwd=PROJECT,
+            self.command(name, *arguments), env={**self.environment(name), **(env or {})}, cwd=PROJECT,
             capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "python")]
 
 from compose import PROJECT, Stack
+from engine import clean_environment, run_module
 from lakes import LATER, MARKET, Tables, business_rows, local_lake
 from market_lake import FIRST, REFRESH
 
@@ -64,12 +64,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Tables]:
     home = tmp_path_factory.mktemp("embedded lake")
     found = {}
     for at in (FIRST, REFRESH, LATER):
-        done = subprocess.run(
-            ["smart-trader", "run", *MARKET, "--as-of", str(at)],
-            env=Stack(home / f"unused-{at}", home).environment("pipeline")
-            | {"LAKEHOUSE_HOME": str(home), "LAKEHOUSE_URI": "", "DBT_TARGET": "local"},
-            cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
+        env = clean_environment(LAKEHOUSE_HOME=str(home))
+        done = run_module("smart_trader.cli", "run", *MARKET, "--as-of", str(at), env=env, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
         found[at] = business_rows(local_lake(home))
     return found

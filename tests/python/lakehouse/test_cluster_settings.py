@@ -10,7 +10,7 @@ from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lakehouse import config
 from smart_trader.paths import LakePaths, lake_paths
 from smart_trader.settings import cluster_settings, store_settings
-from smart_trader.store import bucket_and_prefix, storage_options
+from smart_trader.store import arrow_location, bucket_and_prefix, s3_client, storage_options
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "one-of-the-secrets",
@@ -88,6 +88,16 @@ def test_plain_http_is_allowed_only_where_it_is_asked_for(
     options = storage_options(LAKE.table("silver", "wallet_pnl")) or {}
     assert {name: options.get(name) for name in expected} == expected
     assert storage_options("/a/folder") is None
+    files, path = arrow_location(LAKE.table("silver", "wallet_pnl"))
+    assert (files.type_name, path) == ("s3", "bucket/path/silver/wallet_pnl")
+
+
+@pytest.mark.usefixtures("secrets")
+def test_another_key_is_another_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = s3_client()
+    assert s3_client() is first
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "six-of-the-secrets")
+    assert s3_client() is not first
 
 
 @pytest.mark.parametrize("given", ["s3://bucket/path", "s3a://bucket/path/"])
