@@ -32,6 +32,12 @@ wallet_trades as (
 
 ),
 
+transaction_fetch_queue as (
+
+    select * from {{ ref('transaction_fetch_queue') }}
+
+),
+
 covered_fetches as (
 
     -- the newest answer whose rows wallet_swaps has taken in; the order is that of fetches
@@ -52,6 +58,19 @@ covered_fetches as (
 
 ),
 
+fetches_to_come as (
+
+    select item as wallet_address from transaction_fetch_queue
+    where due_at <= {{ as_of() }}
+    union distinct
+    -- what landed since swap_loads was built is for the next build
+    select landed_fetches.item as wallet_address
+    from landed_fetches
+    left anti join swap_loads on landed_fetches._dlt_load_id = swap_loads.load_id
+    where landed_fetches.kind = 'swaps'
+
+),
+
 newest_trades as (
 
     select
@@ -69,10 +88,12 @@ current_state as (
         covered_fetches.covered_fetch_id,
         covered_fetches.data_source,
         fetches.is_history_complete,
-        coalesce(newest_trades.covered_batch, 0) as covered_batch
+        coalesce(newest_trades.covered_batch, 0) as covered_batch,
+        fetches_to_come.wallet_address is not null as has_swaps_to_come
     from covered_fetches
     inner join fetches on covered_fetches.wallet_address = fetches.item and fetches.kind = 'swaps'
     left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
+    left join fetches_to_come on covered_fetches.wallet_address = fetches_to_come.wallet_address
 
 ),
 
@@ -85,9 +106,12 @@ due as (
             when last.wallet_address is null then 'first'
             when last.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
             when last.covered_batch < current_state.covered_batch then 'rows'
+            -- new swaps go before age: they may be of this very time, of which there is one calculation
             when
-                last.calculation_date
-                <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour then 'refresh'
+                not current_state.has_swaps_to_come
+                and last.calculation_date
+                <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour
+                then 'refresh'
         end as due_reason
         {% else %}
         'first' as due_reason
