@@ -87,29 +87,33 @@ def flaws(status: int = 200) -> Starlette:
     return Starlette(routes=[Route("/v1/query", query, methods=["POST"])])
 
 
-def audited(folder: Path, url: str, *arguments: str, jinja: str = "2.10.1") -> tuple[int, str]:
-    """Audit a lock of two packages; returns the exit code and what was said."""
-    lock = folder / "requirements.lock"
-    lock.write_text(
-        f"click==8.1.8 \\\n    --hash=sha256:{'a' * 64}\njinja2=={jinja} \\\n    --hash=sha256:{'b' * 64}\n"
-    )
+def audited(folder: Path, url: str, *arguments: str, jinja: tuple[str, ...] = ("2.10.1",)) -> tuple[int, str]:
+    """Audit a lock of two packages for each version of jinja2; returns the exit code and what was said."""
+    locks = []
+    for version in jinja:
+        locks.append(folder / f"{version}.lock")
+        locks[-1].write_text(
+            f"click==8.1.8 \\\n    --hash=sha256:{'a' * 64}\njinja2=={version} \\\n    --hash=sha256:{'b' * 64}\n"
+        )
     env = {**os.environ, "PIP_AUDIT_OSV_URL": f"{url}/v1/query"}
-    command = [sys.executable, *hook("dependency-audit")[1:], str(lock), *arguments]
+    command = [sys.executable, *hook("dependency-audit")[1:], *map(str, locks), *arguments]
     done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
 
-def test_a_known_vulnerability_fails_the_audit(tmp_path: Path) -> None:
+def test_a_known_vulnerability_in_any_lock_fails_the_audit(tmp_path: Path) -> None:
     with serving(flaws()) as url:
-        code, said = audited(tmp_path, url, jinja="2.10")
+        code, said = audited(tmp_path, url, jinja=("2.10", "2.10.1"))
     assert code == 1
     assert "VULNERABLE: jinja2 2.10: PYSEC-2019-217, fixed in 2.10.1" in said
+    assert f"{tmp_path / '2.10.1.lock'}: 2 packages looked up, 0 known vulnerabilities" in said
 
 
 def test_a_clean_lock_passes_and_says_how_much_was_looked_up(tmp_path: Path) -> None:
+    said = f"{tmp_path / '2.10.1.lock'}: 2 packages looked up, 0 known vulnerabilities\n"
     with serving(flaws()) as url:
-        assert audited(tmp_path, url, "--required") == (0, "2 packages looked up, 0 known vulnerabilities\n")
+        assert audited(tmp_path, url, "--required") == (0, said)
 
 
 def test_a_service_without_an_answer_is_said_and_fails_where_the_audit_is_required(tmp_path: Path) -> None:
@@ -117,7 +121,7 @@ def test_a_service_without_an_answer_is_said_and_fails_where_the_audit_is_requir
         for url in ("http://127.0.0.1:9", broken):
             code, said = audited(tmp_path, url)
             assert code == 0
-            assert said.startswith("NOT CHECKED: no package of requirements.lock was looked up")
+            assert said.startswith(f"NOT CHECKED: no package of {tmp_path / '2.10.1.lock'} was looked up")
             assert audited(tmp_path, url, "--required")[0] == 3
 
 
