@@ -108,8 +108,9 @@ class Stack:
 
     @property
     def database(self) -> Path:
-        """PostgreSQL's folder: not in that of a test, which belongs to one user alone."""
-        return Path(tempfile.gettempdir()) / f"stack-metastore-{self.variables['METASTORE_PORT']}"
+        """PostgreSQL's folder: root's database runs as another user, whom a test's folder or a private TMPDIR shuts out."""
+        folder = Path("/var/tmp") if os.geteuid() == 0 else Path(tempfile.gettempdir())
+        return folder / f"stack-metastore-{self.variables['METASTORE_PORT']}"
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
