@@ -34,10 +34,11 @@ LINEAGE_HINTS = {name: {"name": name, "data_type": "text", "nullable": False} fo
 PIECE_ROWS = 50_000
 # Types stay as they are; a field never seen becomes a column.
 CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
-# dlt starts its telemetry while it is imported, before any setting of ours reaches it: only the environment is in time.
+# dlt starts its telemetry and its log before any setting of ours reaches it: only the environment is in time. What
+# fails is told by us, and what dlt tries again with success is no error.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 DLT_SETTINGS: dict[str, Any] = {
-    "runtime.log_level": "CRITICAL",
     # the row ids are in the tables already: dlt would write every file again to add them
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     "normalize.workers": 1,

@@ -31,6 +31,7 @@ from smart_trader.store import check_store
 
 THRIFT_PORT = 10000
 CONNECT_PORT = 15002
+FREE_PORTS = range(20_000, 32_000)
 STOP_TIMEOUT_S = 30
 POLL_S = 0.1
 
@@ -210,11 +211,19 @@ def _choose_port(setting: str, wanted: int | None, default: int, progress: Progr
             f"port {wanted} is taken by another program",
             f"stop that program, or unset {setting} to let a free port be chosen",
         )
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        free = int(probe.getsockname()[1])
+    free = free_port()
     progress(f"port {default} is taken, using {free}")
     return free
+
+
+def free_port() -> int:
+    """Return a port that nobody has.
+
+    It is below those that the system gives to connections: one of them could take it before its server is up.
+    """
+    while not _is_free(port := secrets.choice(FREE_PORTS)):
+        pass
+    return port
 
 
 def _is_free(port: int) -> bool:

@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from smart_trader.lakehouse.server import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sys.executable).parent
@@ -60,12 +61,6 @@ def read_services(variables: Mapping[str, str], *more: Path) -> dict[str, dict[s
         for name, service in interpolated(yaml.safe_load(path.read_text()), variables)["services"].items():
             services[name] = services.get(name, {}) | service
     return services
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ports() -> dict[str, str]:

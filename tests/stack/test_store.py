@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from compose import PROJECT, Stack, UnsetVariableError, free_port, read_services
+from compose import PROJECT, Stack, UnsetVariableError, read_services
 from market_lake import FIRST, SEED, WALLETS
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from smart_trader.lakehouse.server import free_port
 from smart_trader.sandbox.market.source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

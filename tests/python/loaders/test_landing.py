@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,6 +230,12 @@ def test_tables_are_made_once(tmp_path: Path) -> None:
     versions = [lake.version(table.name) for table in TABLES]
     assert bronze.prepare() is False
     assert [lake.version(table.name) for table in TABLES] == versions
+
+
+def test_what_dlt_tries_again_is_not_shown(tmp_path: Path) -> None:
+    # at its own level it writes a traceback for a write that it then repeats with success
+    Bronze(Lake(tmp_path / "lake").paths).prepare()
+    assert logging.getLogger("dlt").level == logging.CRITICAL
 
 
 def test_what_a_kill_left_in_dlts_folder_is_cleared_away(api: str, tmp_path: Path) -> None:
