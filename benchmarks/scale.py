@@ -64,7 +64,9 @@ class Workers:
         while not self._over.wait(0.2):
             for child in self._server.children(recursive=True):
                 try:
-                    self.peak_mb = max(self.peak_mb, child.memory_info().rss / 2**20)
+                    # until it runs a program of its own, a child is a copy of the server
+                    if child.name().startswith("python"):
+                        self.peak_mb = max(self.peak_mb, child.memory_info().rss / 2**20)
                 except psutil.Error:
                     continue
 
@@ -159,15 +161,20 @@ def exponent(points: list[tuple[int, float]]) -> tuple[float, float]:
     return math.exp(line.intercept), line.slope
 
 
-def show(found: dict[int, list[Measured]]) -> None:
-    """Print the table and the fits."""
+def show_header() -> None:
+    """Print the names of the table's columns."""
     print(f"{'partitions':>10}{'swaps':>12}" + "".join(f"{name + ' s':>18}" for name in MODELS), end="")
-    print(f"{'swaps/s':>10}{'JVM MB':>9}{'worker MB':>11}")
-    for partitions, rows in found.items():
-        for row in rows:
-            total = sum(row.seconds.values())
-            print(f"{partitions:10}{row.swaps:12,}" + "".join(f"{row.seconds[name]:18.1f}" for name in MODELS), end="")
-            print(f"{row.swaps / total:10,.0f}{row.jvm_mb:9,.0f}{row.worker_mb:11,.0f}")
+    print(f"{'swaps/s':>10}{'JVM MB':>9}{'worker MB':>11}", flush=True)
+
+
+def show_row(partitions: int, row: Measured) -> None:
+    """Print a build as soon as it is done: the next one may take a quarter of an hour."""
+    print(f"{partitions:10}{row.swaps:12,}" + "".join(f"{row.seconds[name]:18.1f}" for name in MODELS), end="")
+    print(f"{row.swaps / sum(row.seconds.values()):10,.0f}{row.jvm_mb:9,.0f}{row.worker_mb:11,.0f}", flush=True)
+
+
+def show_fits(found: dict[int, list[Measured]]) -> None:
+    """Print how time and memory grow."""
     for partitions, rows in found.items():
         if len({row.swaps for row in rows}) < 2:
             continue
@@ -196,6 +203,7 @@ def main() -> None:
         lake = Lake(Path(folder) / "lake")
         lake.home.mkdir()
         lake.fill(asked.wallets)
+        show_header()
         copies = 1
         for swaps in sorted(asked.swaps):
             for partitions in asked.partitions:
@@ -206,9 +214,8 @@ def main() -> None:
                 finally:
                     lake.command("lakehouse", "stop")
                 found[partitions].append(row)
-                total = sum(row.seconds.values())
-                print(f"  {partitions} partitions, {row.swaps:,} swaps: {total:.1f} s", flush=True)
-    show(found)
+                show_row(partitions, row)
+    show_fits(found)
 
 
 if __name__ == "__main__":
