@@ -6,7 +6,8 @@ A made-up market is loaded once; its swaps are then multiplied inside the throw-
 transactions of its own. For every number of partitions a server with as many task threads (LAKEHOUSE_CORES) builds the
 models from nothing. `partitions` above the machine's cores share them: they show the cost of cutting, not a gain.
 
-The fit is seconds = a * swaps ** b on the sizes of one row of the table: b of 1 is linear.
+The fit is seconds = a * swaps ** b on the sizes of one row of the table: b of 1 is linear. Below 1, what a build costs
+anyway weighs in, so it is not used for far larger sizes: for these, the two largest sizes are joined by a line.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class Measured:
     seconds: dict[str, float]
     jvm_mb: float
     worker_mb: float
+
+    @property
+    def total(self) -> float:
+        """Seconds of all models."""
+        return sum(self.seconds.values())
 
 
 class Workers:
@@ -153,12 +159,11 @@ class Lake:
         return Measured(swaps, {name: seconds[name] for name in MODELS}, peak_mb(pid), workers.stop())
 
 
-def exponent(points: list[tuple[int, float]]) -> tuple[float, float]:
-    """Return a and b of seconds = a * swaps ** b by least squares of the logarithms."""
-    line = statistics.linear_regression(
+def exponent(points: list[tuple[int, float]]) -> float:
+    """Return b of seconds = a * swaps ** b by least squares of the logarithms."""
+    return statistics.linear_regression(
         [math.log(swaps) for swaps, _ in points], [math.log(seconds) for _, seconds in points]
-    )
-    return math.exp(line.intercept), line.slope
+    ).slope
 
 
 def show_header() -> None:
@@ -170,7 +175,7 @@ def show_header() -> None:
 def show_row(partitions: int, row: Measured) -> None:
     """Print a build as soon as it is done: the next one may take a quarter of an hour."""
     print(f"{partitions:10}{row.swaps:12,}" + "".join(f"{row.seconds[name]:18.1f}" for name in MODELS), end="")
-    print(f"{row.swaps / sum(row.seconds.values()):10,.0f}{row.jvm_mb:9,.0f}{row.worker_mb:11,.0f}", flush=True)
+    print(f"{row.swaps / row.total:10,.0f}{row.jvm_mb:9,.0f}{row.worker_mb:11,.0f}", flush=True)
 
 
 def show_fits(found: dict[int, list[Measured]]) -> None:
@@ -179,9 +184,14 @@ def show_fits(found: dict[int, list[Measured]]) -> None:
         if len({row.swaps for row in rows}) < 2:
             continue
         for name in MODELS:
-            a, b = exponent([(row.swaps, row.seconds[name]) for row in rows])
-            far = ", ".join(f"{swaps / 1e6:,.0f} M: {a * swaps**b / 3600:,.1f} h" for swaps in FAR)
-            print(f"{partitions} partitions, {name}: seconds ~ swaps ^ {b:.2f}; {far} on this machine")
+            found_exponent = exponent([(row.swaps, row.seconds[name]) for row in rows])
+            print(f"{partitions} partitions, {name}: seconds ~ swaps ^ {found_exponent:.2f}")
+        seconds_per_swap = (rows[-1].total - rows[-2].total) / (rows[-1].swaps - rows[-2].swaps)
+        far = ", ".join(
+            f"{swaps / 1e6:,.0f} M: {(rows[-1].total + seconds_per_swap * (swaps - rows[-1].swaps)) / 3600:,.1f} h"
+            for swaps in FAR
+        )
+        print(f"{partitions} partitions, all three: {seconds_per_swap * 1e6:.1f} s more for each million; {far}")
         first, last = rows[0], rows[-1]
         print(
             f"{partitions} partitions: {last.swaps / first.swaps:.1f} x the swaps, "
