@@ -184,8 +184,8 @@ def show_fits(found: dict[int, list[Measured]]) -> None:
         if len({row.swaps for row in rows}) < 2:
             continue
         for name in MODELS:
-            found_exponent = exponent([(row.swaps, row.seconds[name]) for row in rows])
-            print(f"{partitions} partitions, {name}: seconds ~ swaps ^ {found_exponent:.2f}")
+            power = exponent([(row.swaps, row.seconds[name]) for row in rows])
+            print(f"{partitions} partitions, {name}: seconds ~ swaps ^ {power:.2f}")
         seconds_per_swap = (rows[-1].total - rows[-2].total) / (rows[-1].swaps - rows[-2].swaps)
         far = ", ".join(
             f"{swaps / 1e6:,.0f} M: {(rows[-1].total + seconds_per_swap * (swaps - rows[-1].swaps)) / 3600:,.1f} h"
