@@ -19,6 +19,7 @@ from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
 from loaders.run import Report, Stamp, Work, fetch_and_land
 from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
+from smart_trader.clock import check_as_of, check_follows
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import LakePaths
 from smart_trader.schemas import schema_name
@@ -183,10 +184,10 @@ def _work(job: Job, settings: LoaderSettings, items: list[WorkItem]) -> list[Cal
 
 
 def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
-    """Refuse a run that would mix sources or go back in time.
+    """Refuse a run that would mix sources, go back in time or be ahead of it.
 
     Raises:
-        SettingsError: The lake holds rows of another source, or newer ones.
+        SettingsError: The lake holds rows of another source, or newer ones; or the run's time is in the future.
     """
     held = bronze.data_source()
     if held is not None and held != data_source:
@@ -194,12 +195,8 @@ def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
             f"this lake holds {held} data, this run would land {data_source} data",
             "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
         )
-    newest = bronze.newest_as_of()
-    if newest is not None and as_of < newest:
-        raise SettingsError(
-            f"as-of {as_of.isoformat()} is before the lake's newest, {newest.isoformat()}",
-            "time in a lake never moves back: leave --as-of out, or give a later one",
-        )
+    check_as_of(as_of, data_source)
+    check_follows(as_of, bronze.newest_as_of(), data_source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,27 +63,27 @@
 {%- endmacro %}
 
 
-{% macro refuse_a_clock_set_back() -%}
-    {#- A step at an earlier time than what the lake holds would call work due, or done, that is not -#}
+{% macro refuse_a_wrong_time() -%}
+    {#- A step at an earlier time than what the lake holds would call work due, or done, that is not; one in the future
+        would keep everything waiting until then -#}
     {%- if execute -%}
         {%- set fetch_log = graph.sources.values()
             | selectattr('source_name', 'equalto', 'bronze') | selectattr('name', 'equalto', 'fetch_log') | first -%}
-        {%- set moments = ["select max(as_of) as moment from " ~ fetch_log.relation_name] -%}
+        {%- set times = ["select max(as_of) as newest, max(data_source) as data_source from " ~ fetch_log.relation_name] -%}
         {%- for node in graph.nodes.values() | selectattr('name', 'equalto', 'pnl_calculations') -%}
             {%- if load_relation(api.Relation.create(schema=node.schema, identifier=node.alias)) -%}
-                {%- do moments.append("select max(calculation_date) as moment from " ~ node.relation_name) -%}
+                {%- do times.append(
+                    "select max(calculation_date) as newest, null as data_source from " ~ node.relation_name
+                ) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- set newest = run_query(
-            "select date_format(max(moment), \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\") from ("
-            ~ moments | join(' union all ') ~ ") having max(moment) > " ~ as_of()
+        {%- set held = run_query(
+            "select date_format(max(newest), \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\"), max(data_source) from ("
+            ~ times | join(' union all ') ~ ")"
+        ).rows[0] -%}
+        {%- do adapter.call_python(
+            'smart_trader.clock.check_command_time', env_var('SMART_TRADER_AS_OF', ''), run_started_at, held[0], held[1]
         ) -%}
-        {%- if newest.rows -%}
-            {{ exceptions.raise_compiler_error(
-                "this run's time " ~ as_of() ~ " is before the lake's newest, " ~ newest.columns[0].values()[0]
-                ~ "; unset SMART_TRADER_AS_OF or set it to that time or later"
-            ) }}
-        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

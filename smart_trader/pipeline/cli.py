@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smart_trader.clock import MomentType, now, parse_moment
+from smart_trader.clock import TimestampType, choose_as_of, now
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
@@ -40,7 +40,9 @@ target_option = click.option(
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
 @click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
 @click.option("--wallets", metavar="FILE", help="Track these wallets as well: a file, - or a,b,c.")
-@click.option("--as-of", type=MomentType(), help="The run's moment; default: now.")
+@click.option(
+    "--as-of", type=TimestampType(), help="The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."
+)
 @click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
 @click.option("--run-id", default="", help="Name of the run; the steps of one run share it. Default: made up.")
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
@@ -145,19 +147,19 @@ def status(as_json: bool) -> None:
 @click.command("as-of")
 @click.argument("wanted", default="")
 def as_of_moment(wanted: str) -> None:
-    """Print the moment a run may take: WANTED, or now where that is missing or the lake is past it.
+    """Print the time a run may be at: WANTED, or now where that is missing or the lake is past it.
 
-    A scheduler asks this once and gives the answer to every step of a run.
+    A scheduler asks this once and gives the answer to every step of a run. A time in the future is refused, and so is
+    a lake that is in the future: every scheduled run would be at that one time.
     """
     from loaders.bronze import Bronze
     from smart_trader.schemas import schema_name
 
-    moment = parse_moment(wanted) if wanted.strip() else now()
-    newest = Bronze(lakehouse_settings().paths, schema_name("bronze")).newest_as_of()
-    if newest is not None and moment < newest:
-        say(f"{moment.isoformat()} is before the lake's newest, {newest.isoformat()}: taking now")
-        moment = max(now(), newest)
-    click.echo(moment.isoformat())
+    bronze = Bronze(lakehouse_settings().paths, schema_name("bronze"))
+    chosen, note = choose_as_of(wanted, bronze.newest_as_of(), bronze.data_source())
+    if note:
+        say(note)
+    click.echo(chosen.isoformat())
 
 
 @click.command()
