@@ -11,6 +11,7 @@ from smart_trader.console import run
 COMMANDS = {
     "as-of": "smart_trader.pipeline.cli:as_of_moment",
     "cluster": "smart_trader.lakehouse.cli:cluster",
+    "discard-future": "smart_trader.pipeline.future_cli:discard_future",
     "explain": "smart_trader.pipeline.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",
     "leaderboard": "smart_trader.pipeline.cli:leaderboard",

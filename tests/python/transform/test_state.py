@@ -273,7 +273,7 @@ def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
 
 def test_a_clock_set_back_is_refused(lake: Lake) -> None:
     (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
-    assert "is before the lake's newest, 2026-03-17T09:00:00.000000Z" in message
+    assert "is before the lake's newest, 2026-03-17T09:00:00Z" in message
 
 
 def test_a_time_that_is_none_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +282,7 @@ def test_a_time_that_is_none_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPa
             return "next tuesday"
 
     (message,) = lake.build(Words(), "run", "--select", "landed_loads", succeeds=False)[:1]  # type: ignore[arg-type]
-    assert "SMART_TRADER_AS_OF='next tuesday' is no time" in message
+    assert "SMART_TRADER_AS_OF: 'next tuesday' is no timestamp" in message
 
 
 def test_a_build_while_a_run_holds_the_lake_is_refused_by_name(lake: Lake) -> None:
