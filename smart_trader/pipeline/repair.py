@@ -15,14 +15,12 @@ from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Ask
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.upkeep import catalog_tables, spark_tables
+from smart_trader.pipeline.upkeep import ASIDE, catalog_tables, spark_tables
 from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, is_remote
 
 Tell = Callable[[str], None]
 Name = tuple[str, str]
-# Where broken tables are moved: nothing is deleted.
-ASIDE = "_set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def refuse_what_is_lost(findings: Findings) -> None:
 
 
 def set_aside(lake: Lake, ask: Ask, broken: Collection[Name], tell: Tell) -> None:
-    """Move broken tables out of the way and out of the catalog."""
+    """Move broken tables out of the way and out of the catalog: nothing is deleted."""
     folder = lake.paths.table(ASIDE, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     for schema, name in broken:
         target = f"{folder}/{schema}.{name}"
@@ -113,15 +111,20 @@ def repair(lake: Lake, builds: Builds, ask: Ask, tell: Tell) -> None:
     registered = register_missing(lake, ask, tell)
     if findings.derived:
         Evidence(lake).forget()
-        tell(f"seeds: {builds.invoke('seeds', 'seed')}")
-        # what grows with each load is only right as a whole
-        tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
+        rebuild(builds, tell)
     elif registered:
         # views live in the catalog alone
         Evidence(lake).forget()
         tell("the views come back with the next smart-trader run or dbt build")
     else:
         tell("every table is whole and registered")
+
+
+def rebuild(builds: Builds, tell: Tell) -> None:
+    """Make every table but the histories again from bronze."""
+    tell(f"seeds: {builds.invoke('seeds', 'seed', '--full-refresh')}")
+    # what grows with each load is only right as a whole
+    tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
 
 
 def register_missing(lake: Lake, ask: Ask, tell: Tell) -> list[Name]:
