@@ -64,10 +64,12 @@ class Manifest(BaseModel):
         form: Of this file.
         made_at: When the backup was begun.
         lake: Where the lake was.
+        home: Where its home was.
         lake_version: The lake's version.
         source: Where its rows come from; None for an empty lake.
         written_by: Version of the project that made the backup.
         tables: Newest version of each table, by `schema.table`.
+        folders: Folders that must be there even where they are empty: dlt looks into them.
         files: Every file.
     """
 
@@ -76,10 +78,12 @@ class Manifest(BaseModel):
     form: int
     made_at: AwareDatetime
     lake: str
+    home: str
     lake_version: int
     source: str | None
     written_by: str
     tables: dict[str, int]
+    folders: tuple[str, ...]
     files: tuple[CopiedFile, ...]
 
 
@@ -127,10 +131,12 @@ def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
             form=FORM,
             made_at=datetime.now(UTC),
             lake=paths.uri,
+            home=str(paths.home),
             lake_version=identity.version if identity else 0,
             source=(identity and identity.source) or Bronze(paths, f"{schema_prefix()}bronze").data_source(),
             written_by=project_version(),
             tables=before,
+            folders=tuple(_folders(paths)),
             files=tuple(files),
         )
         _verify(manifest, target, tell)
@@ -189,6 +195,7 @@ def restore(paths: LakePaths, source: Path, tell: Tell) -> Manifest:
     _verify(manifest, source, tell)
     _ensure_room(paths.local_root, sum(file.bytes for file in manifest.files))
     try:
+        _make_folder(paths.local_root)
         write_whole(str(marker), manifest.model_dump_json(exclude={"files"}).encode())
         # a catalog of tables that are gone would hide those that come
         shutil.rmtree(paths.metastore, ignore_errors=True)
@@ -242,6 +249,11 @@ def _pieces(paths: LakePaths) -> Iterator[Piece]:
             yield Piece(path, f"{name}/{path.name}", path.stat().st_size)
 
 
+def _folders(paths: LakePaths) -> list[str]:
+    found = [path for path in sorted(paths.dlt_home.rglob("*")) if path.is_dir() and not path.is_symlink()]
+    return [f"{HOME_FOLDER}/{path.relative_to(paths.home)}" for path in found]
+
+
 def _copy(pieces: Sequence[Piece], target: Path, tell: Tell) -> list[CopiedFile]:
     """Copy files, and return the checksum of what was read of each."""
     total, done, last = sum(piece.bytes for piece in pieces), 0, time.monotonic()
@@ -260,6 +272,9 @@ def _copy(pieces: Sequence[Piece], target: Path, tell: Tell) -> list[CopiedFile]
 def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, tell: Tell) -> None:
     """Copy the files of a backup to their places, and see that each is what the manifest says."""
     places = {TABLES_FOLDER: paths.local_root, HOME_FOLDER: paths.home}
+    for folder in manifest.folders:
+        top, _, rest = folder.partition("/")
+        _make_folder(places[top] / rest)
     done, last = 0, time.monotonic()
     for file in manifest.files:
         top, _, rest = file.path.partition("/")
@@ -273,7 +288,17 @@ def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, tell: Tell) -
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
             tell(f"      {megabytes(done)} of {megabytes(sum(one.bytes for one in manifest.files))}")
+    _redirect_pending(paths, manifest)
     tell(f"restored {len(manifest.files)} files, {megabytes(done)}")
+
+
+def _redirect_pending(paths: LakePaths, manifest: Manifest) -> None:
+    """Let the jobs that wait in dlt's folder name the files here: they hold absolute paths, one a line."""
+    for job in paths.dlt_home.rglob("*.reference"):
+        lines = job.read_text().split("\n")
+        before = f"{manifest.home}/"
+        moved = [f"{paths.home}/{line.removeprefix(before)}" if line.startswith(before) else line for line in lines]
+        job.write_text("\n".join(moved))
 
 
 def copy_file(source: Path, target: Path) -> tuple[int, str]:
@@ -306,13 +331,12 @@ def _verify(manifest: Manifest, folder: Path, tell: Tell) -> None:
     Raises:
         SmartTraderError: One is missing, damaged, or lies outside the backup; nothing was changed.
     """
+    for name in (*manifest.folders, *(file.path for file in manifest.files)):
+        parts = Path(name).parts
+        if parts[0] not in (TABLES_FOLDER, HOME_FOLDER) or ".." in parts:
+            raise SmartTraderError(f"{folder / MANIFEST} names {name}, which no backup holds", "use another backup")
     for file in manifest.files:
         path = folder / file.path
-        parts = Path(file.path).parts
-        if parts[0] not in (TABLES_FOLDER, HOME_FOLDER) or ".." in parts:
-            raise SmartTraderError(
-                f"{folder / MANIFEST} names {file.path}, which no backup holds", "use another backup"
-            )
         try:
             is_equal = path.stat().st_size == file.bytes and checksum(path) == file.sha256
         except OSError as error:

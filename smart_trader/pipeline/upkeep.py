@@ -75,8 +75,8 @@ class Gain:
         before, after = (f"{files} files, {megabytes(size)}" for files, size in zip(self.files, self.size, strict=True))
         change = self.size[1] - self.size[0]
         return (
-            f"{self.tables} tables: old files removed from {self.vacuumed}, {self.compacted} compacted; before: {before}; "
-            f"after: {after} ({'+' if change > 0 else '-'}{megabytes(abs(change))})"
+            f"{self.tables} tables: old files removed from {self.vacuumed}, {self.compacted} compacted; "
+            f"before: {before}; after: {after} ({'+' if change > 0 else '-'}{megabytes(abs(change))})"
         )
 
 
