@@ -180,6 +180,7 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
     from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.integrity import record_checksums
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
@@ -189,7 +190,10 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
         with lock_lake(machine.paths, "maintain"):
             if work.vacuum:
                 upkeep.ensure_retention_is_safe(machine.paths, hours)
-            say(str(upkeep.maintain_lake(Lake(machine.paths), lambda: lake_server(machine), work, say)))
+            lake = Lake(machine.paths)
+            say(str(upkeep.maintain_lake(lake, lambda: lake_server(machine), work, say)))
+            if work.optimize:
+                record_checksums(lake)
     if "disk" in only or not only:
         # a full disk is what maintenance may have cured: then it only warns
         refuse = settings.disk_refuse_percent if only == ("disk",) else 101

@@ -90,7 +90,7 @@ def rebuild_derived(workshop: Workshop) -> None:
 UPGRADES = (Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),)
 
 
-def pending_upgrades(paths: LakePaths, prefix: str, steps: tuple[Upgrade, ...] = UPGRADES) -> list[Upgrade]:
+def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
     """Return the steps that a lake still needs, in order; what comes after the first of them is all needed.
 
     Raises:
@@ -99,7 +99,7 @@ def pending_upgrades(paths: LakePaths, prefix: str, steps: tuple[Upgrade, ...] =
     ensure_usable(paths, prefix)
     identity = read_identity(paths, prefix)
     reached = identity.version if identity else 0
-    later = [step for step in steps if step.number > reached]
+    later = [step for step in UPGRADES if step.number > reached]
     while later and not later[0].is_needed(paths, prefix):
         later.pop(0)
     return later

@@ -22,6 +22,7 @@ from smart_trader.lake_lock import lock_lake
 from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.integrity import record_checksums
 from smart_trader.pipeline.lake_version import upgrade_lake
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import register_missing
@@ -104,6 +105,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
             raise
         finally:
             _land_records(bronze, order, records, tell)
+        record_checksums(Lake(paths))
     return records
 
 
