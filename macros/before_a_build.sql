@@ -11,6 +11,9 @@
     {%- if execute -%}
         {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
         {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', warehouse) -%}
+        {#- nor may tables of another version of the project be built upon -#}
+        {%- set bronze = graph.sources.values() | map(attribute='schema') | first -%}
+        {%- do adapter.call_python('smart_trader.pipeline.lake_version.ensure_lake_is_current', warehouse, bronze) -%}
     {%- endif -%}
 {%- endmacro %}
 

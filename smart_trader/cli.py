@@ -10,6 +10,7 @@ from smart_trader.console import run
 
 COMMANDS = {
     "as-of": "smart_trader.pipeline.cli:as_of_moment",
+    "backup": "smart_trader.pipeline.cli:backup",
     "cluster": "smart_trader.lakehouse.cli:cluster",
     "discard-future": "smart_trader.pipeline.future_cli:discard_future",
     "explain": "smart_trader.pipeline.cli:explain",
@@ -18,9 +19,11 @@ COMMANDS = {
     "load": "loaders.cli:load",
     "maintain": "smart_trader.pipeline.cli:maintain",
     "repair": "smart_trader.pipeline.cli:repair",
+    "restore": "smart_trader.pipeline.cli:restore",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
     "status": "smart_trader.pipeline.cli:status",
+    "upgrade": "smart_trader.pipeline.cli:upgrade",
 }
 
 

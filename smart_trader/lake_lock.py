@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
 
+from smart_trader.lake_identity import begin_lake, ensure_usable
 from smart_trader.locks import LAKE_LOCK_NAME, Holder, LockHeldError, is_held, lake_lock, read_holder
 from smart_trader.paths import LakePaths, lake_paths
 from smart_trader.store import check_store
 from smart_trader.store_lock import StoreLock, look
 
 
-def lock_lake(paths: LakePaths, command: str) -> AbstractContextManager[object]:
-    """Return the lock that loaders, pipeline and maintenance take before they write to a lake.
+@contextmanager
+def lock_lake(paths: LakePaths, command: str, restores: bool = False) -> Iterator[None]:
+    """Hold the lock that loaders, pipeline and maintenance take before they write to a lake.
+
+    A lake that holds nothing yet gets the current version here.
+
+    Args:
+        paths: The lake.
+        command: What holds it, for the message to others.
+        restores: Whether this is the restore that alone may write to a lake that is half restored.
 
     Raises:
-        SmartTraderError: The lake's store cannot be used; says why.
+        SmartTraderError: The lake's store cannot be used, or a newer project has written the lake; says why.
     """
+    with _lock(paths, command):
+        if not restores:
+            ensure_usable(paths)
+            begin_lake(paths)
+        yield
+
+
+def _lock(paths: LakePaths, command: str) -> AbstractContextManager[object]:
     if paths.is_local:
         return lake_lock(paths.local_root, command)
     check_store(paths.uri)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -84,7 +85,9 @@ class FileLock:
             os.close(fd)
             raise LockHeldError(str(self.path.parent), read_holder(self.path)) from None
         self._fd = fd
-        self.write_holder(os.getpid())
+        # the name is for others' message: a full disk must not keep away the command that frees it
+        with contextlib.suppress(OSError):
+            self.write_holder(os.getpid())
         return self
 
     def write_holder(self, pid: int) -> None:

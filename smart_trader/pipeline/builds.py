@@ -14,6 +14,7 @@ import simplejson
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
+from smart_trader.pipeline.upkeep import FULL_DISK_FIX
 
 SHOWN_FAILURES = 5
 LINE_EVERY_S = 10.0
@@ -23,7 +24,7 @@ REPAIR = "run: smart-trader repair"
 FIXES = (
     (
         ("No space left on device", "DISK_FULL"),
-        "free some space, for example with: smart-trader maintain; then run again",
+        f"{FULL_DISK_FIX}; then run again",
     ),
     (("Permission denied", "Read-only file system"), "make the lake's folder writable for this user, then run again"),
     (

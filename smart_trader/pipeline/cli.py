@@ -16,9 +16,6 @@ from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
 
-# A century: longer than any calculation is old.
-NO_REFRESH_HOURS = 24 * 365 * 100
-
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
     """Make dbt's target what the flag says; every later step reads it from the environment, as dbt does."""
@@ -165,27 +162,40 @@ def as_of_moment(wanted: str) -> None:
 @click.command()
 @click.option(
     "--only",
-    type=click.Choice(["disk", "optimize", "vacuum"]),
+    type=click.Choice(["vacuum", "optimize", "disk"]),
     multiple=True,
-    help="Do this alone: look at the disk, compact small files, remove old ones. Default: all three.",
+    help="Do this alone: remove old files, compact small ones where that pays, look at the disk. Default: all three.",
+)
+@click.option(
+    "--retain-hours",
+    type=click.IntRange(min=0),
+    help="Keep what versions of the last so many hours need; below 168 only while nothing else uses the lake. "
+    "Default: vacuum_retention_hours.",
 )
 @target_option
-def maintain(only: tuple[str, ...]) -> None:
-    """Look at the disk, compact small files and remove old ones, each table through the engine that writes it."""
+def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
+    """Remove old files, compact small ones where that pays, look at the disk; in this order.
+
+    Says what it gained. A server is started only where a table that Spark writes needs compaction.
+    """
     from loaders.settings import loader_settings
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
     from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.integrity import record_checksums
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
-    lake = Lake(machine.paths)
-    work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, settings.vacuum_retention_hours)
+    hours = settings.vacuum_retention_hours if retain_hours is None else retain_hours
+    work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, hours)
     if work.optimize or work.vacuum:
         with lock_lake(machine.paths, "maintain"):
-            upkeep.maintain_bronze(lake, work, say)
-            with lake_server(machine) as ready:
-                upkeep.maintain_spark(lake, ready(), work, say)
+            if work.vacuum:
+                upkeep.ensure_retention_is_safe(machine.paths, hours)
+            lake = Lake(machine.paths)
+            say(str(upkeep.maintain_lake(lake, lambda: lake_server(machine), work, say)))
+            if work.optimize:
+                record_checksums(lake)
     if "disk" in only or not only:
         # a full disk is what maintenance may have cured: then it only warns
         refuse = settings.disk_refuse_percent if only == ("disk",) else 101
@@ -195,25 +205,68 @@ def maintain(only: tuple[str, ...]) -> None:
 @click.command()
 @target_option
 def repair() -> None:
-    """Look at every file of every table, register what the catalog has lost, make broken tables again.
+    """Read every file of every table, register what the catalog has lost, make broken tables again.
 
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
     where one of them is broken, nothing is changed and you are told what to do.
     """
-    from loaders.bronze import Bronze
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.builds import Builds
     from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.lake_version import rebuilding
     from smart_trader.pipeline.reading import Lake
     from smart_trader.pipeline.repair import repair as repair_lake
-    from smart_trader.schemas import schema_name
 
     machine = lakehouse_settings()
-    lake = Lake(machine.paths)
     with lock_lake(machine.paths, "repair"), lake_server(machine) as ready:
-        # a state is true at a moment: the lake's own newest
-        moment = Bronze(machine.paths, schema_name("bronze")).newest_as_of() or now()
-        # time alone makes nothing due here: what is due at this moment may be about to be fetched for it
-        variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
-        builds = Builds(machine.paths, moment.isoformat(), f"repair-{uuid.uuid4().hex[:6]}", variables, say)
-        repair_lake(lake, builds, ready(), say)
+        repair_lake(Lake(machine.paths), rebuilding(machine.paths, "repair", say), ready(), say)
+
+
+@click.command()
+@target_option
+def upgrade() -> None:
+    """Bring a lake of an earlier version of the project to this one's; `run` does so by itself.
+
+    What was cut short goes on where it was. A lake that is current is left alone.
+    """
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline.lake_version import LAKE_VERSION, upgrade_lake
+
+    machine = lakehouse_settings()
+    with lock_lake(machine.paths, "upgrade"):
+        steps = upgrade_lake(machine, say)
+    say(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")
+
+
+@click.command()
+@click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
+def backup(target: Path) -> None:
+    """Copy the lake to DEST, a folder that is empty or does not exist, and verify the copy.
+
+    Holds every table, what waits to be landed, and the lake's version and source. Left out are Spark's catalog, which
+    the next run makes again, logs, and the server's files.
+    """
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline.backup import back_up
+
+    paths = lakehouse_settings().paths
+    with lock_lake(paths, f"backup {target}"):
+        made = back_up(paths, target.expanduser().absolute(), say)
+    say(f"backed up {len(made.tables)} tables to {target}; bring them back with: smart-trader restore {target}")
+
+
+@click.command()
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+def restore(source: Path) -> None:
+    """Bring back what `backup` has copied to SRC, into a lake that holds nothing.
+
+    Reading commands work at once; the next run registers the tables with Spark and makes the views.
+    """
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline import backup
+
+    paths, folder = lakehouse_settings().paths, source.expanduser().absolute()
+    # before the lock, which would make the lake's folder
+    backup.read_manifest(folder)
+    with lock_lake(paths, f"restore {source}", restores=True):
+        made = backup.restore(paths, folder, say)
+    say(f"restored {len(made.tables)} tables to {paths.uri}; go on with: smart-trader run")

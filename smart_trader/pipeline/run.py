@@ -22,6 +22,8 @@ from smart_trader.lake_lock import lock_lake
 from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.integrity import record_checksums
+from smart_trader.pipeline.lake_version import upgrade_lake
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import register_missing
 from smart_trader.pipeline.sources import Wanted, serving_api
@@ -91,6 +93,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
         bronze = Bronze(paths, schema_name("bronze"))
         check_lake(bronze, order.wanted.data_source, order.as_of)
+        upgrade_lake(machine, tell)
         records: list[StepRecord] = []
         try:
             with _engine(order, machine) as ready:
@@ -102,6 +105,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
             raise
         finally:
             _land_records(bronze, order, records, tell)
+        record_checksums(Lake(paths))
     return records
 
 
