@@ -150,7 +150,7 @@ too_active_wallets as (
     select wallet_address
     from wallet_swaps
     group by wallet_address
-    having count(*) > {{ var('max_swaps_per_wallet') }}
+    having {{ is_too_active('count(*)') }}
 
 ),
 

@@ -20,7 +20,7 @@ Values
 
 Netting
 - One price_missing row makes the side of its transaction price_missing; one unknown basis makes the net buy unknown.
-- `round_trip_usd` is 0 where one of the two sides has no USD value.
+- `round_trip_usd` is 0 where one of the two sides has no USD value; `round_trip_count` counts that transaction too.
 - A transaction's time and block number are the smallest its rows give.
 
 FIFO
