@@ -33,7 +33,8 @@ FIFO
 Marks
 - The balance counts when its row is at most `max_trade_age_hours` old and not from after as_of, whatever rule marks.
 - A multiplier scales the quantity, not the liquidity cap.
-- Rule (a) applies when the newest observation has both a price and a liquidity; the first item given wins a tie.
+- Rule (a) applies when the newest observation has both a price and a liquidity, neither negative; the first item given
+  wins a tie.
 - Without an open quantity of known basis the mark is 0 and its source `none`.
 
 Figures
