@@ -273,7 +273,7 @@ class _SwapWalk:
     def _budget_reached(self) -> str | None:
         if self._fetch.pages >= self._settings.max_pages_per_wallet:
             return f"the budget of {self._settings.max_pages_per_wallet} pages is used up"
-        if self._fetch.rows >= self._settings.max_swaps_per_wallet:
+        if self._fetch.rows > self._settings.max_swaps_per_wallet:
             return f"the wallet has more than {self._settings.max_swaps_per_wallet} swaps"
         return None
 

@@ -16,9 +16,25 @@
         when {{ column }} rlike '^(0|[1-9][0-9]{0,25})$' then {{ column }}
         else coalesce(
             trim(trailing '.' from trim(trailing '0' from cast(try_cast({{ column }} as decimal(38, 12)) as string))),
+            -- too long for that; what is so large has no places
+            cast(try_cast({{ column }} as decimal(38, 0)) as string),
             {{ column }}
         )
     end
+{%- endmacro %}
+
+
+{% macro base_units(column) -%}
+    {#- whole, half to even, since openbook sends floats; what a decimal of 12 places cannot hold has none in a double -#}
+    coalesce(
+        cast(bround(try_cast({{ column }} as decimal(38, 12))) as double),
+        {{ wire_number(column) }}
+    )
+{%- endmacro %}
+
+
+{% macro is_too_active(swap_count) -%}
+    {{ swap_count }} > {{ var('max_swaps_per_wallet') }}
 {%- endmacro %}
 
 

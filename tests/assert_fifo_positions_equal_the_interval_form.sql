@@ -1,203 +1,24 @@
--- Fails for each position whose matched quantity, shortage, cost or profit differs from FIFO
--- written as intervals in SQL. Not tested: more than 200 wallets, which a hash of the address
--- draws, and wallets with trades that their calculation does not know yet.
---
--- Lay a position's buys end to end. With U = max(0, running max(cumulative sold - bought)) and
--- M = cumulative sold - U, a sell consumes the stretch (M before, M after] of that line.
+-- Fails for each position of a wallet that is not quarantined whose matched quantity, shortage, cost
+-- or profit differs from FIFO written as intervals in SQL. Not tested: more than 200 wallets, the
+-- newest calculated ones, and wallets with trades that their calculation does not know yet.
+
+{{ config(meta={'kind': 'wallet'}) }}
 
 with
 
-wallet_trades as (
+fifo_disagreements as (
 
-    select * from {{ ref('wallet_trades') }}
-
-),
-
-wallet_calculations as (
-
-    select * from {{ ref('wallet_calculations') }}
+    select * from {{ ref('fifo_disagreements') }}
 
 ),
 
-positions as (
+quarantined_wallets as (
 
-    select * from {{ ref('fifo_positions') }}
-
-),
-
-drawn_wallets as (
-
-    select wallet_address
-    from wallet_calculations
-    where covered_batch > 0
-    order by xxhash64(wallet_address) asc, wallet_address asc
-    limit 200
-
-),
-
-trades as (
-
-    select
-        wallet_trades.*,
-        max(wallet_trades.load_batch) over (
-            partition by wallet_trades.wallet_address
-        ) as newest_batch
-    from wallet_trades
-    left semi join drawn_wallets on wallet_trades.wallet_address = drawn_wallets.wallet_address
-
-),
-
-known_trades as (
-
-    select trades.*
-    from trades
-    inner join wallet_calculations on trades.wallet_address = wallet_calculations.wallet_address
-    where trades.newest_batch = wallet_calculations.covered_batch and trades.quantity > 0
-
-),
-
-cumulative as (
-
-    select
-        *,
-        sum(if(side = 'buy', quantity, 0)) over position_order as bought_until,
-        sum(if(side = 'sell', quantity, 0)) over position_order as sold_until
-    from known_trades
-    window position_order as (
-        partition by wallet_address, token_address
-        order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
-        rows between unbounded preceding and current row
-    )
-
-),
-
-short as (
-
-    select
-        *,
-        greatest(0, max(sold_until - bought_until) over (
-            partition by wallet_address, token_address
-            order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
-            rows between unbounded preceding and current row
-        )) as short_until
-    from cumulative
-
-),
-
-matched as (
-
-    select
-        *,
-        sold_until - short_until as matched_until,
-        lag(sold_until - short_until, 1, 0) over (
-            partition by wallet_address, token_address
-            order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
-        ) as matched_before
-    from short
-
-),
-
-buys as (
-
-    select * from matched
-    where side = 'buy'
-
-),
-
-sells as (
-
-    select * from matched
-    where side = 'sell'
-
-),
-
-consumed as (
-
-    select
-        sells.wallet_address,
-        sells.token_address,
-        sells.value_usd as proceeds_usd,
-        sells.quantity as sold_quantity,
-        buys.value_usd is not null and not buys.is_basis_unknown as is_basis_known,
-        buys.value_usd / buys.quantity as unit_cost_usd,
-        least(buys.bought_until, sells.matched_until)
-        - greatest(buys.bought_until - buys.quantity, sells.matched_before) as quantity
-    from sells
-    inner join buys
-        on
-            sells.wallet_address = buys.wallet_address
-            and sells.token_address = buys.token_address
-            and sells.matched_before < buys.bought_until
-            and sells.matched_until > buys.bought_until - buys.quantity
-
-),
-
-expected as (
-
-    select
-        wallet_address,
-        token_address,
-        sum(if(is_basis_known, quantity, 0)) as matched_quantity,
-        sum(
-            if(is_basis_known and proceeds_usd is not null, quantity * unit_cost_usd, 0)
-        ) as cost_usd,
-        sum(
-            if(
-                is_basis_known,
-                proceeds_usd * quantity / sold_quantity - quantity * unit_cost_usd,
-                0
-            )
-        ) as pnl_usd
-    from consumed
-    group by wallet_address, token_address
-
-),
-
-shortages as (
-
-    select
-        wallet_address,
-        token_address,
-        max(short_until) as short_quantity
-    from short
-    group by wallet_address, token_address
-
-),
-
-compared as (
-
-    select
-        shortages.wallet_address,
-        shortages.token_address,
-        positions.matched_quantity,
-        coalesce(expected.matched_quantity, 0) as expected_matched_quantity,
-        positions.short_quantity,
-        shortages.short_quantity as expected_short_quantity,
-        positions.cost_of_sold_usd,
-        coalesce(expected.cost_usd, 0) as expected_cost_usd,
-        positions.realized_pnl_usd,
-        coalesce(expected.pnl_usd, 0) as expected_pnl_usd,
-        -- dust, which the intervals do not know, is a billionth at each sell
-        1e-9 * (1 + positions.trade_count)
-        * (positions.bought_usd + positions.sold_usd + 1) as slack_usd,
-        1e-9 * (1 + positions.trade_count)
-        * (positions.bought_quantity + positions.sold_quantity + 1) as slack
-    from shortages
-    left join expected
-        on
-            shortages.wallet_address = expected.wallet_address
-            and shortages.token_address = expected.token_address
-    left join positions
-        on
-            shortages.wallet_address = positions.wallet_address
-            and shortages.token_address = positions.token_address
+    select * from {{ ref('quarantined_wallets') }}
 
 )
 
-select * from compared
-where
-    slack_usd is null
-    or abs(matched_quantity - expected_matched_quantity) > slack
-    or abs(short_quantity - expected_short_quantity) > slack
-    or abs(cost_of_sold_usd - expected_cost_usd) > slack_usd
-    or abs(realized_pnl_usd - expected_pnl_usd) > slack_usd
+select fifo_disagreements.*
+from fifo_disagreements
+left anti join quarantined_wallets
+    on fifo_disagreements.wallet_address = quarantined_wallets.wallet_address

@@ -1,5 +1,7 @@
--- Fails for each trader of the newest evaluation who misses a minimum or is not wholly known.
--- Not tested: older rows, which were judged by the minimums of their day.
+-- Fails for each trader that this run evaluated who misses a minimum or is not wholly known. Not
+-- tested: what earlier runs evaluated, by the minimums and vars of their day.
+
+{{ config(meta={'kind': 'code'}) }}
 
 with
 
@@ -28,9 +30,7 @@ newest_traders as (
         smart_traders.calculation_date,
         smart_traders.tier
     from smart_traders
-    where
-        smart_traders.evaluated_at
-        = (select max(newest.evaluated_at) from smart_traders as newest)
+    where smart_traders.batch_id = {{ run_id() }}
 
 ),
 

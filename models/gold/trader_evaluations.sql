@@ -8,6 +8,12 @@ pnl_calculations as (
 
 ),
 
+calculation_checks as (
+
+    select * from {{ ref('calculation_checks') }}
+
+),
+
 qualification_minimums as (
 
     select * from {{ ref('qualification_minimums') }}
@@ -34,8 +40,15 @@ minimums as (
 
 new_calculations as (
 
-    select pnl_calculations.*
+    -- what is not checked yet waits
+    select
+        pnl_calculations.*,
+        calculation_checks.failed_checks
     from pnl_calculations
+    inner join calculation_checks
+        on
+            pnl_calculations.wallet_address = calculation_checks.wallet_address
+            and pnl_calculations.calculation_date = calculation_checks.calculation_date
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
@@ -95,7 +108,9 @@ judged as (
                 null
             ),
             if(new_calculations.is_too_active, 'too_active', null),
-            if(fitting_tiers.tier is null, 'no_tier', null)
+            if(fitting_tiers.tier is null, 'no_tier', null),
+            -- one entry for each check, so that all are counted alike
+            'quarantined:' || replace(new_calculations.failed_checks, ', ', ', quarantined:')
         ) as failed_rules
     from new_calculations
     cross join minimums

@@ -1,6 +1,6 @@
 """First-in-first-out profit and loss of the wallets that are due, one row per wallet and token."""
 
-from pyspark.sql.functions import broadcast, coalesce, lit
+from pyspark.sql.functions import broadcast, coalesce, lit, when
 
 from smart_trader.fifo import Rules
 from smart_trader.fifo.partitions import positions_frame
@@ -14,7 +14,6 @@ TRADE_COLUMNS = [
     "block_number",
     "tx_hash",
     "is_basis_unknown",
-    "round_trip_usd",
 ]
 CALCULATION = ["wallet_address", "calculation_date"]
 
@@ -32,6 +31,10 @@ def model(dbt, session):
             *TRADE_COLUMNS,
             # where a transaction nets to nothing the side is never looked at
             coalesce(trades["side"], lit("buy")).alias("side"),
+            # a round trip with a difference of 0 is one, and a transaction of one side alone is none
+            when((trades["bought_quantity"] > 0) & (trades["sold_quantity"] > 0), trades["round_trip_usd"]).alias(
+                "round_trip_usd"
+            ),
         ),
         rules,
     )

@@ -73,7 +73,7 @@ owners as (
         max({{ wire_decimals('decimals') }}) as decimals,
         sum(
             coalesce(
-                {{ wire_number('ui_amount') }},
+                if({{ wire_number('ui_amount') }} >= 0, {{ wire_number('ui_amount') }}, null),
                 cast(amount as double) / power(10, {{ wire_decimals('decimals') }})
             )
         ) as amount,

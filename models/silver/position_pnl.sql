@@ -145,8 +145,9 @@ marked as (
         case
             when new_positions.open_quantity <= 0 then 'none'
             when
-                observed_prices.price_usd is not null
-                and observed_prices.liquidity_usd is not null
+                -- a negative figure is none
+                observed_prices.price_usd >= 0
+                and observed_prices.liquidity_usd >= 0
                 and token_decimals.decimals is not null
                 then 'observation'
             when

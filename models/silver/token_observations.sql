@@ -111,7 +111,8 @@ tiered as (
         judged.observed_at,
         max_by(liquidity_tiers.liquidity_tier, liquidity_tiers.min_liquidity_usd) as liquidity_tier
     from judged
-    inner join liquidity_tiers on judged.liquidity_usd >= liquidity_tiers.min_liquidity_usd
+    inner join liquidity_tiers
+        on greatest(judged.liquidity_usd, 0) >= liquidity_tiers.min_liquidity_usd
     group by judged.token_address, judged.observed_at
 
 ),

@@ -1,4 +1,4 @@
-{{ config(unique_key='token_address') }}
+{{ config(materialized='table') }}
 
 with
 
@@ -29,6 +29,12 @@ quote_assets as (
 untracked_tokens as (
 
     select * from {{ ref('untracked_tokens') }}
+
+),
+
+liquidity_tiers as (
+
+    select * from {{ ref('liquidity_tiers') }}
 
 ),
 
@@ -82,6 +88,13 @@ returns as (
 
 ),
 
+lowest_tier as (
+
+    select min_by(liquidity_tier, min_liquidity_usd) as liquidity_tier
+    from liquidity_tiers
+
+),
+
 tokens as (
 
     select
@@ -125,7 +138,8 @@ states as (
         dropped.symbol,
         dropped.token_name,
         dropped.decimals,
-        dropped.liquidity_tier,
+        -- an observation of an earlier version has none below the lowest tier of its day
+        coalesce(dropped.liquidity_tier, lowest_tier.liquidity_tier) as liquidity_tier,
         dropped.tracked_since,
         dropped.dropped_at is null as is_active,
         if(
@@ -145,36 +159,9 @@ states as (
             if({{ as_of() }} >= holder_fetches.refresh_at, holder_fetches.refresh_at, null)
         ) as state_changed_at
     from dropped
+    cross join lowest_tier
     left join holder_fetches on dropped.token_address = holder_fetches.item
-
-){% if is_incremental() %},
-
-built as (
-
-    select to_json(struct(*)) as content from {{ this }}
-
-),
-
-compared as (
-
-    select
-        *,
-        to_json(struct(*)) as content
-    from states
-
-),
-
-changed as (
-
-    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
-    select compared.* except (content)
-    from compared
-    left anti join built on compared.content = built.content
 
 )
 
-select * from changed
-{% else %}
-
 select * from states
-{% endif %}

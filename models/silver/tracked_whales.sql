@@ -1,4 +1,4 @@
-{{ config(unique_key='whale_id') }}
+{{ config(materialized='table') }}
 
 with
 
@@ -90,34 +90,6 @@ states as (
         ) as state_changed_at
     from evidence
 
-){% if is_incremental() %},
-
-built as (
-
-    select to_json(struct(*)) as content from {{ this }}
-
-),
-
-compared as (
-
-    select
-        *,
-        to_json(struct(*)) as content
-    from states
-
-),
-
-changed as (
-
-    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
-    select compared.* except (content)
-    from compared
-    left anti join built on compared.content = built.content
-
 )
 
-select * from changed
-{% else %}
-
 select * from states
-{% endif %}

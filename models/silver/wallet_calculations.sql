@@ -160,7 +160,7 @@ calculations as (
 
         ---------- booleans
         due_wallets.is_history_complete,
-        coalesce(swap_counts.swap_count, 0) > {{ var('max_swaps_per_wallet') }} as is_too_active,
+        {{ is_too_active('coalesce(swap_counts.swap_count, 0)') }} as is_too_active,
 
         ---------- timestamps
         {{ as_of() }} as calculation_date

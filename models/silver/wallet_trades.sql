@@ -54,13 +54,8 @@ classified as (
         touched_swaps.*,
         sold_quotes.mint is not null as is_sold_quote,
         bought_quotes.mint is not null as is_bought_quote,
-        -- base units are whole; openbook sends them as floats; none and a negative one move nothing
-        greatest(
-            cast(bround(try_cast(touched_swaps.sold_amount_raw as decimal(38, 12))) as double), 0
-        ) as sold_quantity,
-        greatest(
-            cast(bround(try_cast(touched_swaps.bought_amount_raw as decimal(38, 12))) as double), 0
-        ) as bought_quantity
+        {{ base_units('touched_swaps.sold_amount_raw') }} as sold_units,
+        {{ base_units('touched_swaps.bought_amount_raw') }} as bought_units
     from touched_swaps
     left join quote_assets as sold_quotes
         on touched_swaps.sold_token_address = sold_quotes.mint
@@ -81,12 +76,15 @@ swaps as (
         load_batch,
         struct(
             swap_id,
+            -- an amount that is none moves nothing, and its wallet is not ranked for it
             if(is_sold_quote, null, sold_token_address) as sold_token,
-            sold_quantity,
+            greatest(sold_units, 0) as sold_quantity,
             sold_decimals,
+            coalesce(sold_units < 0, true) as is_sold_unreadable,
             if(is_bought_quote, null, bought_token_address) as bought_token,
-            bought_quantity,
+            greatest(bought_units, 0) as bought_quantity,
             bought_decimals,
+            coalesce(bought_units < 0, true) as is_bought_unreadable,
             not is_sold_quote and not is_bought_quote as is_hop,
             sold_amount * sold_nearest_price as sold_leg_usd,
             bought_amount * bought_nearest_price as bought_leg_usd,
@@ -139,9 +137,11 @@ transactions as (
                         hop.sold_token,
                         hop.sold_quantity,
                         hop.sold_decimals,
+                        hop.is_sold_unreadable,
                         hop.bought_token,
                         hop.bought_quantity,
                         hop.bought_decimals,
+                        hop.is_bought_unreadable,
                         hop.is_hop,
                         hop.sold_leg_usd,
                         hop.bought_leg_usd,
@@ -186,9 +186,11 @@ valued_swaps as (
         sold_token,
         sold_quantity,
         sold_decimals,
+        is_sold_unreadable,
         bought_token,
         bought_quantity,
         bought_decimals,
+        is_bought_unreadable,
         if(
             is_hop and usd is null,
             {{ usable_usd('least(sold_leg_usd, bought_leg_usd)') }},
@@ -217,9 +219,9 @@ legs as (
         is_basis_unknown,
         stack(
             2,
-            sold_token, true, sold_quantity, sold_decimals,
-            bought_token, false, bought_quantity, bought_decimals
-        ) as (token_address, is_sell, quantity, decimals)
+            sold_token, true, sold_quantity, sold_decimals, is_sold_unreadable,
+            bought_token, false, bought_quantity, bought_decimals, is_bought_unreadable
+        ) as (token_address, is_sell, quantity, decimals, is_unreadable)
     from valued_swaps
 
 ),
@@ -244,6 +246,7 @@ gross as (
             sum(if(is_sell and quantity > 0, value_usd, 0))
         ) as sold_usd,
         bool_or(not is_sell and is_basis_unknown and quantity > 0) as is_basis_unknown,
+        bool_or(is_unreadable) as has_unreadable_amount,
         max(decimals) as decimals,
         min(block_unix_time) as block_unix_time,
         min(block_number) as block_number,
@@ -280,10 +283,13 @@ net as (
         ---------- what is left of the transaction
         side,
         if(side is null, 0, abs(bought_quantity - sold_quantity)) as quantity,
-        case side
-            when 'buy' then bought_usd * (bought_quantity - sold_quantity) / bought_quantity
-            when 'sell' then sold_usd * (sold_quantity - bought_quantity) / sold_quantity
-        end as value_usd,
+        nullif(
+            case side
+                when 'buy' then bought_usd * (bought_quantity - sold_quantity) / bought_quantity
+                when 'sell' then sold_usd * (sold_quantity - bought_quantity) / sold_quantity
+            end,
+            0
+        ) as value_usd,
         coalesce(side = 'buy' and is_basis_unknown, false) as is_basis_unknown,
 
         ---------- what went through it
@@ -299,6 +305,7 @@ net as (
             0
         ) as round_trip_usd,
         swap_count,
+        has_unreadable_amount,
         decimals,
 
         ---------- timestamps

@@ -1,4 +1,4 @@
-{{ config(unique_key='whale_id') }}
+{{ config(materialized='table') }}
 
 with
 
@@ -79,7 +79,7 @@ tiered_holdings as (
         any_value(newest_holdings.observed_at) as observed_at,
         any_value(newest_holdings.tracked_since) as tracked_since
     from newest_holdings
-    inner join whale_tiers on newest_holdings.amount >= whale_tiers.min_units
+    inner join whale_tiers on greatest(newest_holdings.amount, 0) >= whale_tiers.min_units
     inner join rank_tiers on newest_holdings.holder_rank >= rank_tiers.min_rank
     group by newest_holdings.wallet_address, newest_holdings.token_address
 
@@ -150,7 +150,7 @@ too_active_wallets as (
     select wallet_address
     from wallet_swaps
     group by wallet_address
-    having count(*) > {{ var('max_swaps_per_wallet') }}
+    having {{ is_too_active('count(*)') }}
 
 ),
 
@@ -164,34 +164,6 @@ judged as (
     left join pools on wallets.wallet_address = pools.account_address
     left join too_active_wallets on wallets.wallet_address = too_active_wallets.wallet_address
 
-){% if is_incremental() %},
-
-built as (
-
-    select to_json(struct(*)) as content from {{ this }}
-
-),
-
-compared as (
-
-    select
-        *,
-        to_json(struct(*)) as content
-    from judged
-
-),
-
-changed as (
-
-    -- time alone changes rows, so all are compared; a merge of equal rows would rewrite files
-    select compared.* except (content)
-    from compared
-    left anti join built on compared.content = built.content
-
 )
 
-select * from changed
-{% else %}
-
 select * from judged
-{% endif %}

@@ -13,7 +13,8 @@ from smart_trader.fifo import kernel as k
 REQUIRED = ("wallet_address", "token_address", "block_unix_time", "side", "quantity", "value_usd")
 
 #: One row per trade, sorted by wallet, token, time, block (nulls last), buys before sells, transaction. The columns
-#: after `value_usd` may be left out: no block, no transaction, known basis, nothing passed through.
+#: after `value_usd` may be left out: no block, no transaction, known basis, nothing passed through. `round_trip_usd` is
+#: null where a transaction did not both buy and sell the token; where it did, 0 is a difference like any other.
 TRADE_SCHEMA = pa.schema(
     [
         pa.field("wallet_address", pa.string(), nullable=False),

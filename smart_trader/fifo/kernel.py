@@ -231,7 +231,7 @@ def run(
         quantity: float64[rows], zero for a row that is no trade.
         value: float64[rows], USD; NaN is a missing price.
         is_unknown: bool[rows], a buy whose cost is not known though it has a value.
-        round_trip: float64[rows], USD passed through.
+        round_trip: float64[rows], USD passed through, which may be 0; NaN where nothing was.
         prior_lots: offsets int64[positions + 1], then quantity, USD per unit, time, is_known, row of each lot.
         prior_held: offsets int64[positions + 1], then hold seconds and quantity of the matches before.
         out: sums, counts (both filled with the state before), then finals float64[positions, 4]: open known
@@ -283,7 +283,7 @@ def run(
                 held += 1
 
         for row in range(starts[position], starts[position + 1]):
-            if round_trip[row] != 0.0:
+            if not np.isnan(round_trip[row]):
                 sums[ROUND_TRIP_USD] += round_trip[row]
                 counts[ROUND_TRIPS] += 1
             amount = quantity[row]

@@ -26,6 +26,7 @@ class Trades:
         block: int64; a missing block sorts last.
         quantity: float64, base units.
         value: float64, USD; NaN where the price is missing.
+        round_trip: float64, USD; NaN where the transaction was on one side only.
     """
 
     first_row: int
@@ -76,7 +77,9 @@ def read_trades(batch: pa.RecordBatch, first_row: int = 0) -> Trades:
         _amounts(columns["quantity"], "quantity", first_row),
         _amounts(columns["value_usd"], "value_usd", first_row),
         np.zeros(size, bool) if unknown is None else pc.fill_null(unknown, False).to_numpy(zero_copy_only=False),
-        np.zeros(size) if round_trips is None else pc.fill_null(round_trips, 0.0).to_numpy(zero_copy_only=False),
+        np.full(size, np.nan)
+        if round_trips is None
+        else pc.fill_null(round_trips, np.nan).to_numpy(zero_copy_only=False),
         columns.get("tx_hash"),
     )
 

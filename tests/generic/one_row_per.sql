@@ -1,5 +1,7 @@
-{#- One scan checks all that is claimed of a table's rows; a failing row comes back whole, with the claims it breaks -#}
-{% test one_row_per(model, key, accepted={}, holds=[], refers_to=[]) %}
+{#- One scan checks all that is claimed of a table's rows; a failing row comes back whole, with the claims it breaks.
+    Checks of `wallet_checks` are looked at as well where a table is named: they fail the test unless their wallet is
+    quarantined by `calculation_checks`, which warns. -#}
+{% test one_row_per(model, key, accepted={}, holds=[], refers_to=[], wallet_checks_of=none) %}
 
     {%- set claims = [] -%}
     {%- for column in key -%}
@@ -64,7 +66,40 @@
 
     )
 
+    {%- if wallet_checks_of is none %}
+
     select * from judged
     where broken_claims != ''
+
+    {%- else %},
+
+    newest_checks as (
+
+        select
+            wallet_address as checked_wallet,
+            max_by(failed_checks, calculation_date) as failed_checks
+        from {{ ref('calculation_checks') }}
+        group by wallet_address
+
+    ),
+
+    checked as (
+
+        select
+            {{ broken_checks(wallet_checks(wallet_checks_of)) }} as broken_checks,
+            *
+        from judged
+
+    )
+
+    -- a wallet that is set apart has done its harm already
+    select checked.*
+    from checked
+    left join newest_checks on checked.wallet_address = newest_checks.checked_wallet
+    where
+        checked.broken_claims != ''
+        or (checked.broken_checks != '' and newest_checks.failed_checks is null)
+
+    {%- endif %}
 
 {% endtest %}

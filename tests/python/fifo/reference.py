@@ -20,7 +20,7 @@ class Trade:
     quantity: int
     value: Decimal | None
     is_unknown: bool = False
-    round_trip: Decimal = ZERO
+    round_trip: Decimal | None = None
 
 
 @dataclass
@@ -62,7 +62,7 @@ def compute(trades: list[Trade]) -> Position:
     setcontext(Context(prec=60))
     position, peak = Position(), ZERO
     for trade in trades:
-        if trade.round_trip:
+        if trade.round_trip is not None:
             position.count("round_trip_count")
             position.add("round_trip_usd", trade.round_trip)
         if not trade.quantity:

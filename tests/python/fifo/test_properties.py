@@ -67,7 +67,7 @@ def test_splitting_buys_into_equal_parts_changes_no_money(trades: list[Trade], p
     for trade in trades:
         pieces = parts if trade.side == "buy" else 1
         value = None if trade.value is None else trade.value / pieces
-        passed = [trade.round_trip] + [type(trade.round_trip)(0)] * (pieces - 1)
+        passed = [trade.round_trip] + [None] * (pieces - 1)
         split += [
             Trade(trade.time, trade.side, trade.quantity * parts // pieces, value, trade.is_unknown, passed[piece])
             for piece in range(pieces)

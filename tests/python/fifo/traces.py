@@ -38,7 +38,7 @@ def traces(draw: st.DrawFn, max_size: int = 30, quantities: st.SearchStrategy[in
             quantity=draw(quantities) * unit,
             value=draw(VALUES),
             is_unknown=draw(st.integers(0, 9)) == 0,
-            round_trip=draw(st.sampled_from([Decimal(0), Decimal(0), Decimal("0.25")])),
+            round_trip=draw(st.sampled_from([None, None, Decimal(0), Decimal("0.25")])),
         )
         for _ in range(size)
     ]
@@ -58,7 +58,7 @@ def table(*positions: Sequence[Trade]) -> pa.Table:
             "block_number": None,
             "tx_hash": None,
             "is_basis_unknown": trade.is_unknown,
-            "round_trip_usd": float(trade.round_trip),
+            "round_trip_usd": None if trade.round_trip is None else float(trade.round_trip),
         }
         for number, trades in enumerate(positions)
         for trade in trades

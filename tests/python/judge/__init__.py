@@ -20,7 +20,7 @@ Values
 
 Netting
 - One price_missing row makes the side of its transaction price_missing; one unknown basis makes the net buy unknown.
-- `round_trip_usd` is 0 where one of the two sides has no USD value.
+- `round_trip_usd` is 0 where one of the two sides has no USD value; `round_trip_count` counts that transaction too.
 - A transaction's time and block number are the smallest its rows give.
 
 FIFO
@@ -33,7 +33,8 @@ FIFO
 Marks
 - The balance counts when its row is at most `max_trade_age_hours` old and not from after as_of, whatever rule marks.
 - A multiplier scales the quantity, not the liquidity cap.
-- Rule (a) applies when the newest observation has both a price and a liquidity; the first item given wins a tie.
+- Rule (a) applies when the newest observation has both a price and a liquidity, neither negative; the first item given
+  wins a tie.
 - Without an open quantity of known basis the mark is 0 and its source `none`.
 
 Figures

@@ -102,6 +102,8 @@ def usd_by_observation(seen: TokenPrice, tokens: Decimal) -> Decimal | None:
     if seen.price is None or seen.liquidity is None:
         return None
     scaled = tokens if seen.multiplier is None else tokens * seen.multiplier
+    if scaled * seen.price < 0 or seen.liquidity < 0:
+        return None
     return min(scaled * seen.price, seen.liquidity / 2)
 
 

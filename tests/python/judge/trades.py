@@ -61,6 +61,7 @@ class TokenTrades:
 
     trades: list[Trade] = field(default_factory=list)
     round_trip_usd: Decimal = Decimal(0)
+    round_trip_count: int = 0
     decimals: int | None = None
 
 
@@ -95,6 +96,7 @@ def net_trades(rows: Iterable[ValuedSwap]) -> dict[str, TokenTrades]:
     for (_, mint), bundle in bundles.items():
         token = tokens[mint]
         token.round_trip_usd += round_trip_usd(bundle)
+        token.round_trip_count += min(bundle.bought.quantity, bundle.sold.quantity) > 0
         if token.decimals is None:
             token.decimals = bundle.decimals
         trade = net_trade(bundle)

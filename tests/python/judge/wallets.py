@@ -32,6 +32,7 @@ class PositionFigures:
     priced_trades: int
     wins: int
     losses: int
+    round_trips: int
     first_time: int | None
     last_time: int | None
     bought: Decimal
@@ -72,7 +73,7 @@ class Quantities:
 
 
 # added up for ALL_TOKENS
-COUNTS = ("trade_count", "priced_trades", "wins", "losses")
+COUNTS = ("trade_count", "priced_trades", "wins", "losses", "round_trips")
 SUMS = (
     "bought",
     "sold",
@@ -108,6 +109,7 @@ def position_figures(
         priced_trades=position.priced_trades,
         wins=position.wins,
         losses=position.losses,
+        round_trips=history.round_trip_count,
         first_time=trades[0].block_unix_time if trades else None,
         last_time=trades[-1].block_unix_time if trades else None,
         **rounded_money(position),
@@ -220,6 +222,7 @@ def extras_row(wallet: str, token: str, figures: PositionFigures) -> Row:
         "priced_trade_count": figures.priced_trades,
         "win_count": figures.wins,
         "loss_count": figures.losses,
+        "round_trip_count": figures.round_trips,
         "matched_cost_usd": figures.matched_cost,
         "matched_proceeds_usd": figures.matched_proceeds,
         "unmatched_proceeds_usd": figures.unmatched_proceeds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +30,7 @@ TABLES = (
     "silver.fifo_positions",
     "silver.position_pnl",
     "silver.pnl_calculations",
+    "silver.calculation_checks",
     "silver.wallet_pnl",
     "gold.trader_evaluations",
     "gold.smart_traders",
@@ -46,21 +48,21 @@ class Lake:
 
     def build(self, at: datetime, command: str = "run", *arguments: str) -> None:
         """Build the numbers at a time, with their seeds and data tests if the command is build."""
-        done = run_module(
+        done = self.dbt(at, command, "--select", "+leaderboard", "+wallet_pnl", "+quarantined_wallets", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def dbt(self, at: datetime, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt at a time."""
+        return run_module(
             "dbt.cli.main",
             "--no-use-colors",
-            command,
-            "--select",
-            "+leaderboard",
-            "+wallet_pnl",
+            *arguments,
             "--target-path",
             str(self.engine.paths.home / "dbt-target"),
             "--log-path",
             str(self.engine.paths.home / "dbt-logs"),
-            *arguments,
             env={**self.engine.environment, "SMART_TRADER_AS_OF": at.isoformat()},
         )
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """Return a table's rows, sorted."""
@@ -101,6 +103,39 @@ def trade(wallet: str, name: str, side: str, units: int, usd: int, at: datetime,
     }
 
 
+def odd_rows() -> list[dict[str, Any]]:
+    """Return rows of wallets that are odd but right, and of one whose amount is beyond any number."""
+    sol, usdc = "So11111111111111111111111111111111111111112", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+    return [
+        # 900 base units are left of the lot: dust, so that the later sell has no lot at all
+        trade("dusty", "d1", "buy", 10**6, 100, T0),
+        trade("dusty", "d2", "sell", 10**6, 200, T0, block_number=1001, base__amount=str(10**12 - 900)),
+        trade("dusty", "d3", "sell", 10**3, 2, T0, block_number=1002, quote__amount="1500000", quote__ui_amount="1.5"),
+        # what it bought it passed on at no difference
+        trade("passer", "p1", "buy", 1000, 100, T0, quote__address=sol, quote__ui_amount="1", quote__price="100"),
+        trade(
+            "passer", "p1", "sell", 1000, 0, T0, ins_index=1,
+            quote__address="tokenB", quote__amount="500000000", quote__ui_amount="500", quote__nearest_price=None,
+        ),
+        trade("huge", "h1", "buy", 10**20, 50, T0),
+        trade("huge", "h2", "sell", 10**20, 80, T0, block_number=1001, base__amount="1e26"),
+        trade("unreadable", "u1", "buy", 100, 50, T0, base__amount="1e31"),
+        trade("unreadable", "u2", "buy", 100, 50, T0, block_number=1001, quote__address=usdc),
+        trade("unreadable", "u3", "sell", 100, 500, T0, block_number=1002),
+    ]  # fmt: skip
+
+
+ODD = ("dusty", "passer", "huge", "unreadable")
+WALLET_TESTS = (
+    "assert_fifo_positions_equal_the_interval_form",
+    "assert_all_tokens_is_the_sum_of_the_tokens",
+    "wallet_trades_hold",
+    "fifo_positions_hold",
+    "position_pnl_holds",
+    "pnl_calculations_hold",
+)
+
+
 def first_load(bronze: Bronze) -> None:
     """Land a winner, a wallet without swaps, one whose history is cut, and one recorded wallet."""
     rows = [
@@ -109,11 +144,13 @@ def first_load(bronze: Bronze) -> None:
         trade("winner", "w2", "sell", 60, 180, T0, block_number=1001, owner="somebody else"),
         trade("cut", "c1", "buy", 100, 100, T0),
         trade("cut", "c2", "sell", 100, 400, T0, block_number=1001),
+        *odd_rows(),
     ]
     fetches = [
         fetch("swaps", "winner", T0, reached_oldest=True, data_source="replay"),
         fetch("swaps", "nothing", T0, rows=0, reached_oldest=True, data_source="replay"),
         fetch("swaps", "cut", T0, "partial", resume_before_time=1, data_source="replay"),
+        *(fetch("swaps", wallet, T0, reached_oldest=True, data_source="replay") for wallet in ODD),
     ]
     if SAMPLES.is_dir():
         items = read_items(SAMPLES / "trader_seek_by_time" / "D_pump_amm_roundtrips_5_rows.json")
@@ -203,8 +240,10 @@ def test_a_wallet_without_swaps_is_calculated_too(lake: Lake) -> None:
 
 
 def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
-    (leader,) = lake.table("gold.leaderboard")
-    assert (leader["wallet_address"], leader["overall_rank"], leader["tier"]) == ("winner", 1, "PROMISING")
+    leaders = {row["wallet_address"]: row for row in lake.table("gold.leaderboard")}
+    ranks = {wallet: (row["overall_rank"], row["tier"]) for wallet, row in leaders.items()}
+    assert ranks == {"dusty": (1, "PROMISING"), "winner": (2, "PROMISING"), "huge": (3, "QUALIFIED")}
+    leader = leaders["winner"]
     # 60 of 100 sold for 180, at a cost of 60
     assert leader["realized_pnl"] == 120
     reasons = {row["wallet_address"]: row["failed_rules"] for row in lake.table("gold.trader_evaluations")}
@@ -212,6 +251,29 @@ def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
     assert lake.pnl("cut", T0)["ALL_TOKENS"]["moved_to_gold"] is False
     (load,) = [row for row in lake.table("silver.swap_loads") if row["bronze_row_count"]]
     assert load["foreign_owner_count"] == 1
+
+
+def test_odd_rows_have_their_right_numbers(lake: Lake) -> None:
+    positions = {(row["wallet_address"], row["token_address"]): row for row in lake.table("silver.position_pnl")}
+    dusty, huge = positions["dusty", "tokenA"], positions["huge", "tokenA"]
+    assert (dusty["realized_pnl_usd"], dusty["short_quantity"]) == (Decimal("100.000000"), 10.0**9)
+    assert (huge["bought_quantity"], huge["realized_pnl_usd"]) == (1e26, Decimal("30.000000"))
+    passed, bought = positions["passer", "tokenA"], positions["passer", "tokenB"]
+    assert (passed["round_trip_count"], passed["round_trip_usd"], passed["trade_count"]) == (1, 0, 0)
+    assert (bought["round_trip_count"], bought["bought_usd"]) == (0, Decimal("100.000000"))
+    tested = lake.dbt(T0, "test", "--select", *WALLET_TESTS)
+    assert tested.returncode == 0, tested.stdout
+
+
+def test_an_amount_that_is_none_sets_its_wallet_apart_by_name(lake: Lake) -> None:
+    checks = {row["wallet_address"]: row for row in lake.table("silver.calculation_checks")}
+    assert {wallet for wallet, row in checks.items() if row["failed_checks"]} == {"unreadable"}
+    assert '"tx_hash":"u1"' in checks["unreadable"]["failed_row"]
+    (verdict,) = [row for row in lake.table("gold.trader_evaluations") if row["wallet_address"] == "unreadable"]
+    assert (verdict["is_qualified"], verdict["failed_rules"]) == (False, "quarantined:unreadable_amount")
+    # the row is kept, and what can be read of the wallet is calculated
+    assert "u1" in {row["tx_hash"] for row in lake.table("silver.wallet_swaps")}
+    assert lake.pnl("unreadable", T0)["ALL_TOKENS"]["realized_pnl"] == 450
 
 
 @pytest.mark.full
@@ -294,3 +356,35 @@ def test_full_refresh_equals_incremental(later: Lake) -> None:
     later.build(T1, "run", "--full-refresh")
     for name in TABLES:
         assert later.business(name) == before[name], name
+
+
+def test_a_wrong_number_quarantines_its_wallet_and_nobody_else(later: Lake) -> None:
+    at = T1 + timedelta(hours=2)
+    later.bronze.land(
+        fetch_log=[
+            fetch("swaps", wallet, at, reached_oldest=True, data_source="replay", rows=0)
+            for wallet in ("dusty", "winner")
+        ]
+    )
+    later.build(at, "run", "--exclude", "calculation_checks+")
+    # a cent more than the sells earned
+    wrong = "set realized_pnl_usd = realized_pnl_usd + 0.01d where wallet_address = 'dusty'"
+    later.engine.sql(f"update silver.fifo_positions {wrong}")
+    later.build(at)
+    tested = later.dbt(at, "test", "--select", *WALLET_TESTS, "warn_of_quarantined_wallets")
+    assert tested.returncode == 0, tested.stdout
+    assert "Got 2 results, configured to warn if != 0" in tested.stdout
+    newest = {row["wallet_address"]: row for row in later.table("gold.trader_evaluations") if row["evaluated_at"] == at}
+    assert newest["winner"]["is_qualified"]
+    assert newest["dusty"]["failed_rules"] == "quarantined:fifo_positions.intervals"
+    assert "dusty" not in {row["wallet_address"] for row in later.table("gold.leaderboard") if not row["former"]}
+
+
+def test_a_number_that_goes_wrong_after_its_check_fails_the_tests(later: Lake) -> None:
+    at, wallet = T1 + timedelta(hours=2), "where wallet_address = 'winner'"
+    later.engine.sql(f"update silver.fifo_positions set realized_pnl_usd = realized_pnl_usd + 0.01d {wallet}")
+    found = later.dbt(at, "test", "--select", "assert_fifo_positions_equal_the_interval_form")
+    assert found.returncode == 1
+    assert "Got 1 result" in found.stdout
+    later.engine.sql(f"update silver.fifo_positions set realized_pnl_usd = realized_pnl_usd - 0.01d {wallet}")
+    assert later.dbt(at, "test", "--select", "assert_fifo_positions_equal_the_interval_form").returncode == 0

@@ -178,10 +178,11 @@ def test_a_second_build_changes_nothing_and_a_killed_load_counts_for_nothing(lak
         token_metrics=[token("tokenX", T0)], fetch_log=[fetch("holders", "tokenA", T0, "failed", rows=0)]
     )
     lake.bronze.forget(killed)
-    tables = ("token_observations", "holder_observations", "tracked_tokens", "whale_wallets", "tracked_whales")
-    before = lake.versions(*tables)
-    lake.build(T0, "run", "--select", *tables)
-    assert lake.versions(*tables) == before
+    observations = ("token_observations", "holder_observations")
+    derived = ("tracked_tokens", "whale_wallets", "tracked_whales")
+    before = lake.versions(*observations), {table: lake.rows(table, "*") for table in derived}
+    lake.build(T0, "run", "--select", *observations, *derived)
+    assert (lake.versions(*observations), {table: lake.rows(table, "*") for table in derived}) == before
 
 
 def test_an_hour_later_only_the_unfinished_is_done(lake: Lake) -> None:
@@ -230,6 +231,25 @@ def test_time_alone_makes_work_pending(
     due = lake.due("transaction_fetch_queue", T0 + age)
     # a wallet without a swap is completed too, and is not asked for again before its time
     assert ("mega" in due, "idle" in due) == ((txns_status == "pending",) * 2)
+
+
+def test_what_a_seed_takes_out_is_gone_and_comes_back(lake: Lake) -> None:
+    now, tables = T0 + 15 * DAY, ("whale_wallets", *STATES)
+    before = {table: lake.rows(table, "*") for table in tables}
+    seeds = f"{TARGET}_silver"
+    lake.engine.sql(f"insert into {seeds}.untracked_tokens values ('tokenA', 'a test')")
+    lake.engine.sql(f"insert into {seeds}.watchlist values ('watched', 'a test')")
+    for arguments in ((), ("--full-refresh",)):
+        lake.build(now, "run", *arguments, "--select", *tables)
+        assert lake.rows("tracked_tokens", "token_address") == []
+        assert lake.rows("whale_fetch_queue", "item") == []
+        for table in ("whale_wallets", "tracked_whales"):
+            assert lake.rows(table, "whale_id") == [("guest_WATCHLIST",), ("watched_WATCHLIST",)], (table, arguments)
+        assert lake.rows("transaction_fetch_queue", "item") == [("guest",), ("watched",)]
+    lake.engine.sql(f"delete from {seeds}.untracked_tokens where token_address = 'tokenA'")
+    lake.engine.sql(f"delete from {seeds}.watchlist where wallet_address = 'watched'")
+    lake.build(now, "run", "--select", *tables)
+    assert {table: lake.rows(table, "*") for table in tables} == before
 
 
 def test_failures_exhaust_a_wallet_and_a_token_drops_out(lake: Lake) -> None:

@@ -1,0 +1,303 @@
+{{ config(materialized='view') }}
+
+-- Lay a position's buys end to end. With U = max(0, running max(cumulative sold - bought)) and
+-- M = cumulative sold - U, a sell consumes the part (M before, M after] of that line.
+
+with
+
+wallet_trades as (
+
+    select * from {{ ref('wallet_trades') }}
+
+),
+
+wallet_calculations as (
+
+    select * from {{ ref('wallet_calculations') }}
+
+),
+
+positions as (
+
+    select * from {{ ref('fifo_positions') }}
+
+),
+
+drawn_wallets as (
+
+    -- those just calculated come first, so that they are checked before gold looks at them
+    select wallet_address
+    from wallet_calculations
+    where covered_batch > 0
+    order by calculation_date desc, md5(wallet_address) asc, wallet_address asc
+    limit 200
+
+),
+
+trades as (
+
+    select
+        wallet_trades.*,
+        max(wallet_trades.load_batch) over (
+            partition by wallet_trades.wallet_address
+        ) as newest_batch
+    from wallet_trades
+    left semi join drawn_wallets on wallet_trades.wallet_address = drawn_wallets.wallet_address
+
+),
+
+known_trades as (
+
+    select trades.*
+    from trades
+    inner join wallet_calculations on trades.wallet_address = wallet_calculations.wallet_address
+    where trades.newest_batch = wallet_calculations.covered_batch and trades.quantity > 0
+
+),
+
+cumulative as (
+
+    select
+        *,
+        sum(if(side = 'buy', quantity, 0)) over position_order as bought_until,
+        sum(if(side = 'sell', quantity, 0)) over position_order as sold_until
+    from known_trades
+    window position_order as (
+        partition by wallet_address, token_address
+        order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
+        rows between unbounded preceding and current row
+    )
+
+),
+
+short as (
+
+    select
+        *,
+        greatest(0, max(sold_until - bought_until) over (
+            partition by wallet_address, token_address
+            order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
+            rows between unbounded preceding and current row
+        )) as short_until
+    from cumulative
+
+),
+
+matched as (
+
+    select
+        *,
+        bought_until - sold_until + short_until as open_until,
+        sold_until - short_until as matched_until,
+        lag(sold_until - short_until, 1, 0) over (
+            partition by wallet_address, token_address
+            order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
+        ) as matched_before,
+        lag(short_until, 1, 0) over (
+            partition by wallet_address, token_address
+            order by block_unix_time asc, block_number asc nulls last, side asc, tx_hash asc
+        ) as short_before
+    from short
+
+),
+
+buys as (
+
+    select * from matched
+    where side = 'buy'
+
+),
+
+sells as (
+
+    select * from matched
+    where side = 'sell'
+
+),
+
+consumed as (
+
+    select
+        sells.wallet_address,
+        sells.token_address,
+        sells.value_usd as proceeds_usd,
+        sells.quantity as sold_quantity,
+        buys.value_usd is not null and not buys.is_basis_unknown as is_basis_known,
+        buys.value_usd / buys.quantity as unit_cost_usd,
+        buys.bought_until - sells.matched_until as left_of_lot,
+        least(buys.bought_until, sells.matched_until)
+        - greatest(buys.bought_until - buys.quantity, sells.matched_before) as quantity
+    from sells
+    inner join buys
+        on
+            sells.wallet_address = buys.wallet_address
+            and sells.token_address = buys.token_address
+            and sells.matched_before < buys.bought_until
+            and sells.matched_until > buys.bought_until - buys.quantity
+
+),
+
+expected as (
+
+    select
+        wallet_address,
+        token_address,
+        sum(if(is_basis_known, quantity, 0)) as matched_quantity,
+        sum(
+            if(is_basis_known and proceeds_usd is not null, quantity * unit_cost_usd, 0)
+        ) as cost_usd,
+        sum(
+            if(
+                is_basis_known,
+                proceeds_usd * quantity / sold_quantity - quantity * unit_cost_usd,
+                0
+            )
+        ) as pnl_usd
+    from consumed
+    group by wallet_address, token_address
+
+),
+
+sizes as (
+
+    select
+        wallet_address,
+        token_address,
+        count(*) as trade_count,
+        max(open_until) as peak_quantity,
+        max(short_until) as short_quantity,
+        max(bought_until) + max(sold_until) as moved_quantity
+    from matched
+    group by wallet_address, token_address
+
+),
+
+limits as (
+
+    -- what dust can come to at one sell, and within which a lot's end may have moved by it
+    select
+        *,
+        {{ [var('dust_share') | float, 1e-9] | max }} * peak_quantity as dust_quantity,
+        {{ [var('dust_share') | float, 1e-9] | max }} * peak_quantity * (1 + trade_count)
+            as nearness
+    from sizes
+
+),
+
+dust_ends as (
+
+    select
+        consumed.wallet_address,
+        consumed.token_address
+    from consumed
+    inner join limits
+        on
+            consumed.wallet_address = limits.wallet_address
+            and consumed.token_address = limits.token_address
+    where consumed.left_of_lot > 0 and consumed.left_of_lot <= limits.nearness
+    union all
+    select
+        sells.wallet_address,
+        sells.token_address
+    from sells
+    inner join limits
+        on
+            sells.wallet_address = limits.wallet_address
+            and sells.token_address = limits.token_address
+    where
+        sells.short_until > sells.short_before
+        and sells.short_until - sells.short_before <= limits.nearness
+
+),
+
+dust_counts as (
+
+    select
+        wallet_address,
+        token_address,
+        count(*) as dust_count
+    from dust_ends
+    group by wallet_address, token_address
+
+),
+
+shifts as (
+
+    -- Dust closes a lot early, and the quantity is matched by a later sell instead, at that one's
+    -- price. The last term is what sums of doubles lose.
+    select
+        limits.*,
+        limits.dust_quantity * coalesce(dust_counts.dust_count, 0)
+        + 1e-15 * limits.moved_quantity as shifted_quantity
+    from limits
+    left join dust_counts
+        on
+            limits.wallet_address = dust_counts.wallet_address
+            and limits.token_address = dust_counts.token_address
+
+),
+
+shifted_usd as (
+
+    select
+        matched.wallet_address,
+        matched.token_address,
+        sum(
+            least(1, shifts.shifted_quantity / matched.quantity) * coalesce(matched.value_usd, 0)
+        ) as shifted_usd
+    from matched
+    inner join shifts
+        on
+            matched.wallet_address = shifts.wallet_address
+            and matched.token_address = shifts.token_address
+    group by matched.wallet_address, matched.token_address
+
+),
+
+compared as (
+
+    select
+        shifts.wallet_address,
+        shifts.token_address,
+        positions.calculation_date,
+        positions.matched_quantity,
+        coalesce(expected.matched_quantity, 0) as expected_matched_quantity,
+        positions.short_quantity,
+        shifts.short_quantity as expected_short_quantity,
+        positions.cost_of_sold_usd,
+        coalesce(expected.cost_usd, 0) as expected_cost_usd,
+        positions.realized_pnl_usd,
+        coalesce(expected.pnl_usd, 0) as expected_pnl_usd,
+        1e-9 * (1 + positions.trade_count) * (positions.bought_usd + positions.sold_usd + 1)
+        + shifted_usd.shifted_usd as slack_usd,
+        {{ [var('dust_share') | float, 1e-9] | max }} * (1 + positions.trade_count)
+        * (positions.bought_quantity + positions.sold_quantity + 1) as slack
+    from shifts
+    inner join shifted_usd
+        on
+            shifts.wallet_address = shifted_usd.wallet_address
+            and shifts.token_address = shifted_usd.token_address
+    left join expected
+        on
+            shifts.wallet_address = expected.wallet_address
+            and shifts.token_address = expected.token_address
+    left join positions
+        on
+            shifts.wallet_address = positions.wallet_address
+            and shifts.token_address = positions.token_address
+
+),
+
+disagreements as (
+
+    select * from compared
+    where
+        slack_usd is null
+        or abs(matched_quantity - expected_matched_quantity) > slack
+        or abs(short_quantity - expected_short_quantity) > slack
+        or abs(cost_of_sold_usd - expected_cost_usd) > slack_usd
+        or abs(realized_pnl_usd - expected_pnl_usd) > slack_usd
+
+)
+
+select * from disagreements

@@ -1,0 +1,17 @@
+-- Warns of each load of the newest batch with swap rows of another owner than the wallet asked for,
+-- or without a direction. They stay in bronze, are counted in swap_loads and take part in nothing.
+
+{{ config(severity='warn', meta={'kind': 'data'}) }}
+
+with
+
+swap_loads as (
+
+    select * from {{ ref('swap_loads') }}
+
+)
+
+select * from swap_loads
+where
+    load_batch = (select max(newest.load_batch) from swap_loads as newest)
+    and (foreign_owner_count > 0 or undirected_count > 0)
