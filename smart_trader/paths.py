@@ -95,6 +95,11 @@ class LakePaths:
         return self.home / "metastore"
 
     @property
+    def metastore_root(self) -> Path:
+        """Which root the metastore's tables lie in."""
+        return self.home / "metastore.root"
+
+    @property
     def tmp(self) -> Path:
         """Spark's scratch space; emptied at each start."""
         return self.home / "tmp"
