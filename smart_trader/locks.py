@@ -23,8 +23,8 @@ from smart_trader.private import claim_folder
 LAKE_LOCK_NAME = "_lake.lock"
 ENGINE_LOCK_NAME = "_engine.lock"
 # Looking whether a lock is held takes it for an instant.
-LOOK_S = 0.1
-LOOK_AGAIN_S = 0.01
+LOOK_S = 0.3
+LOOK_AGAIN_S = 0.005
 FDS = Path("/proc/self/fd")
 
 

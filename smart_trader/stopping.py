@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
+from contextlib import suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -47,8 +49,10 @@ def _leave_terminal() -> None:
     """Send what is still said to nowhere: the terminal is gone, and writing to it would fail."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
-        if os.isatty(stream):
-            os.dup2(nowhere, stream)
+        with suppress(OSError):
+            # a terminal that is gone no longer says that it is one
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)
     os.close(nowhere)
 
 

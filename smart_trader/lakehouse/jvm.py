@@ -25,7 +25,9 @@ POLL_S = 0.1
 # The shell leaves a guard behind and becomes the JVM, so the guard knows its pid and there is no instant without one.
 # The guard waits for a line from the starter; the pipe's end, which is the starter's own end, makes it kill the JVM.
 # A child that leaves at once keeps the guard from being a dead child that the JVM never asks for.
-GUARDED = 'exec 3<&0 </dev/null; ((read -r ready <&3 || kill -9 $$) &); exec "$@" 3<&-'
+GUARDED = 'exec {fd}<&0 </dev/null; ((read -r ready <&{fd} || kill -9 $$) &); exec "$@" {fd}<&-'
+# what a plain shell can name
+SHELL_FDS = range(3, 10)
 
 
 class StartCancelledError(SmartTraderError):
@@ -72,18 +74,20 @@ def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> Jvm:
     with suppress(FileNotFoundError):
         paths.log.replace(paths.log.with_suffix(".log.1"))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    kept = [lock.fileno() for lock in locks]
+    script = GUARDED.format(fd=next(fd for fd in SHELL_FDS if fd not in kept))
     hears, guard = os.pipe()
     try:
         with os.fdopen(os.open(paths.log, flags, OWNER_ONLY_FILE), "wb") as log:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", GUARDED, "sh", *command],
+                ["/bin/sh", "-c", script, "sh", *command],
                 cwd=paths.home,
                 env=config.server_environment(sys.executable, paths),
                 stdin=hears,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                pass_fds=[lock.fileno() for lock in locks],
+                pass_fds=kept,
                 umask=0o077,
             )
     except BaseException:
