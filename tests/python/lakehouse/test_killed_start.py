@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from engine import PROJECT, clean_environment, own_engine, run_module
+from deltalake import DeltaTable
+from engine import PROJECT, clean_environment, run_module
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import jvm, server
@@ -310,6 +311,8 @@ def test_a_run_stopped_while_its_server_starts_leaves_nothing_in_the_way(
         assert said.endswith(f"stopped by {number.name}\n")
         assert "Traceback" not in said
         assert not paths.server_file.exists()
+        rows = DeltaTable(paths.table("bronze", "pipeline_runs")).to_pyarrow_table().to_pylist()
+        assert [(row["outcome"], row["error"]) for row in rows][-1] == ("failed", f"stopped by {number.name}")
     status = run_module(
         "smart_trader.cli", "lakehouse", "status", env=clean_environment(LAKEHOUSE_HOME=str(paths.home))
     )
@@ -343,18 +346,3 @@ def test_a_server_starts_behind_a_proxy_that_leads_nowhere_and_under_the_locale_
         assert json.loads(status.stdout)["running"] is True, status.stderr
     finally:
         assert run_module("smart_trader.cli", "lakehouse", "stop", env=env).stdout == "stopped\n"
-
-
-def test_the_catalog_of_a_copied_lake_is_made_again(tmp_path: Path) -> None:
-    with own_engine(tmp_path / "original") as original:
-        location = f"file:{original.paths.home}/silver"
-        original.sql(f"create schema silver location '{location}'")
-        original.sql("create table silver.t using delta as select 1 as a")
-    subprocess.run(["cp", "-a", str(original.paths.home), str(tmp_path / "copy")], check=True)
-    with own_engine(tmp_path / "copy") as copy:
-        assert copy.sql("show schemas") == [("default",)]
-        copy.sql(f"create schema silver location 'file:{copy.paths.home}/silver'")
-        copy.sql(f"create table silver.t using delta location 'file:{copy.paths.home}/silver/t'")
-        copy.sql("insert into silver.t values (2)")
-        assert copy.sql("select a from silver.t order by a") == [(1,), (2,)]
-    assert len(list((tmp_path / "original" / "silver" / "t" / "_delta_log").glob("*.json"))) == 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from engine import Engine, own_engine, run_module
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_lock import ensure_own_server
@@ -89,3 +91,38 @@ def test_dbt_is_refused_the_server_of_another_lake(tmp_path: Path, monkeypatch: 
     ensure_own_server("s3a://somewhere/lake/", "cluster")
     with pytest.raises(SmartTraderError, match=f"writes the lake file:/original, the settings name file:{tmp_path}"):
         ensure_own_server("file:/original", "local")
+
+
+def files_of(folder: Path) -> dict[str, int]:
+    """Return each file of a lake's tables and when it was last written."""
+    return {str(path): path.stat().st_mtime_ns for path in sorted((folder / "silver").rglob("*"))}
+
+
+def repaired(engine: Engine) -> str:
+    done = run_module("smart_trader.cli", "repair", env=engine.environment)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_work_on_a_copied_lake_leaves_the_original_alone_and_a_moved_one_works(tmp_path: Path) -> None:
+    home, copy, moved = (tmp_path / name for name in ("original", "copy", "moved"))
+    with own_engine(home) as original:
+        original.sql(f"create schema silver location 'file:{home}/silver'")
+        # without a location of its own, as dbt makes them: dropping it would delete its files
+        original.sql("create table silver.t using delta as select 1 as a")
+        subprocess.run(["cp", "-a", str(home), str(copy)], check=True)
+        before = files_of(home)
+        stranger = run_module("dbt.cli.main", "build", env=original.environment | {"LAKEHOUSE_HOME": str(copy)})
+        assert stranger.returncode != 0
+        assert f"writes the lake file:{home}, the settings name file:{copy}" in stranger.stdout
+    with own_engine(copy) as engine:
+        assert "silver.t: registered" in repaired(engine)
+        engine.sql("insert into silver.t values (2)")
+        assert engine.sql("select a from silver.t order by a") == [(1,), (2,)]
+        assert "every table is whole and registered" in repaired(engine)
+    assert files_of(home) == before
+    home.rename(moved)
+    with own_engine(moved) as engine:
+        assert "silver.t: registered" in repaired(engine)
+        assert engine.sql("select a from silver.t") == [(1,)]
+    assert not home.exists()
