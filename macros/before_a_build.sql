@@ -10,6 +10,7 @@
     {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
     {%- if execute -%}
         {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
+        {%- do adapter.call_python('smart_trader.lake_lock.ensure_own_server', warehouse, target.name) -%}
         {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', warehouse) -%}
         {#- nor may tables of another version of the project be built upon -#}
         {%- set bronze = graph.sources.values() | map(attribute='schema') | first -%}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pyarrow.fs
 
@@ -16,12 +18,14 @@ from smart_trader.pipeline.engine import Ask
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.integrity import changed_file, lost_rows, unreadable_file
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.upkeep import ASIDE, catalog_tables, spark_tables
+from smart_trader.pipeline.upkeep import ASIDE, SPARK_SCHEMAS, catalog_tables, spark_tables
 from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, is_remote
 
 Tell = Callable[[str], None]
 Name = tuple[str, str]
+# A line of what `show table extended` prints.
+LOCATION = re.compile(r"^Location: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,11 @@ def register_missing(lake: Lake, ask: Ask, tell: Tell) -> list[Name]:
 
     Returns:
         What was registered.
+
+    Raises:
+        SmartTraderError: The catalog names a table that lies outside the lake.
     """
+    refuse_another_lakes_tables(lake, ask)
     known = catalog_tables(ask)
     missing = [name for name in spark_tables(lake) if name not in known and _has_commit(lake.paths.table(*name))]
     for schema, name in missing:
@@ -166,6 +174,41 @@ def register_missing(lake: Lake, ask: Ask, tell: Tell) -> list[Name]:
         ask(f"create table if not exists {schema}.{name} using delta location '{location}'")
         tell(f"{schema}.{name}: registered")
     return missing
+
+
+def refuse_another_lakes_tables(lake: Lake, ask: Ask) -> None:
+    """Stop where the catalog leads to files outside the lake: what is built would be written there.
+
+    The embedded server drops such a catalog when it starts; one that several machines share, nobody may drop for them.
+
+    Raises:
+        SmartTraderError: Names the first such schema or table and where it lies.
+    """
+    for name, location in registered_locations(ask):
+        if not is_below(location, lake.paths.spark_uri):
+            raise SmartTraderError(
+                f"the catalog says that {name} lies at {location}, outside of this lake, {lake.paths.spark_uri}",
+                "the lake was copied or moved: run smart-trader lakehouse stop, then this again; a cluster needs a "
+                "metastore of its own for each lake",
+            )
+
+
+def registered_locations(ask: Ask) -> Iterator[tuple[str, str]]:
+    """Yield each of our schemas and tables that the catalog knows, and where it says that they lie."""
+    ours = {schema_name(schema) for schema in ("bronze", *SPARK_SCHEMAS)}
+    for schema in sorted({str(row[0]) for row in ask("show schemas")} & ours):
+        yield from ((schema, str(row[1])) for row in ask(f"describe schema {schema}") if row[0] == "Location")
+        for _, table, _, facts in ask(f"show table extended in {schema} like '*'"):
+            found = LOCATION.search(str(facts))
+            # a view has none
+            if found:
+                yield f"{schema}.{table}", found[1].strip()
+
+
+def is_below(location: str, root: str) -> bool:
+    """Whether a place is in a lake; Spark writes one slash or three after `file:`, and escapes some letters."""
+    place, base = (unquote(text).replace("file:///", "file:/").rstrip("/") for text in (location, root))
+    return place == base or place.startswith(f"{base}/")
 
 
 def _has_commit(location: str) -> bool:
