@@ -21,6 +21,17 @@
 {%- endmacro %}
 
 
+{% macro code_version() -%}
+    {%- if execute -%}
+        '{{ adapter.call_python(
+            'smart_trader.fingerprints.formula_version', invocation_args_dict.get('vars') or {}
+        ) }}'
+    {%- else -%}
+        ''
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro data_source() -%}
     (select max(data_source) from {{ ref('fetches') }})
 {%- endmacro %}

@@ -19,7 +19,8 @@ from loaders.settings import LoaderSettings
 from loaders.tables import PIPELINE_RUNS
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_lock import lock_lake
-from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.builds import Builds, Built
+from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.integrity import record_checksums
@@ -143,6 +144,7 @@ class _Run:
         self._wait_for_engine = wait_for_engine
         self._evidence = Evidence(lake)
         self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables, tell)
+        self._changes = Changes(self._builds, self._evidence, order.variables, order.with_tests)
         self._spent = 0
         self._built: list[str] = []
         self._is_registered = False
@@ -205,37 +207,52 @@ class _Run:
         return settings
 
     def _build(self, step: Step, record: StepRecord) -> None:
-        """Build what the load before can have changed."""
-        is_due = step.queue is None and self._evidence.has_due_calculations(
-            self._order.as_of, self._settings.pnl_refresh_hours
-        )
-        if not is_due and not self._evidence.has_work(step):
+        """Build what the load before can have changed, and what an edit of the project made old."""
+        has_landed = self._evidence.has_work(step) or (step.queue is None and self._is_calculation_due())
+        stale = self._changes.stale(step)
+        if not has_landed and not stale:
             record.outcome = "skipped"
-            self._tell("      nothing landed, nothing to build")
+            self._tell("      nothing landed or changed, nothing to build")
             return
         self._register()
+        is_first = self._evidence.is_first(step)
+        if stale and not is_first:
+            self._tell(f"      {self._changes.told()}")
         self._seed()
         seen = self._evidence.now(step)
-        is_first = self._evidence.is_first(step)
-        selection = step.selection(is_first)
+        landed = step.selection(is_first) if has_landed or is_first else []
         command = ["build", "--exclude-resource-type", "unit_test", "seed"]
         is_tested = self._order.with_tests and (step.queue is None or self._order.step is not None)
         if step.queue is not None:
             # what they build is tested at the end, once
-            self._built += selection
+            self._built += landed
         if not is_tested:
             command.append("test")
         elif step.queue is not None:
             # a step alone has no end to wait for; what later steps build may not be there yet
             command += ["--indirect-selection", "cautious"]
-        built = self._builds.invoke(step.name, *command, "--select", *selection)
+        built = self._invoke(step.name, *command, "--select", *landed, *stale)
         self._evidence.mark(step.name, seen)
         self._tell(f"      {built}")
         if step.queue is None and self._built and self._order.with_tests and not is_first:
-            tested = self._builds.invoke(
-                "tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built
-            )
+            tested = self._invoke("tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built)
             self._tell(f"      tests of the steps before: {tested}")
+        if step.queue is None:
+            self._changes.note_end()
+
+    def _is_calculation_due(self) -> bool:
+        """Whether time or another formula makes a wallet's profit and loss due."""
+        as_of = self._order.as_of
+        return self._evidence.has_due_calculations(
+            as_of, self._settings.pnl_refresh_hours
+        ) or self._evidence.has_outdated_calculations(as_of, self._changes.formula_version)
+
+    def _invoke(self, what: str, *arguments: str) -> Built:
+        """Run dbt, and note by which code it built what it built."""
+        try:
+            return self._builds.invoke(what, *arguments, remade=self._changes.remade())
+        finally:
+            self._changes.note_built()
 
     def _register(self) -> None:
         """Wait for the server; once in a run, see that its catalog knows what is in the lake."""
@@ -248,12 +265,11 @@ class _Run:
         self._is_registered = True
 
     def _seed(self) -> None:
-        """Load the seeds, if a file has changed since they were loaded into this lake."""
-        if self._evidence.has_seeds():
-            return
-        seen = self._evidence.seeds()
-        self._tell(f"      seeds: {self._builds.invoke('seeds', 'seed')}")
-        self._evidence.mark("seeds", seen)
+        """Load the seeds that have changed since they were loaded into this lake."""
+        if not self._evidence.has_seeds():
+            self._tell(f"      seeds: {self._invoke('seeds', 'seed')}")
+        elif seeds := self._changes.stale_seeds():
+            self._tell(f"      seeds: {self._invoke('seeds', 'seed', '--select', *seeds)}")
 
 
 def _outcome(report: Report) -> tuple[str, str | None]:
