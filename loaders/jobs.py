@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
 from loaders.run import Report, Stamp, Work, fetch_and_land
 from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
+from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport
 from smart_trader.clock import check_as_of, check_follows
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import LakePaths
@@ -65,15 +67,16 @@ def sandbox_api(url: str) -> Api:
     """
     url = url.rstrip("/")
     try:
-        found = requests.get(f"{url}/sandbox/info", timeout=10)
-        found.raise_for_status()
-        source = found.json()["data_source"]
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        reply = Transport(url).get("/sandbox/info")
+        source = json.loads(reply.body)["data_source"] if reply.status == requests.codes.ok else None
+    except (ExchangeFailedError, BodyTooLargeError, ValueError, KeyError, TypeError):
+        source = None
+    if source is None:
         raise SmartTraderError(
             f"no sandbox answers at {url}", "start one: smart-trader sandbox serve --seed 7, and give its address"
-        ) from None
+        )
     if source not in ("sandbox", "replay"):
-        raise SmartTraderError(f"what answers at {url} serves {source!r}", "give the address of a sandbox")
+        raise SmartTraderError(f"what answers at {url} serves {str(source)[:60]!r}", "give the address of a sandbox")
     return Api(url, SANDBOX_KEY, source)
 
 

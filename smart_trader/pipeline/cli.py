@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from smart_trader.clock import TimestampType, choose_as_of, now
-from smart_trader.console import say
+from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
@@ -103,8 +103,8 @@ def run_pipeline(
         from smart_trader.pipeline.reading import Lake
 
         lake = Lake(machine.paths)
-        click.echo(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
-        click.echo(shown.verdicts_text(lake, given["--wallets"]))
+        show(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
+        show(shown.verdicts_text(lake, given["--wallets"]))
 
 
 @click.command()
@@ -117,7 +117,7 @@ def leaderboard(top: int | None, form: str) -> None:
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
+    show(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
 
 
 @click.command()
@@ -127,7 +127,7 @@ def explain(wallet: str) -> None:
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.explanation(Lake(lakehouse_settings().paths), wallet))
+    show(shown.explanation(Lake(lakehouse_settings().paths), wallet))
 
 
 @click.command()
@@ -138,7 +138,7 @@ def status(as_json: bool) -> None:
     from smart_trader.pipeline.reading import Lake
 
     facts = shown.status_facts(Lake(lakehouse_settings().paths))
-    click.echo(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
+    show(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
 
 
 @click.command("as-of")
@@ -156,7 +156,7 @@ def as_of_moment(wanted: str) -> None:
     chosen, note = choose_as_of(wanted, bronze.newest_as_of(), bronze.data_source())
     if note:
         say(note)
-    click.echo(chosen.isoformat())
+    show(chosen.isoformat())
 
 
 @click.command()

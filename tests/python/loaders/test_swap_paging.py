@@ -13,7 +13,7 @@ from api_rows import address, swap
 from api_rows import recordings as recorded
 
 from loaders import client as client_module
-from loaders import fetches
+from loaders import fetches, transport
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.fetches import Fetch, run_walk
 from loaders.queues import WorkItem
@@ -263,7 +263,7 @@ def test_the_runs_end_keeps_what_was_read(serve: Serve, fault: str, variables: d
 def test_each_fault_of_the_api_ends_as_it_should(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: str, outcome: str, rows: int
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT_S", (5, 2))
+    monkeypatch.setattr(transport, "TIMEOUT_S", (5, 2))
     monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
     with serve(*spread(250)) as api:
         api.fault(fault=fault, after=1)
