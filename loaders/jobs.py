@@ -155,6 +155,8 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     # Arrow's own pool keeps what it once had; the system's gives it back between chunks
     pa.set_memory_pool(pa.system_memory_pool())
     bronze = job.bronze
+    # what waits lands first: it has a source and a time as well
+    bronze.finish_pending()
     check_lake(bronze, api.data_source, job.as_of)
     bronze.prepare()
     items = work_items(job)

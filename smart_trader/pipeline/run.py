@@ -90,6 +90,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
     with lock_lake(paths, f"run {order.run_id}"):
         check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
         bronze = Bronze(paths, schema_name("bronze"))
+        bronze.finish_pending()
         check_lake(bronze, order.wanted.data_source, order.as_of)
         records: list[StepRecord] = []
         try:
