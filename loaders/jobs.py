@@ -14,6 +14,7 @@ import requests
 
 from loaders import fetches
 from loaders.bronze import Bronze
+from loaders.budget import spent_units
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
 from loaders.run import Report, Stamp, Work, fetch_and_land
@@ -88,7 +89,7 @@ class Job:
         limit: Items, or tokens, at most.
         given: Addresses that stand in for the work list: file, `-` or list; None takes dbt's queue.
         with_queue: What is due in the queue is fetched as well as what is given.
-        run_id: Names the run in every row.
+        run_id: Names the run in every row; what it has spent counts against the budget.
     """
 
     loader: str
@@ -162,7 +163,8 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     items = work_items(job)
     on_work(items)
     settings = _limited(job)
-    meter = UnitMeter(settings.cu_prices, settings.cu_budget)
+    spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
+    meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
     stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
     return fetch_and_land(job.loader, _work(job, settings, items), client, meter, bronze, settings, stamp)

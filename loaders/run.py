@@ -24,6 +24,10 @@ from smart_trader.store_lock import LockLostError
 
 TICK_S = 1.0
 SHOWN_FAILURES = 5
+# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/fetches.sql counts alike.
+FEWEST_OF_OUTAGE = 2
+# With so many and no answer at all nothing more is asked: each further item would cost all its tries.
+ENOUGH_OF_OUTAGE = 20
 
 Work = tuple[Fetch, Walk]
 
@@ -55,6 +59,7 @@ class Report:
         requests: Requests sent, tries included.
         cu: Compute units they cost.
         seconds: Wall time.
+        unasked: Items that the load's end came before; nothing is known of them.
         stop: What ended the run early.
     """
 
@@ -65,15 +70,34 @@ class Report:
     requests: int = 0
     cu: int = 0
     seconds: float = 0.0
+    unasked: int = 0
     stop: SmartTraderError | None = None
 
-    def __str__(self) -> str:
-        outcomes = (
-            ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())) or "nothing to do"
+    @property
+    def is_outage(self) -> bool:
+        """Whether all items that were asked for failed, and so the endpoint; one item alone does not tell."""
+        return len(self.failures) == self.outcomes.total() >= FEWEST_OF_OUTAGE
+
+    @property
+    def whole_failure(self) -> SmartTraderError | None:
+        """What failed the load as a whole: the API ended it, or its endpoint answered for no item."""
+        if isinstance(self.stop, TerminalApiError):
+            return self.stop
+        if not self.is_outage:
+            return None
+        item, error = self.failures[0]
+        return SmartTraderError(
+            f"{self.kind}: the endpoint answered for none of {len(self.failures)} items, the first: {item}: {error}",
+            "run again when the API answers: this counts as no attempt of any item",
         )
+
+    def __str__(self) -> str:
+        outcomes = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
+        if self.unasked:
+            outcomes.append(f"{self.unasked} not asked")
         return (
-            f"{self.kind}: {outcomes}; {self.rows} rows landed, {self.requests} requests, {self.cu} CU "
-            f"in {self.seconds:.1f} s"
+            f"{self.kind}: {', '.join(outcomes) or 'nothing to do'}; {self.rows} rows landed, "
+            f"{self.requests} requests, {self.cu} CU in {self.seconds:.1f} s"
         )
 
     def raise_if_failed(self) -> None:
@@ -82,8 +106,8 @@ class Report:
         Raises:
             SmartTraderError: The API ended the run, or items failed; names them.
         """
-        if isinstance(self.stop, TerminalApiError):
-            raise self.stop
+        if (failure := self.whole_failure) is not None:
+            raise failure
         if self.failures:
             shown = "\n".join(f"  {item}: {error}" for item, error in self.failures[:SHOWN_FAILURES])
             more = len(self.failures) - SHOWN_FAILURES
@@ -121,17 +145,21 @@ def fetch_and_land(
         SmartTraderError: The lake cannot be written.
     """
     report = Report(kind)
-    started = time.monotonic()
+    started, spent = time.monotonic(), meter.spent
     with _lander() as land, Progress(kind, len(work), meter) as progress:
         chunk = _Chunk(settings, stamp, lambda tables: land(lambda: bronze.land(tables)))
         try:
             for fetch in _finished(work, client, settings.parallel, progress.tick, chunk.land_if_old):
-                progress.advance(fetch.rows)
                 if fetch.stop is not None:
                     report.stop = report.stop or fetch.stop
                 if fetch.asked:
+                    progress.advance(fetch.rows)
                     _note(report, fetch)
                     chunk.add(fetch)
+                else:
+                    report.unasked += 1
+                if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
+                    client.stop(RunStoppedError(f"{kind}: {ENOUGH_OF_OUTAGE} items failed, and none was answered"))
         except LockLostError:
             # another may write already
             chunk.drop()
@@ -139,7 +167,7 @@ def fetch_and_land(
         finally:
             # also when a person stops the run: what is fetched is paid for
             chunk.land()
-    report.requests, report.cu, report.seconds = meter.requests, meter.spent, time.monotonic() - started
+    report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
     return report
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "load": "loaders.cli:load",
     "maintain": "smart_trader.pipeline.cli:maintain",
     "repair": "smart_trader.pipeline.cli:repair",
+    "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
     "status": "smart_trader.pipeline.cli:status",

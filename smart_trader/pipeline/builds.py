@@ -14,6 +14,7 @@ import simplejson
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
+from smart_trader.store_lock import LockLostError
 
 SHOWN_FAILURES = 5
 LINE_EVERY_S = 10.0
@@ -102,6 +103,7 @@ class Builds:
             done = dbtRunner(manifest=self._project(), callbacks=[self._progress()]).invoke(
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common()],
             )
+        _raise_end(done.exception)
         results = list(getattr(done.result, "results", None) or [])
         failed = [result for result in results if str(result.status) in BAD]
         if failed or not done.success:
@@ -117,6 +119,7 @@ class Builds:
 
         if self._manifest is None:
             parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
+            _raise_end(parsed.exception)
             if not parsed.success:
                 raise SmartTraderError(
                     f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
@@ -156,6 +159,12 @@ class Builds:
     def log(self) -> Path:
         """Dbt's own log."""
         return self._paths.home / "logs" / "dbt.log"
+
+
+def _raise_end(exception: BaseException | None) -> None:
+    """Raise again what ends a run from outside: dbt takes a stop by the user, and a lost lock, for its own failures."""
+    if exception is not None and (isinstance(exception, LockLostError) or not isinstance(exception, Exception)):
+        raise exception
 
 
 def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:
