@@ -230,8 +230,9 @@ class Bronze:
             ) from error
 
     def newest_as_of(self) -> datetime | None:
-        """Return the latest moment that any fetch of this lake was stamped with."""
-        return self._latest("as_of")
+        """Return the latest moment that any fetch of this lake was stamped with, landed or about to land."""
+        moments = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def _latest(self, column: str) -> datetime | None:
         if not self.has(FETCH_LOG):
@@ -263,7 +264,8 @@ class Bronze:
                 )
         if noted is None:
             files, path = arrow_location(self._source_file)
-            files.create_dir(path.rpartition("/")[0])
+            if self._paths.is_local:
+                files.create_dir(path.rpartition("/")[0])
             with files.open_output_stream(path) as out:
                 out.write(json.dumps({"data_source": data_source}).encode())
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from smart_trader.console import say
@@ -54,6 +55,13 @@ class WorkFolder:
         """Return the packages that are not landed yet, oldest first."""
         found = [folder for place in PENDING for folder in _folders(self.path / place)]
         return sorted(found, key=lambda folder: folder.name)
+
+    def newest(self, table: str, column: str) -> datetime | None:
+        """Return the largest value of a table's column in what is not landed yet."""
+        files = [file for package in self.packages() for file in package.rglob(f"{table}.*.parquet")]
+        columns = [pa.parquet.read_table(file, columns=[column])[column] for file in files if _is_parquet(file)]
+        newest = [pc.max(values).as_py() for values in columns]
+        return max((moment for moment in newest if moment is not None), default=None)
 
     def mend(self) -> None:
         """Set aside what cannot be read, and what was extracted for another lake."""
