@@ -31,7 +31,7 @@ def _options(command: Decorated) -> Decorated:
         click.option("--as-of", type=TimestampType(), help=AS_OF_HELP),
         click.option("--sandbox", "sandbox_url", metavar="URL", help="Ask a running sandbox instead of BirdEye."),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone."),
-        click.option("--run-id", default="", help="Name of the run in every row; default: made up."),
+        click.option("--run-id", default="", help="Name of the run in every row; what it spent counts."),
         click.option("--dry-run", is_flag=True, help="Print the work list and its cost; ask and land nothing."),
     ):
         command = option(command)
@@ -101,9 +101,9 @@ def _run(
     api = sandbox_api(sandbox_url) if sandbox_url else live_api()
     with lock_lake(paths, f"load {loader}"):
         report = run_job(job, api, lambda items: say(f"{loader}: {len(items)} to fetch from {api.url}"))
-    if report.stop is not None:
-        say(f"stopped early: {report.stop}")
     say(str(report))
+    if report.stop is not None and report.whole_failure is None:
+        say(f"stopped early: {report.stop}")
     report.raise_if_failed()
 
 

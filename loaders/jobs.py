@@ -15,6 +15,7 @@ import requests
 
 from loaders import fetches
 from loaders.bronze import Bronze
+from loaders.budget import spent_units
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
 from loaders.run import Report, Stamp, Work, fetch_and_land
@@ -92,7 +93,7 @@ class Job:
         limit: Items, or tokens, at most.
         given: Addresses that stand in for the work list: file, `-` or list; None takes dbt's queue.
         with_queue: What is due in the queue is fetched as well as what is given.
-        run_id: Names the run in every row.
+        run_id: Names the run in every row; what it has spent counts against the budget.
     """
 
     loader: str
@@ -159,12 +160,15 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     # Arrow's own pool keeps what it once had; the system's gives it back between chunks
     pa.set_memory_pool(pa.system_memory_pool())
     bronze = job.bronze
+    # what waits lands first: it has a source and a time as well
+    bronze.finish_pending()
     check_lake(bronze, api.data_source, job.as_of)
     bronze.prepare()
     items = work_items(job)
     on_work(items)
     settings = _limited(job)
-    meter = UnitMeter(settings.cu_prices, settings.cu_budget)
+    spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
+    meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
     stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
     return fetch_and_land(job.loader, _work(job, settings, items), client, meter, bronze, settings, stamp)

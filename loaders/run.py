@@ -28,6 +28,10 @@ from smart_trader.store_lock import LockLostError
 
 TICK_S = 1.0
 SHOWN_FAILURES = 5
+# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/fetches.sql counts alike.
+FEWEST_OF_OUTAGE = 2
+# With so many and no answer at all nothing more is asked: each further item would cost all its tries.
+ENOUGH_OF_OUTAGE = 20
 
 Work = tuple[Fetch, Walk]
 
@@ -61,6 +65,7 @@ class Report:
         requests: Requests sent, tries included.
         cu: Compute units they cost.
         seconds: Wall time.
+        unasked: Items that the load's end came before; nothing is known of them.
         stop: What ended the run early.
     """
 
@@ -73,16 +78,35 @@ class Report:
     requests: int = 0
     cu: int = 0
     seconds: float = 0.0
+    unasked: int = 0
     stop: SmartTraderError | None = None
 
-    def __str__(self) -> str:
-        outcomes = (
-            ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())) or "nothing to do"
+    @property
+    def is_outage(self) -> bool:
+        """Whether all items that were asked for failed, and so the endpoint; one item alone does not tell."""
+        return len(self.failures) == self.outcomes.total() >= FEWEST_OF_OUTAGE
+
+    @property
+    def whole_failure(self) -> SmartTraderError | None:
+        """What failed the load as a whole: the API ended it, or its endpoint answered for no item."""
+        if isinstance(self.stop, TerminalApiError):
+            return self.stop
+        if not self.is_outage:
+            return None
+        item, error = self.failures[0]
+        return SmartTraderError(
+            f"{self.kind}: the endpoint answered for none of {len(self.failures)} items, the first: {item}: {error}",
+            "run again when the API answers: this counts as no attempt of any item",
         )
+
+    def __str__(self) -> str:
+        outcomes = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
+        if self.unasked:
+            outcomes.append(f"{self.unasked} not asked")
         apart = f", {len(self.set_apart)} set apart ({self.set_apart[0]})" if self.set_apart else ""
         return (
-            f"{self.kind}: {outcomes}; {self.rows} rows landed{apart}, {self.requests} requests, {self.cu} CU "
-            f"in {self.seconds:.1f} s"
+            f"{self.kind}: {', '.join(outcomes) or 'nothing to do'}; {self.rows} rows landed{apart}, "
+            f"{self.requests} requests, {self.cu} CU in {self.seconds:.1f} s"
         )
 
     def raise_if_failed(self) -> None:
@@ -91,8 +115,8 @@ class Report:
         Raises:
             SmartTraderError: The API ended the run, or items failed; names them.
         """
-        if isinstance(self.stop, TerminalApiError):
-            raise self.stop
+        if (failure := self.whole_failure) is not None:
+            raise failure
         if self.failures:
             shown = "\n".join(f"  {item}: {error}" for item, error in self.failures[:SHOWN_FAILURES])
             more = len(self.failures) - SHOWN_FAILURES
@@ -131,18 +155,22 @@ def fetch_and_land(
         SmartTraderError: The lake cannot be written.
     """
     report = Report(kind)
-    started = time.monotonic()
+    started, spent = time.monotonic(), meter.spent
     with _lander() as land, Progress(kind, len(work), meter) as progress:
         chunk = _Chunk(settings, stamp, lambda tables: land(lambda: bronze.land(tables)))
         try:
             columns = _new_columns(bronze)
             for fetch in _finished(work, client, columns, settings.parallel, progress.tick, chunk.land_if_old):
-                progress.advance(fetch.rows)
                 if fetch.stop is not None:
                     report.stop = report.stop or fetch.stop
                 if fetch.asked:
+                    progress.advance(fetch.rows)
                     _note(report, fetch)
                     chunk.add(fetch)
+                else:
+                    report.unasked += 1
+                if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
+                    client.stop(RunStoppedError(f"{kind}: {ENOUGH_OF_OUTAGE} items failed, and none was answered"))
         except BaseException as error:
             client.stop(RunStoppedError("the run was stopped"), at_once=True)
             if isinstance(error, LockLostError):
@@ -154,7 +182,7 @@ def fetch_and_land(
         finally:
             # also when a person stops the run: what is fetched is paid for
             chunk.land()
-    report.requests, report.cu, report.seconds = meter.requests, meter.spent, time.monotonic() - started
+    report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
     return report
 
 

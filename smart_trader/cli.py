@@ -20,6 +20,7 @@ COMMANDS = {
     "maintain": "smart_trader.pipeline.cli:maintain",
     "repair": "smart_trader.pipeline.cli:repair",
     "restore": "smart_trader.pipeline.cli:restore",
+    "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
     "status": "smart_trader.pipeline.cli:status",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_identity import begin_lake, ensure_usable
-from smart_trader.locks import LAKE_LOCK_NAME, Holder, LockHeldError, is_held, lake_lock, read_holder
+from smart_trader.locks import LAKE_LOCK_NAME, FileLock, Holder, LockHeldError, is_held, lake_lock, read_holder
 from smart_trader.paths import LakePaths, lake_paths
 from smart_trader.schemas import target_output
 from smart_trader.settings import lakehouse_settings
@@ -21,7 +21,7 @@ from smart_trader.store_lock import StoreLock, look
 
 
 @contextmanager
-def lock_lake(paths: LakePaths, command: str, restores: bool = False) -> Iterator[None]:
+def lock_lake(paths: LakePaths, command: str, restores: bool = False) -> Iterator[FileLock | StoreLock]:
     """Hold the lock that loaders, pipeline and maintenance take before they write to a lake.
 
     A lake that holds nothing yet gets the current version here.
@@ -31,17 +31,20 @@ def lock_lake(paths: LakePaths, command: str, restores: bool = False) -> Iterato
         command: What holds it, for the message to others.
         restores: Whether this is the restore that alone may write to a lake that is half restored.
 
+    Yields:
+        The lock; its `lost` says why it no longer holds.
+
     Raises:
         SmartTraderError: The lake's store cannot be used, or a newer project has written the lake; says why.
     """
-    with _lock(paths, command):
+    with _lock(paths, command) as lock:
         if not restores:
             ensure_usable(paths)
             begin_lake(paths)
-        yield
+        yield lock
 
 
-def _lock(paths: LakePaths, command: str) -> AbstractContextManager[object]:
+def _lock(paths: LakePaths, command: str) -> FileLock | StoreLock:
     if paths.is_local:
         return lake_lock(paths.local_root, command)
     check_store(paths.uri)

@@ -65,7 +65,12 @@ class FileLock:
     The file stays behind after release (removing it would let two holders lock two files of one name); a file
     without a holder is not locked. The lock belongs to the open file, so a child process given `fileno()` keeps it
     for as long as the child lives.
+
+    Attributes:
+        lost: Always None: the system takes no lock away. A lock on a store may be lost, and says why here.
     """
+
+    lost: str | None = None
 
     def __init__(self, path: Path, command: str) -> None:
         self.path = path

@@ -15,6 +15,7 @@ import simplejson
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
 from smart_trader.pipeline.upkeep import FULL_DISK_FIX
+from smart_trader.store_lock import LockLostError
 
 SHOWN_FAILURES = 5
 LINE_EVERY_S = 10.0
@@ -108,6 +109,7 @@ class Builds:
             done = dbtRunner(manifest=self._project(), callbacks=[self._progress()]).invoke(
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common()],
             )
+        _raise_end(done.exception)
         results = list(getattr(done.result, "results", None) or [])
         self.made = {result.node.unique_id for result in results if str(result.status) in GOOD}
         failed = [result for result in results if str(result.status) in BAD]
@@ -124,6 +126,7 @@ class Builds:
 
         if self._manifest is None:
             parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
+            _raise_end(parsed.exception)
             if not parsed.success:
                 raise SmartTraderError(
                     f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
@@ -167,6 +170,12 @@ class Builds:
     def log(self) -> Path:
         """Dbt's own log."""
         return self._paths.home / "logs" / "dbt.log"
+
+
+def _raise_end(exception: BaseException | None) -> None:
+    """Raise again what ends a run from outside: dbt takes a stop by the user, and a lost lock, for its own failures."""
+    if exception is not None and (isinstance(exception, LockLostError) or not isinstance(exception, Exception)):
+        raise exception
 
 
 def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -41,7 +42,9 @@ target_option = click.option(
     "--as-of", type=TimestampType(), help="The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."
 )
 @click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
-@click.option("--run-id", default="", help="Name of the run; the steps of one run share it. Default: made up.")
+@click.option(
+    "--run-id", default="", help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up."
+)
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
     "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
@@ -96,8 +99,13 @@ def run_pipeline(
         not skip_tests,
     )
     machine = lakehouse_settings()
-    records = run.run_pipeline(order, settings, machine, say)
-    say(f"run {order.run_id} done in {sum(record.seconds for record in records):.1f} s")
+    failure: run.LoadsFailedError | None = None
+    try:
+        records = run.run_pipeline(order, settings, machine, say)
+    except run.LoadsFailedError as error:
+        failure, records = error, error.records
+    ended = "failed in part" if failure else "done"
+    say(f"run {order.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
         from smart_trader.pipeline import shown
         from smart_trader.pipeline.reading import Lake
@@ -105,6 +113,8 @@ def run_pipeline(
         lake = Lake(machine.paths)
         show(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
         show(shown.verdicts_text(lake, given["--wallets"]))
+    if failure:
+        raise failure
 
 
 @click.command()
@@ -139,6 +149,36 @@ def status(as_json: bool) -> None:
 
     facts = shown.status_facts(Lake(lakehouse_settings().paths))
     show(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
+
+
+@click.command()
+@click.argument("items", nargs=-1, metavar="[ITEM]...")
+def retry(items: tuple[str, ...]) -> None:
+    """Ask again for tokens and wallets that are left alone after failures: each ITEM, or all of them.
+
+    Their failures so far count no more, so that the next run asks for them. Without this they come back by themselves
+    after `exhausted_retry_days`.
+    """
+    from loaders.bronze import Bronze
+    from loaders.retry import asked_items, request_retry
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline import shown
+    from smart_trader.pipeline.reading import Lake
+    from smart_trader.schemas import schema_name
+
+    paths = lakehouse_settings().paths
+    bronze = Bronze(paths, schema_name("bronze"))
+    with lock_lake(paths, "retry"):
+        bronze.prepare()
+        wanted = asked_items(bronze, items) if items else shown.exhausted_items(Lake(paths))
+        if not wanted:
+            say("nothing is left alone")
+            return
+        # time in a lake never moves back, and a made-up market's may run ahead
+        request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
+    counts = Counter("tokens" if kind == "holders" else "wallets" for kind, _ in wanted)
+    counted = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+    say(f"{counted} left alone so far: the next run asks again")
 
 
 @click.command("as-of")
@@ -228,8 +268,9 @@ def upgrade() -> None:
 
     What was cut short goes on where it was. A lake that is current is left alone.
     """
+    from smart_trader.lake_identity import LAKE_VERSION
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.lake_version import LAKE_VERSION, upgrade_lake
+    from smart_trader.pipeline.lake_version import upgrade_lake
 
     machine = lakehouse_settings()
     with lock_lake(machine.paths, "upgrade"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.stamps import Stamp
@@ -32,7 +33,8 @@ class Evidence:
 
     def now(self, step: Step) -> dict[str, Any]:
         """Return what has landed for a step: its table's version, and the number of its lines in the log."""
-        where = pc.field("kind") == step.kind
+        # a request to retry changes the work lists, whichever load it is for
+        where = (pc.field("kind") == step.kind) | (pc.field("outcome") == RETRY)
         return {
             "version": self.lake.delta("bronze", step.table.name).version(),
             "fetches": self.lake.read("bronze", FETCH_LOG.name, ["kind"], where).num_rows,

@@ -24,8 +24,8 @@ from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Ask
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import ASIDE, register_missing
-from smart_trader.pipeline.upkeep import catalog_tables, spark_tables
+from smart_trader.pipeline.repair import register_missing
+from smart_trader.pipeline.upkeep import ASIDE, catalog_tables, spark_tables
 from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, is_remote
 

@@ -109,7 +109,7 @@ def test_every_item_leaves_a_line_in_the_log(loaded: Lake) -> None:
     log = {(row["kind"], row["item"]): row for row in loaded.rows("fetch_log")}
     assert len(log) == 10
     long = log["swaps", WALLETS[3]]
-    assert (long["outcome"], long["rows"], long["pages"], long["cu"]) == ("complete", 130, 2, 30)
+    assert (long["outcome"], long["rows"], long["pages"], long["cu"]) == ("complete", 130, 2, 20)
     assert (long["newest_time"], long["oldest_time"], long["reached_oldest"]) == (AS_OF, AS_OF - 60 * 129, True)
     empty = log["swaps", WALLETS[5]]
     assert (empty["outcome"], empty["rows"], empty["newest_time"], empty["reached_oldest"]) == (
@@ -232,10 +232,10 @@ def test_the_budget_ends_the_run_cleanly_and_the_next_goes_on(tmp_path: Path) ->
     lake = Lake(tmp_path / "lake")
     rows = [swap(WALLETS[0], AS_OF - n, f"t{n}") for n in range(250)]
     with serving(sandbox_app(recorded(tmp_path / "rows", *rows))) as url:
-        report = lake.load("transactions", url, WALLETS[0], cu_budget=30)
+        report = lake.load("transactions", url, WALLETS[0], cu_budget=20)
         report.raise_if_failed()
-        assert (report.cu, report.outcomes) == (30, {"partial": 1})
-        assert "budget of 30 compute units" in str(report.stop)
+        assert (report.cu, report.outcomes) == (20, {"partial": 1})
+        assert "budget of 20 compute units" in str(report.stop)
         # the given wallet goes on where the log says it stopped
         lake.load("transactions", url, WALLETS[0])
         log = requests.get(f"{url}/sandbox/requests", timeout=10).json()
