@@ -112,6 +112,8 @@ def record(recorder: Recorder, folder: Path, tokens: list[str], wallets: list[st
     ]
     for path, name, query in wanted:
         for number, body in enumerate(_pages(recorder, path, query, pages)):
+            # of a row that is recorded several times replay serves the newest
+            body["recorded_at"] = int(time.time())
             target = folder / f"{name}_{number:03}.json"
             with target.open("x", encoding="utf-8") as file:
                 file.write(simplejson.dumps(body, use_decimal=True, indent=1) + "\n")

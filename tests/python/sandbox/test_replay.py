@@ -149,6 +149,61 @@ def test_numbers_keep_every_digit(url: str) -> None:
     assert ask(url, HOLDER, address="A")[1]["data"]["items"][0]["amount"] == "99999999999999999999"
 
 
+def openbook(price: str, amount: str = "5", ins_index: str = "null") -> str:
+    """One fill of an order book; only its prices differ between two recordings."""
+    legs = [f'{{"address": "{mint}", "amount": {amount}, "nearest_price": {price}}}' for mint in "AB"]
+    return (
+        f'{{"tx_hash": "t", "owner": "w", "address": "pool", "block_unix_time": 1, "ins_index": {ins_index}, '
+        f'"base": {legs[0]}, "quote": {legs[1]}}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "prices"),
+    [
+        pytest.param([[openbook("1")], [openbook("2")]], ["2"], id="another-nearest-price-is-the-same-fill"),
+        pytest.param([[openbook("1"), openbook("1")], [openbook("2")]], ["2", "1"], id="two-fills-of-one-page"),
+        pytest.param([[openbook("1")], [openbook("2", "5.0")]], ["2"], id="an-amount-spelt-otherwise"),
+        pytest.param([[openbook("1")], [openbook("2", "6")]], ["1", "2"], id="another-amount"),
+        pytest.param([[openbook("1", ins_index="3"), openbook("2", ins_index="3")]], ["2"], id="an-index-counts-once"),
+    ],
+)
+def test_a_swap_recorded_again_is_one_swap(tmp_path: Path, files: list[list[str]], prices: list[str]) -> None:
+    for number, rows in enumerate(files):
+        (tmp_path / f"{number}.json").write_text(f"[{', '.join(rows)}]")
+    found = load_recordings(tmp_path).swaps["w"]
+    assert [str(row["base"]["nearest_price"]) for row in found] == prices
+
+
+@pytest.mark.parametrize(
+    ("stamps", "amount"),
+    [((None, None), "9"), ((200, 100), "7"), ((100, 200), "9"), ((100, None), "7")],
+    ids=["by-file", "first-is-newest", "second-is-newest", "a-time-is-newer-than-none"],
+)
+def test_of_an_account_recorded_at_several_times_the_newest_amount_counts(
+    tmp_path: Path, stamps: tuple[int | None, int | None], amount: str
+) -> None:
+    account = {"mint": "A", "owner": "w", "token_account": "t", "decimals": 0}
+    for name, stamp, units in zip("ab", stamps, ("7", "9"), strict=True):
+        body = {"recorded_at": stamp, "data": {"items": [{**account, "amount": units}]}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(body))
+    (found,) = load_recordings(tmp_path).holders["A"]
+    assert found["amount"] == amount
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"address": "0x" + "a" * 40}, {"logoURI": "x"}, {"address": "0x" + "a" * 40, "priceChange24h": 1}],
+    ids=["another-chain", "camel-case", "both"],
+)
+def test_rows_of_other_chains_and_versions_are_no_tokens(recorded: Path, change: dict[str, Any]) -> None:
+    row = {"address": "D", "symbol": "d", "liquidity": 1, "price": 1} | change
+    (recorded / "other.json").write_text(json.dumps([row]))
+    found = load_recordings(recorded)
+    assert [token["address"] for token in found.tokens] == ["A", "B", "C"]
+    assert "other.json: no token, holder or swap among 1 rows" in found.skipped
+
+
 def test_every_skipped_file_is_named(recorded: Path) -> None:
     skipped = load_recordings(recorded).skipped
     assert [line.split(":")[0] for line in skipped] == ["notes.json", "v1.json"]
