@@ -9,8 +9,7 @@
 {% macro refuse_a_held_lake() -%}
     {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
     {%- if execute -%}
-        {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
-        {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', warehouse) -%}
+        {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', adapter.lake_root()) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -25,7 +24,7 @@
         {%- set known = run_query('show tables in ' ~ schema).columns['tableName'].values() if is_known else [] -%}
         {%- set unknown = tables | rejectattr('identifier', 'in', known) | sort(attribute='identifier') -%}
         {%- set absent = [] -%}
-        {%- for table in unknown if not has_delta_log(table_folder(table)) -%}
+        {%- for table in unknown if not adapter.has_delta_log(table_folder(table)) -%}
             {%- do absent.append(schema ~ '.' ~ table.identifier) -%}
         {%- endfor -%}
         {%- if absent -%}
@@ -48,18 +47,7 @@
 
 
 {% macro table_folder(table) -%}
-    {#- Spark itself puts in the root of its tables -#}
-    {{ return('${spark.sql.warehouse.dir}/' ~ table.schema ~ '/' ~ table.identifier) }}
-{%- endmacro %}
-
-
-{% macro has_delta_log(folder) -%}
-    {#- the handler is for the missing path alone: any other trouble with the folder stays an error -#}
-    {%- set answer = run_query(
-        "begin declare exit handler for path_not_found begin select false as found; end; "
-        ~ "select true as found from text.`" ~ folder ~ "/_delta_log/*.json` limit 1; end"
-    ) -%}
-    {{ return(answer.rows | length > 0 and answer.columns[0].values()[0]) }}
+    {{ return(adapter.lake_root() ~ '/' ~ table.schema ~ '/' ~ table.identifier) }}
 {%- endmacro %}
 
 
@@ -100,7 +88,7 @@
             {%- endif -%}
         {%- endfor -%}
         {#- all at once, since before the first run all of them are unknown -#}
-        {%- if unknown and has_delta_log('${spark.sql.warehouse.dir}/{' ~ unknown | join(',') ~ '}') -%}
+        {%- if unknown and adapter.has_delta_log(adapter.lake_root() ~ '/{' ~ unknown | join(',') ~ '}') -%}
             {{ exceptions.raise_compiler_error(
                 "the catalog does not know every history that the lake holds (of " ~ unknown | sort | join(', ')
                 ~ "); register them with: smart-trader repair"

@@ -30,7 +30,7 @@ drawn_wallets as (
     select wallet_address
     from wallet_calculations
     where covered_batch > 0
-    order by xxhash64(wallet_address) asc, wallet_address asc
+    order by md5(wallet_address) asc, wallet_address asc
     limit 200
 
 ),
