@@ -29,7 +29,7 @@ def measure(
         positions = trades.select("wallet_address", "token_address").distinct().count()
         times: dict[str, list[float]] = {"model": [], "baseline": []}
         for repeat in range(repeats + 1):
-            for name, work in (("baseline", lambda: _baseline(trades, positions)), ("model", lambda: _model(trades))):
+            for name, work in (("baseline", lambda: _baseline(trades, positions)), ("model", lambda: _model(session, trades))):
                 begun = time.perf_counter()
                 work()
                 if repeat:
@@ -38,9 +38,9 @@ def measure(
         row("Spark: repartition, sort and write as many rows", f"{baseline:.1f} s")
         row("Spark: the model (target <= 1.6 x)", f"{model:.1f} s = {model / baseline:.2f} x")
         small = session.read.parquet(f"file:{rival_swaps}")
-        _write(positions_frame(small), "small")
+        _write(positions_frame(session, small), "small")
         begun = time.perf_counter()
-        _write(positions_frame(small), "small")
+        _write(positions_frame(session, small), "small")
         ours = time.perf_counter() - begun
         begun = time.perf_counter()
         _write(_in_pandas(small), "small")
@@ -55,7 +55,7 @@ def measure(
 
 def _differences(session: Any, trades: Any) -> int:
     """Count positions of which the table just written and the model tell another profit."""
-    ours = positions_frame(trades).select("wallet_address", "token_address", "realized_pnl_usd")
+    ours = positions_frame(session, trades).select("wallet_address", "token_address", "realized_pnl_usd")
     theirs = session.table("default.small").toDF("wallet_address", "token_address", "pnl")
     joined = ours.join(theirs, ["wallet_address", "token_address"], "full")
     return int(joined.where("not coalesce(abs(realized_pnl_usd - pnl) <= 1e-6 * (abs(pnl) + 1), false)").count())
@@ -65,8 +65,8 @@ def _write(frame: Any, name: str) -> None:
     frame.writeTo(f"default.{name}").using("delta").createOrReplace()
 
 
-def _model(trades: Any) -> None:
-    _write(positions_frame(trades), "positions")
+def _model(session: Any, trades: Any) -> None:
+    _write(positions_frame(session, trades), "positions")
 
 
 def _baseline(trades: Any, positions: int) -> None:

@@ -12,12 +12,12 @@
 {% macro refuse_a_held_lake() -%}
     {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
     {%- if execute and not adapter.is_offline() -%}
-        {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
-        {%- do adapter.call_python('smart_trader.lake_lock.ensure_own_server', warehouse, target.name) -%}
-        {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', warehouse) -%}
+        {%- set root = adapter.lake_root() -%}
+        {%- do adapter.call_python('smart_trader.lake_lock.ensure_own_server', root, target.name) -%}
+        {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', root) -%}
         {#- nor may tables of another version of the project be built upon -#}
         {%- set bronze = graph.sources.values() | map(attribute='schema') | first -%}
-        {%- do adapter.call_python('smart_trader.pipeline.lake_version.ensure_lake_is_current', warehouse, bronze) -%}
+        {%- do adapter.call_python('smart_trader.pipeline.lake_version.ensure_lake_is_current', root, bronze) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -32,7 +32,7 @@
         {%- set known = run_query('show tables in ' ~ schema).columns['tableName'].values() if is_known else [] -%}
         {%- set unknown = tables | rejectattr('identifier', 'in', known) | sort(attribute='identifier') -%}
         {%- set absent = [] -%}
-        {%- for table in unknown if not has_delta_log(table_folder(table)) -%}
+        {%- for table in unknown if not adapter.has_delta_log(table_folder(table)) -%}
             {%- do absent.append(schema ~ '.' ~ table.identifier) -%}
         {%- endfor -%}
         {%- if absent -%}
@@ -55,18 +55,7 @@
 
 
 {% macro table_folder(table) -%}
-    {#- Spark itself puts in the root of its tables -#}
-    {{ return('${spark.sql.warehouse.dir}/' ~ table.schema ~ '/' ~ table.identifier) }}
-{%- endmacro %}
-
-
-{% macro has_delta_log(folder) -%}
-    {#- the handler is for the missing path alone: any other trouble with the folder stays an error -#}
-    {%- set answer = run_query(
-        "begin declare exit handler for path_not_found begin select false as found; end; "
-        ~ "select true as found from text.`" ~ folder ~ "/_delta_log/*.json` limit 1; end"
-    ) -%}
-    {{ return(answer.rows | length > 0 and answer.columns[0].values()[0]) }}
+    {{ return(adapter.lake_root() ~ '/' ~ table.schema ~ '/' ~ table.identifier) }}
 {%- endmacro %}
 
 
@@ -107,7 +96,7 @@
             {%- endif -%}
         {%- endfor -%}
         {#- all at once, since before the first run all of them are unknown -#}
-        {%- if unknown and has_delta_log('${spark.sql.warehouse.dir}/{' ~ unknown | join(',') ~ '}') -%}
+        {%- if unknown and adapter.has_delta_log(adapter.lake_root() ~ '/{' ~ unknown | join(',') ~ '}') -%}
             {{ exceptions.raise_compiler_error(
                 "the catalog does not know every history that the lake holds (of " ~ unknown | sort | join(', ')
                 ~ "); register them with: smart-trader repair"

@@ -6,7 +6,7 @@
         ) }}
     {%- elif not name -%}
         {{ target.schema }}
-    {%- elif target.name in ('local', 'cluster') -%}
+    {%- elif target.name in ('local', 'spark', 'embedded', 'cluster') -%}
         {{ name }}
     {%- else -%}
         {{ target.schema }}_{{ name }}

@@ -1,6 +1,6 @@
-"""FIFO on a distributed table: whole wallets per partition, sorted, then the engine once per batch.
+"""FIFO on a table: whole wallets per partition, sorted, then the engine once per batch.
 
-Works on the DataFrame it is given and imports no Spark itself.
+Works on the session and the frame it is given and imports no Spark itself.
 """
 
 from __future__ import annotations
@@ -29,31 +29,37 @@ def positions_of_partition(rules: Rules) -> Callable[[Iterable[pa.RecordBatch]],
     return positions
 
 
-def positions_frame(trades: Any, rules: Rules = RULES) -> Any:
-    """Return one row per position of a Spark DataFrame of trades in any order and partitioning.
+def positions_frame(session: Any, trades: Any, rules: Rules = RULES) -> Any:
+    """Return one row per position of a frame of trades in any order and partitioning.
+
+    It needs of the engine no more than `session.sql(text, name=frame)` and `frame.mapInArrow`.
 
     Args:
-        trades: A DataFrame with the columns of `TRADE_SCHEMA`, optional ones or not; others are left out.
+        session: A Spark session, or the embedded engine's.
+        trades: A frame of it with the columns of `TRADE_SCHEMA`, optional ones or not; others are left out.
         rules: What counts as a win and as dust.
 
     Returns:
-        A DataFrame with the columns of `POSITION_SCHEMA`.
+        A frame with the columns of `POSITION_SCHEMA`.
 
     Raises:
         TradeInputError: A required column is missing.
     """
-    missing = [name for name in REQUIRED if name not in trades.columns]
+    columns = list(trades.columns)
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise TradeInputError(0, f"no column {', '.join(missing)}", f"expected {', '.join(REQUIRED)}")
-    known = trades.select(*[name for name in TRADE_SCHEMA.names if name in trades.columns])
-    order = [known[name] for name in ("wallet_address", "token_address", "block_unix_time")]
-    if "block_number" in known.columns:
-        order.append(known["block_number"].asc_nulls_last())
-    # "buy" sorts before "sell"
-    order.append(known["side"])
-    if "tx_hash" in known.columns:
-        order.append(known["tx_hash"])
-    sorted_wallets = known.repartition("wallet_address").sortWithinPartitions(*order)
     # the transaction settles the order and is not looked at again; on the way to Python it would be half of the bytes
-    sent = sorted_wallets.drop("tx_hash")
-    return sent.mapInArrow(positions_of_partition(rules), POSITION_DDL)
+    sent = ", ".join(name for name in TRADE_SCHEMA.names if name in columns and name != "tx_hash")
+    order = ["wallet_address", "token_address", "block_unix_time"]
+    if "block_number" in columns:
+        order.append("block_number asc nulls last")
+    # "buy" sorts before "sell"
+    order.append("side")
+    if "tx_hash" in columns:
+        order.append("tx_hash")
+    sorted_wallets = session.sql(
+        f"select {sent} from {{trades}} distribute by wallet_address sort by {', '.join(order)}",  # noqa: S608
+        trades=trades,
+    )
+    return sorted_wallets.mapInArrow(positions_of_partition(rules), POSITION_DDL)

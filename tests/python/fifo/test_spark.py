@@ -47,7 +47,7 @@ def test_any_order_and_partitioning_gives_the_engines_answer(
     from pyspark.sql import functions as F
 
     shuffled = session.createDataFrame(trades).orderBy(F.rand(shuffle_seed)).repartition(partitions)
-    found = positions_frame(shuffled).toArrow().cast(POSITION_SCHEMA).sort_by(KEYS)
+    found = positions_frame(session, shuffled).toArrow().cast(POSITION_SCHEMA).sort_by(KEYS)
     assert found.num_rows == expected.num_rows
     assert found == expected
 
@@ -57,12 +57,12 @@ def test_a_bad_trade_fails_the_model_with_its_reason(session: Any, trades: pa.Ta
 
     bad = session.createDataFrame(trades.slice(0, 100)).withColumn("side", F.lit("swap"))
     with pytest.raises(Exception, match=r"unknown side 'swap'"):
-        positions_frame(bad).toArrow()
+        positions_frame(session, bad).toArrow()
 
 
 def test_a_missing_column_is_named_before_spark_runs(session: Any, trades: pa.Table) -> None:
     with pytest.raises(TradeInputError, match="no column quantity"):
-        positions_frame(session.createDataFrame(trades.slice(0, 10)).drop("quantity"))
+        positions_frame(session, session.createDataFrame(trades.slice(0, 10)).drop("quantity"))
 
 
 def test_workers_load_the_compiled_kernel_and_compile_nothing(session: Any) -> None:

@@ -37,9 +37,25 @@ class SparkConnectConnectionManager(SparkConnectionManager):
         if connection.state == ConnectionState.OPEN:
             return connection
         creds: SparkConnectCredentials = connection.credentials
-        connection.handle = OfflineSession() if creds.is_offline else cls._open_with_retries(creds)
+        if creds.is_offline:
+            connection.handle = OfflineSession()
+        elif creds.is_embedded:
+            connection.handle = cls._open_embedded(creds)
+        else:
+            connection.handle = cls._open_with_retries(creds)
         connection.state = ConnectionState.OPEN
         return connection
+
+    @classmethod
+    def _open_embedded(cls, creds: SparkConnectCredentials) -> Any:
+        """Open a session in this process; the engine is imported by those alone who use it."""
+        from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError
+        from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession, lake_of
+
+        try:
+            return EmbeddedSession(lake_of(creds))
+        except EmbeddedError as exc:
+            raise FailedToConnectError(str(exc)) from exc
 
     @classmethod
     def _open_with_retries(cls, creds: SparkConnectCredentials) -> ThriftSession:

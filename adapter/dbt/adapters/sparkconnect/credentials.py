@@ -2,13 +2,18 @@
 
 import json
 import os
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.exceptions.connection import FailedToConnectError
-from dbt.adapters.spark.connections import SparkConnectionMethod, SparkCredentials
+from dbt.adapters.spark.connections import SparkCredentials
+from dbt_common.dataclass_schema import StrEnum
 from dbt_common.exceptions import DbtConfigError
+
+logger = AdapterLogger("SparkConnect")
 
 OFFLINE_VARIABLE = "DBT_SPARKCONNECT_OFFLINE"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "[::1]", "localhost"})
@@ -26,12 +31,24 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
 
+class ConnectionMethod(StrEnum):
+    """Where statements run."""
+
+    THRIFT = "thrift"
+    EMBEDDED = "embedded"
+    AUTO = "auto"
+
+
+# seconds that a server of this machine has to take a connection, for `method: auto`
+AUTO_SECONDS = 2.0
+
+
 @dataclass
 class SparkConnectCredentials(SparkCredentials):
     """Profile settings; those of dbt-spark keep their meaning, with other defaults."""
 
     host: str | None = "127.0.0.1"
-    method: SparkConnectionMethod = SparkConnectionMethod.THRIFT
+    method: ConnectionMethod = ConnectionMethod.THRIFT  # type: ignore[assignment]
     port: int = 10000
     auth: str | None = "NONE"
     # the server holds a status request for up to 5 s, so asking again at once is no busy loop
@@ -48,6 +65,10 @@ class SparkConnectCredentials(SparkCredentials):
     connect_deadline: float = 30
     python_timeout: float | None = None
     offline: bool = False
+    # the embedded engine: root of the tables, DuckDB's memory, and its threads for one statement
+    lake: str | None = None
+    memory: str = "600MB"
+    engine_threads: int = 2
 
     @classmethod
     def __pre_deserialize__(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -58,16 +79,22 @@ class SparkConnectCredentials(SparkCredentials):
         return data
 
     def __post_init__(self) -> None:
-        if self.method != SparkConnectionMethod.THRIFT:
+        if self.method not in tuple(ConnectionMethod):
             raise DbtConfigError(
-                f"The sparkconnect adapter knows one connection method, not '{self.method}': "
-                "set `method: thrift` in the profile, or leave it out."
+                f"The sparkconnect adapter knows the connection methods thrift, embedded and auto, not '{self.method}': "
+                "set `method` to one of them in the profile, or leave it out for thrift."
             )
+        if self.method != ConnectionMethod.THRIFT and not self.lake:
+            raise DbtConfigError(
+                f"`method: {self.method}` needs `lake` in the profile: the folder in which the schemas' tables lie."
+            )
+        self._chosen: ConnectionMethod | None = None
         if self.query_retries:
             raise DbtConfigError(
                 "The sparkconnect adapter never sends a statement twice, because the first one "
                 "may have been applied: leave `query_retries` out of the profile."
             )
+        # dbt-spark looks at the method for the libraries it needs
         super().__post_init__()
         # dbt-spark forces ANSI mode off; here the server's own configuration decides
         self.server_side_parameters.pop("spark.sql.ansi.enabled", None)
@@ -82,7 +109,7 @@ class SparkConnectCredentials(SparkCredentials):
     @property
     def unique_field(self) -> str:
         """What tells one warehouse from another, hashed by dbt."""
-        return str(self.endpoint_file or self.host)
+        return str(self.lake if self.method == ConnectionMethod.EMBEDDED else self.endpoint_file or self.host)
 
     def _connection_keys(self) -> tuple[str, ...]:
         """Settings that dbt may show: never the token."""
@@ -94,7 +121,38 @@ class SparkConnectCredentials(SparkCredentials):
             "connect_host",
             "connect_port",
             "offline",
+            "method",
+            "lake",
+            "memory",
         )
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether statements run in this process; `auto` decides once, and reports what it chose."""
+        if self._chosen is None:
+            self._chosen = self.method
+            if self.method == ConnectionMethod.AUTO:
+                is_up = self._has_a_server()
+                self._chosen = ConnectionMethod.THRIFT if is_up else ConnectionMethod.EMBEDDED
+                reason = f"the server of {self.endpoint_file} is up" if is_up else f"{self.endpoint_file} names no running server"
+                engine = "Spark (method: thrift)" if is_up else "the embedded engine (method: embedded)"
+                logger.info(f"Using {engine}: {reason}.")
+        return self._chosen == ConnectionMethod.EMBEDDED
+
+    def _has_a_server(self) -> bool:
+        if not self.endpoint_file:
+            return False
+        try:
+            endpoint = self.thrift_endpoint()
+            with socket.create_connection((endpoint.host, endpoint.port), timeout=AUTO_SECONDS):
+                return True
+        except (FailedToConnectError, OSError) as exc:
+            logger.debug(f"method: auto found no server: {type(exc).__name__}")
+            return False
+
+    def lake_root(self) -> str:
+        """Return the root of the tables of the embedded engine."""
+        return str(self.lake)
 
     @property
     def is_offline(self) -> bool:

@@ -9,12 +9,14 @@ from dbt.adapters.base.relation import BaseRelation
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.sparkconnect.connections import SparkConnectConnectionManager
 from dbt.adapters.sparkconnect.python_submissions import SparkConnectPythonJobHelper
+from dbt.adapters.sparkconnect.thrift_session import ThriftSession
 from dbt_common.exceptions import DbtRuntimeError
 
 if TYPE_CHECKING:
     from dbt.adapters.contracts.relation import RelationConfig
 
 SUBMISSION_METHOD = "spark_connect"
+WAREHOUSE = "spark.sql.warehouse.dir"
 
 
 class SparkConnectAdapter(SparkAdapter):
@@ -55,7 +57,44 @@ class SparkConnectAdapter(SparkAdapter):
     @property
     def python_submission_helpers(self) -> dict[str, type[PythonJobHelper]]:
         """Ways to run a Python model, by name."""
+        if self.config.credentials.is_embedded:
+            from dbt.adapters.sparkconnect.embedded.python_model import EmbeddedPythonJobHelper
+
+            return {SUBMISSION_METHOD: EmbeddedPythonJobHelper}
         return {SUBMISSION_METHOD: SparkConnectPythonJobHelper}
+
+    @available.parse_none
+    def lake_root(self) -> str:
+        """Return the root of the tables, as the engine writes it: Spark's warehouse, or the embedded engine's lake."""
+        _, answer = self.execute(f"select '${{{WAREHOUSE}}}' as root", fetch=True)
+        return str(answer.rows[0][0])
+
+    @available.parse(lambda *_, **__: True)
+    def has_delta_log(self, path: str) -> bool:
+        """Tell whether a folder holds a Delta table, known to a catalog or not.
+
+        Args:
+            path: The folder; `{a,b}` in it stands for either.
+        """
+        session = self.connections.get_thread_connection().handle
+        if isinstance(session, ThriftSession):
+            # the handler is for the missing path alone: any other trouble with the folder stays an error
+            _, answer = self.execute(
+                "begin declare exit handler for path_not_found begin select false as found; end; "
+                f"select true as found from text.`{path}/_delta_log/*.json` limit 1; end",
+                fetch=True,
+            )
+            return bool(len(answer.rows) and answer.rows[0][0])
+        return bool(session.lake.has_delta_log(path))
+
+    @available.parse_none
+    def set_column_comments(self, relation: BaseRelation, comments: dict[str, str]) -> bool:
+        """Set the comments of a table's columns in one commit, if the engine can; returns whether it did."""
+        session = self.connections.get_thread_connection().handle
+        if not self.config.credentials.is_embedded:
+            return False
+        session.statements.comment_columns(relation.schema, relation.identifier, comments)
+        return True
 
     @available.parse_none
     def call_python(self, function: str, *arguments: Any) -> Any:

@@ -32,3 +32,15 @@
   {%- endfor -%}
   {{ return(false) }}
 {% endmacro %}
+
+
+{#-- dbt-spark sends a statement for each column, and each is a commit --#}
+{% macro sparkconnect__alter_column_comment(relation, column_dict) %}
+  {%- set comments = {} -%}
+  {%- for name, column in column_dict.items() -%}
+    {%- do comments.update({name: column['description'] or ''}) -%}
+  {%- endfor -%}
+  {%- if not adapter.set_column_comments(relation, comments) -%}
+    {% do spark__alter_column_comment(relation, column_dict) %}
+  {%- endif -%}
+{% endmacro %}

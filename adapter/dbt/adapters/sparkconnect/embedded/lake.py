@@ -1,0 +1,367 @@
+"""A lake as DuckDB reads it: the folder is the catalog, and a statement sees one version of every table it names."""
+
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import duckdb
+import pyarrow.parquet as pq
+from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, PathNotFoundError, RelationNotFoundError
+from dbt.adapters.sparkconnect.embedded.macros import macros
+from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation, transpiled
+from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+VIEWS_FILE = "_views.json"
+SCRATCH = ".tmp"
+#: What a reader must know of a table's protocol; all else is refused, since a plain reader would be silently wrong.
+KNOWN_READER_FEATURES = frozenset({"timestampNtz"})
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of a Delta table.
+
+    Attributes:
+        delta: The table at this version.
+        version: Its number.
+        select: DuckDB's query of its rows.
+        columns: DuckDB's types by column name, in their order.
+    """
+
+    delta: DeltaTable
+    version: int
+    select: str
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view as its model wrote it.
+
+    Attributes:
+        sql: Spark's text of the query.
+        comment: Its description, where persisted.
+        columns: Descriptions of its columns, where persisted.
+    """
+
+    sql: str
+    comment: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+class Lake:
+    """One lake in one process; cursors of its one DuckDB database serve dbt's threads.
+
+    Args:
+        root: Folder of the schemas.
+        memory: DuckDB's limit, e.g. '600MB'; beyond it, DuckDB spills into the lake's `.tmp`.
+        threads: Threads that one statement may use.
+
+    Raises:
+        EmbeddedError: The root is on an object store, or cannot be made.
+    """
+
+    def __init__(self, root: str, memory: str, threads: int) -> None:
+        self.root = _local_root(root)
+        self.lock = threading.RLock()
+        scratch = self.root / SCRATCH
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+            self._database = duckdb.connect(
+                config={"threads": threads, "memory_limit": memory, "temp_directory": str(scratch / "duckdb"),
+                        # what this process has not brought along is not fetched from elsewhere
+                        "autoinstall_known_extensions": False}
+            )
+        except (OSError, duckdb.Error) as exc:
+            raise EmbeddedError(f"the lake {self.root} cannot be opened: {exc}") from exc
+        self._database.execute("set timezone = 'UTC'")
+        self._database.execute(macros())
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        # results of Python models on their way into a table: in DuckDB, which spills them, and gone with the process
+        self._kept: dict[tuple[str, str], str] = {}
+        self._columns_of_file: dict[str, frozenset[str]] = {}
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection for one thread."""
+        cursor = self._database.cursor()
+        cursor.execute("set timezone = 'UTC'")
+        return cursor
+
+    # ---------------------------------------------------------------- names
+
+    def folder(self, schema: str, name: str) -> Path:
+        """Return where a table lies."""
+        return self.root / schema / name
+
+    def has_delta_log(self, path: str) -> bool:
+        """Tell whether a folder holds a Delta table, whatever state its newest version is in."""
+        pattern = glob_of(path)
+        return any(glob(f"{one}/_delta_log/*.json") for one in pattern)
+
+    def is_table(self, schema: str, name: str) -> bool:
+        """Tell whether the lake has a table of this name."""
+        return any((self.folder(schema, name) / "_delta_log").glob("*.json"))
+
+    def schemas(self) -> list[str]:
+        """Return the schemas: folders with tables or made for them, and those of the views."""
+        folders = {
+            path.name
+            for path in self.root.iterdir()
+            if path.is_dir() and not path.name.startswith((".", "_")) and _looks_like_a_schema(path)
+        }
+        return sorted(folders | {name.partition(".")[0] for name in self.views()})
+
+    def relations(self, schema: str) -> list[tuple[str, bool]]:
+        """Return the names in a schema, and whether each is a view."""
+        folder = self.root / schema
+        tables = [path.name for path in folder.iterdir() if self.is_table(schema, path.name)] if folder.is_dir() else []
+        views = [name.partition(".")[2] for name in self.views() if name.partition(".")[0] == schema]
+        return sorted([(name, False) for name in tables] + [(name, True) for name in views])
+
+    def drop_schema(self, schema: str) -> None:
+        """Remove a schema with all that is in it."""
+        with self.lock:
+            views = {name: view for name, view in self.views().items() if name.partition(".")[0] != schema}
+            self._save_views(views)
+            shutil.rmtree(self.root / schema, ignore_errors=True)
+            self._snapshots = {key: value for key, value in self._snapshots.items() if key[0] != schema}
+
+    # ---------------------------------------------------------------- views
+
+    def views(self) -> dict[str, View]:
+        """Return the lake's views by `schema.name`, as the file says now: another process may have made some."""
+        try:
+            content = json.loads((self.root / VIEWS_FILE).read_text(encoding="utf-8"))
+            return {name: View(**view) for name, view in content.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, AttributeError) as exc:
+            raise EmbeddedError(
+                f"{self.root / VIEWS_FILE} is no list of views ({exc}); delete it and build the views again: "
+                "dbt run --select config.materialized:view"
+            ) from exc
+
+    def save_view(self, schema: str, name: str, view: View) -> None:
+        """Add a view, or replace it."""
+        with self.lock:
+            if self.is_table(schema, name):
+                raise EmbeddedError(f"[TABLE_OR_VIEW_ALREADY_EXISTS] `{schema}`.`{name}` is a table; drop it first")
+            self._save_views({**self.views(), f"{schema}.{name}": view})
+
+    def drop_view(self, schema: str, name: str) -> bool:
+        """Remove a view; returns whether there was one."""
+        with self.lock:
+            views = self.views()
+            if f"{schema}.{name}" not in views:
+                return False
+            del views[f"{schema}.{name}"]
+            self._save_views(views)
+            return True
+
+    def _save_views(self, views: Mapping[str, View]) -> None:
+        path = self.root / VIEWS_FILE
+        if not views and not path.exists():
+            return
+        content = {
+            name: {"sql": view.sql, "comment": view.comment, "columns": dict(view.columns)}
+            for name, view in sorted(views.items())
+        }
+        new = path.with_name(f"{VIEWS_FILE}.{os.getpid()}.new")
+        with new.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+
+    # ---------------------------------------------------------------- tables
+
+    def snapshot(self, schema: str, name: str) -> Snapshot:
+        """Return a table's newest version.
+
+        Raises:
+            RelationNotFoundError: There is no such table.
+            EmbeddedError: Its protocol is not known here.
+        """
+        key = (schema, name)
+        with self.lock:
+            known = self._snapshots.get(key)
+            log = self.folder(schema, name) / "_delta_log"
+            # a log that was made anew begins at 0 again
+            if known is not None and (log / f"{known.version:020}.json").exists():
+                if not (log / f"{known.version + 1:020}.json").exists():
+                    return known
+            try:
+                delta = DeltaTable(str(self.folder(schema, name)))
+            except TableNotFoundError as exc:
+                self._snapshots.pop(key, None)
+                raise RelationNotFoundError(f"{schema}.{name}") from exc
+            self._snapshots[key] = self._read(f"{schema}.{name}", delta)
+            return self._snapshots[key]
+
+    def forget(self, schema: str, name: str) -> None:
+        """Look at a table's log again before it is read the next time."""
+        with self.lock:
+            self._snapshots.pop((schema, name), None)
+
+    def _read(self, name: str, delta: DeltaTable) -> Snapshot:
+        _refuse_unknown_protocol(name, delta)
+        columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
+        nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
+        nothing = f"select {nulls} where false"
+        files = [unquote(urlparse(uri).path) if uri.startswith("file:") else uri for uri in delta.file_uris()]
+        if not files:
+            return Snapshot(delta, delta.version(), nothing, columns)
+        partitions = delta.metadata().partition_columns
+        listed = ", ".join(text_literal(file) for file in files)
+        options = "union_by_name = true, hive_partitioning = false"
+        if partitions:
+            _refuse_unnamed_partitions(name, files, partitions)
+            options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
+        rows = f"select * from read_parquet([{listed}], {options})"
+        if self._lack_columns(files, set(columns) - set(partitions)):
+            # a column that was added later is null in the files before
+            rows = f"{nothing.replace(' where false', '')} where false union all by name {rows}"
+        casts = ", ".join(f"cast({quoted(column)} as {kind}) as {quoted(column)}" for column, kind in columns.items())
+        return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
+
+    def _lack_columns(self, files: list[str], columns: set[str]) -> bool:
+        """Tell whether a file lacks a column; files never change, so each is asked once."""
+        for file in files:
+            if file not in self._columns_of_file:
+                self._columns_of_file[file] = frozenset(pq.read_schema(file).names)
+        return any(columns - self._columns_of_file[file] for file in files)
+
+    # ---------------------------------------------------------------- results on their way
+
+    def keep(self, schema: str, name: str, rows: duckdb.DuckDBPyRelation) -> None:
+        """Keep a result under a table's name until it is dropped."""
+        with self.lock:
+            kept = f"memory.main.{quoted(f'{schema}.{name}')}"
+            rows.query("kept_rows", f"create or replace table {kept} as select * from kept_rows")
+            self._kept[(schema, name)] = f"select * from {kept}"
+
+    def kept(self, schema: str, name: str) -> str | None:
+        """Return DuckDB's query of a kept result, if there is one of this name."""
+        return self._kept.get((schema, name))
+
+    def release(self, schema: str, name: str) -> None:
+        """Forget a kept result."""
+        with self.lock:
+            if self._kept.pop((schema, name), None):
+                self._database.cursor().execute(f"drop table if exists memory.main.{quoted(f'{schema}.{name}')}")
+
+    # ---------------------------------------------------------------- queries
+
+    def resolved(
+        self, query: Query | str, temporary: Mapping[str, str], results: Mapping[str, str] | None = None
+    ) -> str:
+        """Return DuckDB's text of a query with the files of the tables in it.
+
+        Args:
+            query: A query that is transpiled, or Spark's text of one.
+            temporary: Spark's text of the session's temporary views by lower-case name.
+            results: DuckDB's text of further queries by name.
+
+        Raises:
+            RelationNotFoundError: It names what the lake does not have.
+        """
+        seen = {Relation("", name): text for name, text in (results or {}).items()}
+        return self._resolved(transpiled(query) if isinstance(query, str) else query, temporary, seen, self.views(), ())
+
+    def _resolved(
+        self,
+        query: Query,
+        temporary: Mapping[str, str],
+        seen: dict[Relation, str],
+        views: Mapping[str, View],
+        inside: tuple[Relation, ...],
+    ) -> str:
+        """Resolve with one version of each table for the whole statement, in `seen`."""
+        for relation in query.relations:
+            if relation in seen:
+                continue
+            if relation in inside:
+                raise EmbeddedError(f"the view {relation} reads itself")
+            text = _text_of_view(relation, temporary, views)
+            if text is not None:
+                seen[relation] = self._resolved(transpiled(text), temporary, seen, views, (*inside, relation))
+            elif relation.schema == "text":
+                seen[relation] = _text_files(relation.name)
+            elif relation.schema:
+                kept = self.kept(relation.schema, relation.name)
+                seen[relation] = kept or self.snapshot(relation.schema, relation.name).select
+            else:
+                raise RelationNotFoundError(relation.name)
+        return PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]]})", query.text)
+
+
+def _text_of_view(relation: Relation, temporary: Mapping[str, str], views: Mapping[str, View]) -> str | None:
+    if not relation.schema:
+        return temporary.get(relation.name.lower())
+    view = views.get(str(relation))
+    return view.sql if view else None
+
+
+def _local_root(root: str) -> Path:
+    address = urlparse(root)
+    if address.scheme not in ("", "file"):
+        raise EmbeddedError(f"`method: embedded` reads lakes on local disks alone, not {root}; use `method: thrift`")
+    return Path(unquote(address.path) if address.scheme else root).expanduser().absolute()
+
+
+def _looks_like_a_schema(folder: Path) -> bool:
+    """Tell a schema from other folders that a lake's home may hold: it is empty, or has tables."""
+    children = [child for child in folder.iterdir() if not child.name.startswith((".", "_"))]
+    return not children or any((child / "_delta_log").is_dir() for child in children)
+
+
+def _refuse_unknown_protocol(name: str, delta: DeltaTable) -> None:
+    protocol, settings = delta.protocol(), delta.metadata().configuration
+    unknown = sorted(set(protocol.reader_features or ()) - KNOWN_READER_FEATURES)
+    if settings.get("delta.columnMapping.mode", "none") != "none" and "columnMapping" not in unknown:
+        unknown.append("columnMapping")
+    if unknown or (protocol.min_reader_version or 1) > 3:
+        what = ", ".join(unknown) or f"reader version {protocol.min_reader_version}"
+        raise EmbeddedError(
+            f"`method: embedded` cannot read {name}, which uses {what}; read it on Spark (`method: thrift`), or take "
+            "the feature away there: alter table ... drop feature"
+        )
+
+
+def _refuse_unnamed_partitions(name: str, files: list[str], partitions: list[str]) -> None:
+    """Refuse partitions whose values are not in the paths; Delta would allow them elsewhere."""
+    if not all(f"/{column}=" in file for file in files for column in partitions):
+        raise EmbeddedError(f"`method: embedded` cannot read {name}: its files do not name their partitions")
+
+
+def glob_of(path: str) -> list[str]:
+    """Return the patterns that a path with `{a,b}` stands for."""
+    plain = path.removeprefix("file://").removeprefix("file:")
+    found = _BRACES.search(plain)
+    if not found:
+        return [plain]
+    return [plain[: found.start()] + part + plain[found.end() :] for part in found[1].split(",")]
+
+
+def _text_files(path: str) -> str:
+    """Return the query of a text source: one row a line, in files that are listed now."""
+    patterns = [one if "*" in one else f"{one}/*" for one in glob_of(path)]
+    files = sorted(file for pattern in patterns for file in glob(pattern) if os.path.isfile(file))
+    if not files:
+        raise PathNotFoundError(path)
+    listed = ", ".join(text_literal(file) for file in files)
+    # a line is one column, since the separator is in none of them
+    return (
+        f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', "
+        "header = false, auto_detect = false, null_padding = true)"
+    )

@@ -1,0 +1,301 @@
+"""Macros of DuckDB with the meaning of Spark's functions and casts (ANSI mode, time zone UTC).
+
+`typeof` is folded when a statement is planned, so that a branch on a type costs nothing at run time.
+"""
+
+#: Macros with a form for each type of their argument.
+OVERLOADED = frozenset(
+    "spark_string spark_to_whole spark_try_whole spark_to_double spark_try_double spark_decimal_text "
+    "spark_try_decimal_text spark_to_boolean spark_try_boolean spark_to_timestamp spark_try_timestamp spark_to_date "
+    "spark_try_date".split()
+)
+#: Digits after the point for which `bround` and `round` exist.
+ROUNDED_DIGITS = range(19)
+
+_IS_DECIMAL = "typeof({0}) like 'DECIMAL%'"
+_INTERVALS = "('INTERVAL')"
+
+
+def _refuse(what: str) -> str:
+    return f"error('`method: embedded` refuses {what}: their result has another type on Spark. Cast one side to double')"
+
+
+def _arithmetic(name: str, operator: str) -> str:
+    """Decimals only where both engines agree on the result's type, and so on its digits."""
+    agree = (
+        "typeof(a) = typeof(b) and regexp_full_match(typeof(a), 'DECIMAL\\(38,[0-6]\\)')" if operator in "+-" else "false"
+    )
+    return f"""create or replace macro spark_{name}(a, b) as case
+        when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
+            and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
+            and not ({agree})
+        then {_refuse("`" + operator + "` of the decimals ' || typeof(a) || ' and ' || typeof(b) || '")}
+        else a {operator} b end"""
+
+
+def _rounded(digits: int) -> list[str]:
+    """Round the decimal text, as Java's BigDecimal does; the binary value has other ties.
+
+    For half even: the text cut to one digit more shows a tie, if it is the number exactly.
+    """
+    one, ten = f"decimal(38, {digits})", f"decimal(38, {digits + 1})"
+    unit = "cast(1 as decimal(38, 0))" if digits == 0 else f"cast('0.{'0' * (digits - 1)}1' as {one})"
+    text = "cast(x as varchar)"
+    even = f"""case
+        when try_cast({text} as {ten}) = x and right(replace(cast(try_cast({text} as {ten}) as varchar), '.', ''), 2)
+            in ('05', '25', '45', '65', '85')
+        then cast(cast({text} as {one}) - cast(sign(x) as int) * {unit} as {one})
+        else cast({text} as {one}) end"""
+    up = f"cast({text} as {one})"
+    no_decimal = "error('`method: embedded` refuses rounding of a decimal that no cast to decimal or double stands around')"
+    macros = []
+    for name, decimal in (("bround", even), ("round", up)):
+        macros.append(f"create or replace macro spark_{name}_{digits}(x) as {decimal}")
+        # whole numbers stay; what is beyond a decimal's digits has none after the point
+        macros.append(f"""create or replace macro spark_{name}_{digits}_number(x) as case
+            when {_IS_DECIMAL.format("x")} then {no_decimal}
+            when typeof(x) in ('DOUBLE', 'FLOAT') and (not isfinite(x) or abs(x) >= 1e15) then x
+            when typeof(x) in ('DOUBLE', 'FLOAT') then cast(spark_{name}_{digits}(x) as double)
+            else x end""")
+    return macros
+
+
+_DOUBLE_TEXT = r"""
+create or replace macro spark_double_parts(t) as struct_pack(
+    sign := case when t[1] = '-' then '-' else '' end,
+    digits := ltrim(replace(split_part(ltrim(t, '-'), 'e', 1), '.', ''), '0'),
+    exponent := case
+        when contains(t, 'e') then cast(split_part(t, 'e', 2) as int)
+        when regexp_full_match(ltrim(t, '-'), '0\..*')
+            then -1 - length(regexp_extract(ltrim(t, '-'), '^0\.(0*)', 1))
+        else length(split_part(ltrim(t, '-'), '.', 1)) - 1 end);
+create or replace macro spark_double_scientific(p) as
+    p.sign || p.digits[1] || '.' || coalesce(nullif(rtrim(p.digits[2:], '0'), ''), '0') || 'E' || p.exponent;
+create or replace macro spark_double_string(x) as case
+    when isnan(x) then 'NaN'
+    when isinf(x) then case when x > 0 then 'Infinity' else '-Infinity' end
+    when x = 0 or (abs(x) >= 1e-3 and abs(x) < 1e7) then cast(x as varchar)
+    else spark_double_scientific(spark_double_parts(cast(x as varchar))) end;
+"""
+
+_TIME = "'%Y-%m-%d %H:%M:%S.%f'"
+
+_CASTS = rf"""
+create or replace macro spark_string
+    (x) as case
+        when typeof(x) in ('DOUBLE', 'FLOAT') then spark_double_string(try_cast(x as double))
+        when typeof(x) like '%[]' or typeof(x) like 'STRUCT%' or typeof(x) like 'MAP%' or typeof(x) in ('BLOB', 'INTERVAL')
+        then error('`method: embedded` refuses cast(' || typeof(x) || ' as string): Spark writes it otherwise')
+        else cast(x as varchar) end,
+    (x varchar) as x,
+    (x timestamptz) as rtrim(regexp_replace(strftime(x, {_TIME}), '(\.\d*?)0+$', '\1'), '.'),
+    (x timestamp) as rtrim(regexp_replace(strftime(x, {_TIME}), '(\.\d*?)0+$', '\1'), '.'),
+    (x date) as strftime(x, '%Y-%m-%d');
+
+create or replace macro spark_unix_seconds(x) as cast(floor(epoch_us(x) / 1000000) as bigint);
+create or replace macro spark_is_whole_text(x) as regexp_full_match(x, '\s*[+-]?\d+\s*');
+create or replace macro spark_bad_cast(x, kind) as error('[CAST_INVALID_INPUT] The value ''' || x || ''' of the type '
+    || '"STRING" cannot be cast to "' || kind || '" because it is malformed');
+create or replace macro spark_to_whole
+    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') or typeof(x) like 'DECIMAL%' then trunc(x) else x end,
+    (x varchar) as case when spark_is_whole_text(x) then cast(trim(x) as bigint) else spark_bad_cast(x, 'BIGINT') end,
+    (x boolean) as cast(x as int),
+    (x timestamptz) as spark_unix_seconds(x);
+create or replace macro spark_try_whole
+    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') or typeof(x) like 'DECIMAL%' then trunc(x) else x end,
+    (x varchar) as case when spark_is_whole_text(x) then try_cast(trim(x) as bigint) end,
+    (x boolean) as cast(x as int),
+    (x timestamptz) as spark_unix_seconds(x);
+
+create or replace macro spark_try_double
+    (x) as try_cast(x as double),
+    (x varchar) as case
+        when try_cast(x as double) is not null and not contains(x, '_') then try_cast(x as double)
+        when regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]')
+        then try_cast(rtrim(trim(x), 'dDfF') as double) end;
+create or replace macro spark_to_double
+    (x) as cast(x as double),
+    (x varchar) as case
+        when x is null then null
+        when spark_try_double(x) is null then spark_bad_cast(x, 'DOUBLE')
+        else spark_try_double(x) end;
+
+create or replace macro spark_decimal_text
+    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') then cast(x as varchar) else x end,
+    (x varchar) as case
+        when not contains(x, '_') and regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') then trim(x)
+        else spark_bad_cast(x, 'DECIMAL') end;
+create or replace macro spark_try_decimal_text
+    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') then cast(x as varchar) else x end,
+    (x varchar) as case
+        when not contains(x, '_') and regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
+        then trim(x) end;
+
+create or replace macro spark_try_boolean
+    (x) as cast(x as boolean),
+    (x varchar) as case
+        when lower(trim(x)) in ('t', 'true', 'y', 'yes', '1') then true
+        when lower(trim(x)) in ('f', 'false', 'n', 'no', '0') then false end;
+create or replace macro spark_to_boolean
+    (x) as cast(x as boolean),
+    (x varchar) as case
+        when x is null then null
+        when spark_try_boolean(x) is null then spark_bad_cast(x, 'BOOLEAN')
+        else spark_try_boolean(x) end;
+
+create or replace macro spark_is_time_text(x) as regexp_full_match(trim(x),
+    '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T]\d{{1,2}}:\d{{1,2}}(:\d{{1,2}}(\.\d{{1,9}})?)?( ?(Z|UTC|[+-]\d{{2}}(:?\d{{2}})?))?)?');
+create or replace macro spark_time_text(x) as regexp_replace(replace(trim(x), ' UTC', 'Z'), '(\.\d{{6}})\d+', '\1');
+create or replace macro spark_unread_time(x, kind) as case
+    when regexp_full_match(trim(x), '[+-]?\d{{4,7}}(-\d{{1,2}}(-\d{{1,2}}([ T].*)?)?)?|T?\d{{1,2}}:\d{{1,2}}.*')
+    then error('`method: embedded` does not read the time ''' || x || '''; write it as 2026-01-31 09:00:00 or 2026-01-31')
+    when kind is not null then spark_bad_cast(x, kind) end;
+create or replace macro spark_try_timestamp
+    (x) as cast(x as timestamptz),
+    (x varchar) as case
+        when spark_is_time_text(x) then try_cast(spark_time_text(x) as timestamptz)
+        else cast(spark_unread_time(x, null) as timestamptz) end,
+    (x date) as cast(x as timestamptz),
+    (x timestamp) as cast(x as timestamptz),
+    (x timestamptz) as x;
+create or replace macro spark_to_timestamp
+    (x) as cast(x as timestamptz),
+    (x varchar) as case
+        when spark_is_time_text(x) then cast(spark_time_text(x) as timestamptz)
+        else cast(spark_unread_time(x, 'TIMESTAMP') as timestamptz) end,
+    (x date) as cast(x as timestamptz),
+    (x timestamp) as cast(x as timestamptz),
+    (x timestamptz) as x;
+create or replace macro spark_try_date
+    (x) as cast(x as date),
+    (x varchar) as case
+        when regexp_full_match(trim(x), '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T].*)?')
+        then try_cast(regexp_extract(trim(x), '^[^ T]+') as date)
+        else cast(spark_unread_time(x, null) as date) end,
+    (x date) as x,
+    (x timestamp) as cast(x as date),
+    (x timestamptz) as cast(x as date);
+create or replace macro spark_to_date
+    (x) as cast(x as date),
+    (x varchar) as case
+        when regexp_full_match(trim(x), '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T].*)?')
+        then cast(regexp_extract(trim(x), '^[^ T]+') as date)
+        else cast(spark_unread_time(x, 'DATE') as date) end,
+    (x date) as x,
+    (x timestamp) as cast(x as date),
+    (x timestamptz) as cast(x as date);
+"""
+
+_NUMBERS = f"""
+create or replace macro spark_by_zero() as
+    error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead');
+create or replace macro spark_no_decimal(x, what) as case
+    when {_IS_DECIMAL.format("x")} then
+        error('`method: embedded` refuses ' || what || ' of ' || typeof(x) || ': its result has another type on Spark. '
+            || 'Cast to double') else x end;
+create or replace macro spark_divided(a, b) as case
+    when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
+        and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
+    then {_refuse("the division of ' || typeof(a) || ' by ' || typeof(b) || '")}
+    else a / b end;
+create or replace macro spark_divide(a, b) as case when b = 0 then spark_by_zero() else spark_divided(a, b) end;
+create or replace macro spark_try_divide(a, b) as case when b = 0 then null else spark_divided(a, b) end;
+create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() else cast(a // b as bigint) end;
+create or replace macro spark_mod(a, b) as case
+    when b = 0 then spark_by_zero() else spark_no_decimal(a, '%') % spark_no_decimal(b, '%') end;
+create or replace macro spark_pmod(a, b) as ((spark_mod(a, b) + b) % b);
+create or replace macro spark_floor(x) as cast(floor(spark_no_decimal(x, 'floor')) as bigint);
+create or replace macro spark_ceil(x) as cast(ceil(spark_no_decimal(x, 'ceil')) as bigint);
+create or replace macro spark_ln(x) as case when x > 0 then ln(x) end;
+create or replace macro spark_log10(x) as case when x > 0 then log10(x) end;
+create or replace macro spark_log2(x) as case when x > 0 then log2(x) end;
+create or replace macro spark_nvl2(a, b, c) as case when a is not null then b else c end;
+create or replace macro spark_isnull(x) as (x is null);
+create or replace macro spark_isnotnull(x) as (x is not null);
+create or replace macro spark_summed(x) as case
+    when {_IS_DECIMAL.format("x")} and cast(nullif(regexp_extract(typeof(x), '\\((\\d+)', 1), '') as int) < 28
+    then error('`method: embedded` refuses sum of ' || typeof(x) || ': its result is narrower on Spark. '
+        || 'Cast to decimal(38, ...) or double') else x end;
+"""
+
+_TEXT = r"""
+create or replace macro spark_ascii(x) as case when x = '' then 0 else unicode(x) end;
+create or replace macro spark_substring
+    (s, p) as case
+        when p = 0 then s
+        when p < 0 and -p >= length(s) then s
+        else substring(s, p) end,
+    (s, p, n) as case
+        when n <= 0 then case when s is not null then '' end
+        when p = 0 then substring(s, 1, n)
+        when p < 0 and -p > length(s) then substring(s, 1, greatest(n + length(s) + p, 0))
+        else substring(s, p, n) end;
+create or replace macro spark_left(s, n) as left(s, greatest(n, 0));
+create or replace macro spark_right(s, n) as right(s, greatest(n, 0));
+create or replace macro spark_sha2(x, bits) as case
+    when bits in (0, 256) then sha256(x)
+    else error('`method: embedded` has of sha2 only 256 bits') end;
+"""
+
+_TIMES = """
+create or replace macro spark_dayofweek(x) as dayofweek(x) + 1;
+create or replace macro spark_weekday(x) as isodow(x) - 1;
+create or replace macro spark_date_add(d, n) as cast(d + cast(n as int) as date);
+create or replace macro spark_date_sub(d, n) as cast(d - cast(n as int) as date);
+create or replace macro spark_datediff(a, b) as datediff('day', b, a);
+create or replace macro spark_add_months(d, n) as cast(d + to_months(cast(n as int)) as date);
+create or replace macro spark_unix_millis(x) as cast(floor(epoch_us(x) / 1000) as bigint);
+create or replace macro spark_unix_date(x) as datediff('day', date '1970-01-01', x);
+create or replace macro spark_timestamp_micros(x) as make_timestamptz(cast(x as bigint));
+create or replace macro spark_timestamp_millis(x) as make_timestamptz(cast(x as bigint) * 1000);
+create or replace macro spark_timestamp_seconds(x) as case
+    when typeof(x) in ('DOUBLE', 'FLOAT') or typeof(x) like 'DECIMAL%'
+    then error('`method: embedded` refuses timestamp_seconds of fractions; use timestamp_micros')
+    else make_timestamptz(cast(x as bigint) * 1000000) end;
+"""
+
+_LISTS = r"""
+create or replace macro spark_from_json(v, s) as case
+    when v is not null then json_transform(case when json_valid(v) then v else '{}' end, s) end;
+create or replace macro spark_array_contains(l, x) as case
+    when list_contains(l, x) then true
+    when l is null or x is null or list_aggregate(l, 'count') < len(l) then null
+    else false end;
+create or replace macro spark_any(l) as case
+    when list_contains(l, true) then true
+    when l is null or list_aggregate(l, 'count') < len(l) then null
+    else false end;
+create or replace macro spark_all(l) as case
+    when list_contains(l, false) then false
+    when l is null or list_aggregate(l, 'count') < len(l) then null
+    else true end;
+create or replace macro spark_array_sort(l) as list_sort(l, 'ASC', 'NULLS LAST');
+create or replace macro spark_sort_array
+    (l) as list_sort(l, 'ASC', 'NULLS FIRST'),
+    (l, a) as case when a then list_sort(l, 'ASC', 'NULLS FIRST') else list_sort(l, 'DESC', 'NULLS LAST') end;
+create or replace macro spark_item(l, i) as case
+    when i < 0 or i >= len(l) then
+        error('[INVALID_ARRAY_INDEX] The index ' || i || ' is out of bounds. The array has ' || len(l) || ' elements')
+    else list_extract(l, i + 1) end;
+create or replace macro spark_get(l, i) as case when i >= 0 then list_extract(l, i + 1) end;
+create or replace macro spark_element_at(l, i) as case
+    when i = 0 or abs(i) > len(l) then
+        error('[INVALID_ARRAY_INDEX_IN_ELEMENT_AT] The index ' || i || ' is out of bounds. The array has '
+            || len(l) || ' elements')
+    else list_extract(l, i) end;
+create or replace macro spark_slice(l, s, n) as case
+    when s = 0 or n < 0 then error('[INVALID_PARAMETER_VALUE] slice begins at 1 and has no negative length')
+    when s < 0 and -s > len(l) then list_slice(l, 1, 0)
+    when s < 0 then list_slice(l, len(l) + s + 1, len(l) + s + n)
+    else list_slice(l, s, s + n - 1) end;
+create or replace macro spark_sequence(a, b) as case
+    when a <= b then generate_series(a, b) else generate_series(a, b, -1) end;
+"""
+
+
+def macros() -> str:
+    """Return the statements that make all macros, in the order of their use of each other."""
+    rounding = [text for digits in ROUNDED_DIGITS for text in _rounded(digits)]
+    arithmetic = [_arithmetic("plus", "+"), _arithmetic("minus", "-"), _arithmetic("times", "*")]
+    parts = [_DOUBLE_TEXT, _CASTS, _TIMES, _NUMBERS, _TEXT, _LISTS, ";\n".join([*rounding, *arithmetic])]
+    return "\n".join(parts)

@@ -1,0 +1,118 @@
+"""A DB-API session that takes the Spark SQL which dbt sends, in dbt's own process."""
+
+import re
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
+from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
+from dbt.adapters.sparkconnect.embedded.lake import Lake
+from dbt.adapters.sparkconnect.embedded.statements import WAREHOUSE, Statements
+from dbt.adapters.spark.connections import PyhiveConnectionWrapper
+from dbt_common.exceptions import DbtDatabaseError
+from pyhive.hive import HiveParamEscaper
+
+logger = AdapterLogger("SparkConnect")
+
+_COMMENT = re.compile(r"^(?:\s+|/\*.*?\*/|--[^\n]*(?:\n|$))*", re.DOTALL)
+_ESCAPER = HiveParamEscaper()
+
+_lakes: dict[tuple[str, str, int], Lake] = {}
+_opening = threading.Lock()
+
+
+def lake_of(creds: SparkConnectCredentials) -> Lake:
+    """Return the process's one lake of a target, opened once."""
+    key = (creds.lake_root(), creds.memory, creds.engine_threads)
+    with _opening:
+        if key not in _lakes:
+            _lakes[key] = Lake(*key)
+        return _lakes[key]
+
+
+class EmbeddedSession:
+    """One per thread of dbt; temporary views are its own."""
+
+    lost = False
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.duckdb = lake.cursor()
+        self.temporary: dict[str, str] = {}
+        self.statements = Statements(lake, self.duckdb, self.temporary)
+        self.parked = False
+        self._names: list[str] = []
+        self._rows: list[tuple[Any, ...]] = []
+
+    def cursor(self) -> "EmbeddedSession":
+        """Return itself, as sessions do."""
+        return self
+
+    def execute(self, sql: str, bindings: list[Any] | None = None) -> None:
+        """Run one statement.
+
+        Raises:
+            DbtDatabaseError: It failed or is refused; the message has line and column where there are some.
+        """
+        self._names, self._rows = [], []
+        comment = _COMMENT.match(sql)
+        text = (sql[comment.end() :] if comment else sql).strip().rstrip(";").rstrip()
+        if not text:
+            return
+        if bindings is not None:
+            fixed = [PyhiveConnectionWrapper._fix_binding(value) for value in bindings]
+            text = text % _ESCAPER.escape_args(fixed)
+        text = text.replace("${" + WAREHOUSE + "}", str(self.lake.root))
+        try:
+            answer = self.statements.run(text)
+            self._names, self._rows = self._query(text) if answer is None else answer
+        except EmbeddedError as exc:
+            raise DbtDatabaseError(str(exc)) from exc
+        except duckdb.Error as exc:
+            raise DbtDatabaseError(located(str(exc), text)) from exc
+
+    def _query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        cursor = self.duckdb.execute(self.lake.resolved(sql, self.temporary))
+        names = [column[0] for column in cursor.description or []]
+        return names, [tuple(row) for row in cursor.fetchall()]
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows of the last statement."""
+        return self._rows
+
+    def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        """Return the first rows of the last statement."""
+        return self._rows[:size]
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Return the first row of the last statement."""
+        return self._rows[0] if self._rows else None
+
+    @property
+    def description(self) -> Sequence[Any]:
+        """Columns of the last statement, as DB-API has them."""
+        return [(name, "string", None, None, None, None, True) for name in self._names]
+
+    def park(self) -> bool:
+        """Get ready for the thread's next node."""
+        self.parked = True
+        return True
+
+    def is_alive(self) -> bool:
+        """There is no server that could be gone."""
+        self.parked = False
+        return True
+
+    def cancel(self) -> None:
+        """Interrupt the running statement."""
+        self.duckdb.interrupt()
+
+    def rollback(self, *_: Any, **__: Any) -> None:
+        """There is nothing to roll back: a statement is one commit, or none."""
+
+    def close(self) -> None:
+        """End the session."""
+        self.duckdb.close()
