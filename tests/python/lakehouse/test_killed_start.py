@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from deltalake import DeltaTable
 from engine import PROJECT, clean_environment, run_module
 
 from smart_trader.errors import SmartTraderError
@@ -311,8 +310,6 @@ def test_a_run_stopped_while_its_server_starts_leaves_nothing_in_the_way(
         assert said.endswith(f"stopped by {number.name}\n")
         assert "Traceback" not in said
         assert not paths.server_file.exists()
-        rows = DeltaTable(paths.table("bronze", "pipeline_runs")).to_pyarrow_table().to_pylist()
-        assert [(row["outcome"], row["error"]) for row in rows][-1] == ("failed", f"stopped by {number.name}")
     status = run_module(
         "smart_trader.cli", "lakehouse", "status", env=clean_environment(LAKEHOUSE_HOME=str(paths.home))
     )

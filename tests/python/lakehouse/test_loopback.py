@@ -41,9 +41,7 @@ class Answering(base_pb2_grpc.SparkConnectServiceServicer):
     def ExecutePlan(self, request: object, context: object) -> Iterator[base_pb2.ExecutePlanResponse]:
         yield base_pb2.ExecutePlanResponse()
 
-    def AnalyzePlan(
-        self, request: base_pb2.AnalyzePlanRequest, context: object
-    ) -> base_pb2.AnalyzePlanResponse:
+    def AnalyzePlan(self, request: base_pb2.AnalyzePlanRequest, context: object) -> base_pb2.AnalyzePlanResponse:
         version = base_pb2.AnalyzePlanResponse.SparkVersion(version="4.2.0")
         return base_pb2.AnalyzePlanResponse(session_id=request.session_id, spark_version=version)
 
