@@ -13,7 +13,7 @@ from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_ite
 from loaders.queues import WorkItem
 from loaders.settings import loader_settings
 from smart_trader.clock import MomentType, now
-from smart_trader.console import say
+from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.lake_lock import lock_lake
 from smart_trader.schemas import schema_name
@@ -108,11 +108,11 @@ def _run(
 def _show_plan(job: Job) -> None:
     items = work_items(job)
     for item in items[:SHOWN_ITEMS]:
-        click.echo(_shown(item))
+        show(_shown(item))
     if len(items) > SHOWN_ITEMS:
-        click.echo(f"and {len(items) - SHOWN_ITEMS} more")
+        show(f"and {len(items) - SHOWN_ITEMS} more")
     cost = estimate(job, items)
-    click.echo(
+    show(
         f"{len(items)} to fetch: {cost.requests[0]} to {cost.requests[1]} requests, {cost.cu[0]} to {cost.cu[1]} CU, "
         f"up to {cost.seconds:.0f} s at this plan's pace; nothing was asked"
     )

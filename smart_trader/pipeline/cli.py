@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from smart_trader.clock import MomentType, now, parse_moment
-from smart_trader.console import say
+from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
@@ -104,8 +104,8 @@ def run_pipeline(
         from smart_trader.pipeline.reading import Lake
 
         lake = Lake(machine.paths)
-        click.echo(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
-        click.echo(shown.verdicts_text(lake, given["--wallets"]))
+        show(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
+        show(shown.verdicts_text(lake, given["--wallets"]))
 
 
 @click.command()
@@ -118,7 +118,7 @@ def leaderboard(top: int | None, form: str) -> None:
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
+    show(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
 
 
 @click.command()
@@ -128,7 +128,7 @@ def explain(wallet: str) -> None:
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.explanation(Lake(lakehouse_settings().paths), wallet))
+    show(shown.explanation(Lake(lakehouse_settings().paths), wallet))
 
 
 @click.command()
@@ -139,7 +139,7 @@ def status(as_json: bool) -> None:
     from smart_trader.pipeline.reading import Lake
 
     facts = shown.status_facts(Lake(lakehouse_settings().paths))
-    click.echo(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
+    show(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
 
 
 @click.command("as-of")
@@ -157,7 +157,7 @@ def as_of_moment(wanted: str) -> None:
     if newest is not None and moment < newest:
         say(f"{moment.isoformat()} is before the lake's newest, {newest.isoformat()}: taking now")
         moment = max(now(), newest)
-    click.echo(moment.isoformat())
+    show(moment.isoformat())
 
 
 @click.command()
