@@ -7,6 +7,7 @@ import os
 import uuid
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from smart_trader.console import say
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
+
+if TYPE_CHECKING:
+    from smart_trader.pipeline.reading import Lake
 
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
@@ -105,6 +109,20 @@ def run_pipeline(
         click.echo(shown.verdicts_text(lake, given["--wallets"]))
 
 
+def _readable_lake() -> Lake:
+    """Return the lake for a command that reads it straight from its files.
+
+    Raises:
+        SmartTraderError: A newer project has written it, or it is only half restored.
+    """
+    from smart_trader.lake_identity import ensure_usable
+    from smart_trader.pipeline.reading import Lake
+
+    lake = Lake(lakehouse_settings().paths)
+    ensure_usable(lake.paths)
+    return lake
+
+
 @click.command()
 @click.option("--top", type=click.IntRange(min=1), help="Wallets at most; default: all.")
 @click.option(
@@ -113,9 +131,8 @@ def run_pipeline(
 def leaderboard(top: int | None, form: str) -> None:
     """Show the ranked traders, read straight from the lake."""
     from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
+    click.echo(shown.leaderboard_text(shown.leaderboard_rows(_readable_lake(), top), form))
 
 
 @click.command()
@@ -123,9 +140,8 @@ def leaderboard(top: int | None, form: str) -> None:
 def explain(wallet: str) -> None:
     """Explain one wallet: its verdict and why, its figures, each token."""
     from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.explanation(Lake(lakehouse_settings().paths), wallet))
+    click.echo(shown.explanation(_readable_lake(), wallet))
 
 
 @click.command()
@@ -133,9 +149,8 @@ def explain(wallet: str) -> None:
 def status(as_json: bool) -> None:
     """Show tables, pending work, items left alone, the last run, the disk."""
     from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
 
-    facts = shown.status_facts(Lake(lakehouse_settings().paths))
+    facts = shown.status_facts(_readable_lake())
     click.echo(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
 
 
@@ -226,8 +241,9 @@ def upgrade() -> None:
 
     What was cut short goes on where it was. A lake that is current is left alone.
     """
+    from smart_trader.lake_identity import LAKE_VERSION
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.lake_version import LAKE_VERSION, upgrade_lake
+    from smart_trader.pipeline.lake_version import upgrade_lake
 
     machine = lakehouse_settings()
     with lock_lake(machine.paths, "upgrade"):
