@@ -276,11 +276,12 @@ def restore(source: Path) -> None:
     Reading commands work at once; the next run registers the tables with Spark and makes the views.
     """
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline import backup
+    from smart_trader.pipeline.backup import read_manifest
+    from smart_trader.pipeline.restore import restore as restore_lake
 
     paths, folder = lakehouse_settings().paths, source.expanduser().absolute()
     # before the lock, which would make the lake's folder
-    backup.read_manifest(folder)
+    read_manifest(folder)
     with lock_lake(paths, f"restore {source}", restores=True):
-        made = backup.restore(paths, folder, say)
+        made = restore_lake(paths, folder, say)
     say(f"restored {len(made.tables)} tables to {paths.uri}; go on with: smart-trader run")

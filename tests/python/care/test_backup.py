@@ -21,7 +21,8 @@ from smart_trader.lake_lock import lock_lake
 from smart_trader.locks import FileLock
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline import backup
-from smart_trader.pipeline.backup import MANIFEST, back_up, read_manifest, restore
+from smart_trader.pipeline.backup import MANIFEST, back_up, read_manifest
+from smart_trader.pipeline.restore import restore
 
 
 def quiet(line: str) -> None:
@@ -251,7 +252,7 @@ def test_a_restore_that_was_cut_short_is_finished_by_the_same_one_alone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(backup, "copy_file", die)
+        patched.setattr("smart_trader.pipeline.restore.copy_file", die)
         with pytest.raises(KeyboardInterrupt):
             restore(lake.paths, backed_up, quiet)
     done = lake.load("tokens")
