@@ -31,6 +31,7 @@ from smart_trader.lake_identity import (
     write_whole,
 )
 from smart_trader.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, LakePaths
+from smart_trader.pipeline.integrity import CHECKSUMS_NAME
 from smart_trader.pipeline.upkeep import megabytes
 
 Tell = Callable[[str], None]
@@ -208,7 +209,8 @@ def _pieces(paths: LakePaths) -> Iterator[Piece]:
             if path.is_file() and not path.is_symlink() and path.name not in LEFT_OUT:
                 yield Piece(path, f"{name}/{path.relative_to(folder)}", path.stat().st_size)
     singles = [(path, TABLES_FOLDER) for path in sorted(root.glob("_lake*.json"))]
-    for path, name in [*singles, (paths.market_file, HOME_FOLDER)]:
+    singles += [(path, HOME_FOLDER) for path in (paths.market_file, paths.home / CHECKSUMS_NAME)]
+    for path, name in singles:
         if path.is_file():
             yield Piece(path, f"{name}/{path.name}", path.stat().st_size)
 

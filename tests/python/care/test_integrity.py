@@ -10,9 +10,11 @@ import pytest
 from care.conftest import LoadedLake
 
 from smart_trader.errors import SmartTraderError
+from smart_trader.pipeline.backup import back_up
 from smart_trader.pipeline.integrity import lost_rows, record_checksums
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import examine, refuse_what_is_lost, report_losses
+from smart_trader.pipeline.restore import restore
 
 SWAPS = "bronze.transaction_history"
 HISTORY = ("silver", "pnl_calculations")
@@ -32,6 +34,18 @@ def largest(loaded: LoadedLake, name: str) -> Path:
 def test_a_whole_lake_has_no_findings(loaded: LoadedLake) -> None:
     findings = examine(Lake(loaded.paths), {HISTORY})
     assert (findings.kept, findings.derived, findings.losses) == ({}, {}, [])
+
+
+def test_a_bit_that_flips_after_a_backup_is_found_where_it_was_restored(
+    loaded: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path
+) -> None:
+    record_checksums(Lake(loaded.paths))
+    back_up(loaded.paths, tmp_path / "backup", lambda line: None)
+    restored = made_lake("restored")
+    restore(restored.paths, tmp_path / "backup", lambda line: None)
+    assert examine(Lake(restored.paths), {HISTORY}).kept == {}
+    flip(largest(restored, SWAPS), 0.5)
+    assert list(examine(Lake(restored.paths), {HISTORY}).kept) == [("bronze", "transaction_history")]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.98])
