@@ -145,7 +145,7 @@ def repair(lake: Lake, builds: Builds, ask: Ask, tell: Tell) -> None:
 
 def rebuild(builds: Builds, tell: Tell) -> None:
     """Make every table but the histories again from bronze."""
-    tell(f"seeds: {builds.invoke('seeds', 'seed', '--full-refresh')}")
+    tell(f"seeds: {builds.invoke('seeds', 'seed')}")
     # what grows with each load is only right as a whole
     tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
 
