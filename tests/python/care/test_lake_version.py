@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from care.conftest import LoadedLake
+from care.object_store import object_store
 
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake_identity import (
@@ -30,6 +31,7 @@ from smart_trader.pipeline.lake_version import (
     pending_upgrades,
     upgrade_lake,
 )
+from smart_trader.sandbox.running import serving
 from smart_trader.settings import LakehouseSettings
 
 IDENTITY = "_lake.json"
@@ -132,6 +134,29 @@ def test_each_set_of_schemas_has_an_identity_of_its_own(tmp_path: Path) -> None:
     paths = LakePaths(tmp_path, "s3://bucket/lake")
     assert identity_location(paths) == "s3://bucket/lake/_lake.json"
     assert identity_location(paths, "ci_") == "s3://bucket/lake/_lake.ci.json"
+
+
+def test_a_lake_on_a_store_has_its_identity_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects: dict[str, bytes] = {}
+    paths = LakePaths(tmp_path, "s3://bucket/lake")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "of-this-test")
+    with serving(object_store(objects)) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with lock_lake(paths, "a run"):
+            claim_source(paths, "sandbox")
+        identity = read_identity(paths)
+        assert identity is not None
+        assert (identity.version, identity.source) == (LAKE_VERSION, "sandbox")
+        assert json.loads(objects["bucket/lake/_lake.json"])["source"] == "sandbox"
+        newer = identity.model_copy(update={"version": LAKE_VERSION + 1})
+        objects["bucket/lake/_lake.json"] = newer.model_dump_json().encode()
+        with pytest.raises(SmartTraderError, match="knows versions up to"), lock_lake(paths, "a run"):
+            raise AssertionError("the lock was given")
+        del objects["bucket/lake/_lake.json"]
+        objects["bucket/lake/bronze/fetch_log/_delta_log/0.json"] = b"{}"
+        with lock_lake(paths, "a run"):
+            assert read_identity(paths) is None
 
 
 class Steps:
