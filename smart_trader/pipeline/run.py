@@ -22,6 +22,7 @@ from smart_trader.lake_lock import lock_lake
 from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.given import untracked_text
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import register_missing
 from smart_trader.pipeline.sources import Wanted, serving_api
@@ -178,6 +179,8 @@ class _Run:
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = _outcome(report)
         self._tell(f"      {report}")
+        if given and step.loader == "whales" and (untracked := untracked_text(self._lake, self._order.run_id)):
+            self._tell(f"      {untracked}")
         if isinstance(report.stop, TerminalApiError):
             raise report.stop
         if step.loader == "tokens":
