@@ -59,8 +59,8 @@ broken_{{ table }} as (
     left semi join new_calculations
         on
             {{ table }}.wallet_address = new_calculations.wallet_address
-            {% if table != 'wallet_trades' -%}
-                and {{ table }}.calculation_date = new_calculations.calculation_date
+            {%- if table != 'wallet_trades' %}
+            and {{ table }}.calculation_date = new_calculations.calculation_date
             {%- endif %}
     where {{ broken_checks(wallet_checks(table)) }} != ''
 
@@ -69,7 +69,7 @@ broken_{{ table }} as (
 {{ table }}_faults as (
 
     select
-        '{{ table }}' as source,
+        '{{ table }}' as origin,
         wallet_address,
         {{ 'cast(null as timestamp)' if table == 'wallet_trades' else 'calculation_date' }}
             as calculation_date,
@@ -95,7 +95,7 @@ unreadable_trades as (
 unreadable_amount_faults as (
 
     select
-        'unreadable_amount' as source,
+        'unreadable_amount' as origin,
         wallet_address,
         cast(null as timestamp) as calculation_date,
         'unreadable_amount' as failed_checks,
@@ -129,7 +129,7 @@ broken_sums as (
 all_tokens_faults as (
 
     select
-        'all_tokens' as source,
+        'all_tokens' as origin,
         wallet_address,
         calculation_date,
         'pnl_calculations.all_tokens' as failed_checks,
@@ -141,7 +141,7 @@ all_tokens_faults as (
 fifo_intervals_faults as (
 
     select
-        'fifo_intervals' as source,
+        'fifo_intervals' as origin,
         wallet_address,
         calculation_date,
         'fifo_positions.intervals' as failed_checks,
@@ -170,7 +170,7 @@ checks as (
         nullif(concat_ws(
             ', '
             {%- for source in sources %},
-            max(if(faults.source = '{{ source }}', faults.failed_checks, null))
+            max(if(faults.origin = '{{ source }}', faults.failed_checks, null))
             {%- endfor %}
         ), '') as failed_checks,
         max(faults.failed_row) as failed_row,
