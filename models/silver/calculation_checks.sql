@@ -1,7 +1,18 @@
 {{ config(incremental_strategy='append', full_refresh=false) }}
 
 {%- set tables = ['wallet_trades', 'fifo_positions', 'position_pnl', 'pnl_calculations'] -%}
-{%- set sources = tables + ['unreadable_amount', 'all_tokens', 'fifo_intervals'] %}
+{%- set sources = tables + ['unreadable_amount', 'all_tokens', 'fifo_intervals'] -%}
+
+{#- Without a new calculation nothing is read. -#}
+{%- set has_new = true -%}
+{%- if execute and is_incremental() -%}
+    {%- set has_new = run_query(
+        "select 1 from " ~ ref('pnl_calculations') ~ " as calculated left anti join " ~ this ~ " as built"
+        ~ " on calculated.wallet_address = built.wallet_address"
+        ~ " and calculated.calculation_date = built.calculation_date"
+        ~ " where calculated.token_address = 'ALL_TOKENS' limit 1"
+    ).rows | length > 0 -%}
+{%- endif %}
 
 with
 
@@ -62,7 +73,7 @@ broken_{{ table }} as (
             {%- if table != 'wallet_trades' %}
             and {{ table }}.calculation_date = new_calculations.calculation_date
             {%- endif %}
-    where {{ broken_checks(wallet_checks(table)) }} != ''
+    where {{ has_new }} and {{ broken_checks(wallet_checks(table)) }} != ''
 
 ),
 
@@ -88,7 +99,7 @@ unreadable_trades as (
     from wallet_trades
     left semi join new_calculations
         on wallet_trades.wallet_address = new_calculations.wallet_address
-    where wallet_trades.has_unreadable_amount
+    where {{ has_new }} and wallet_trades.has_unreadable_amount
 
 ),
 
@@ -147,6 +158,7 @@ fifo_intervals_faults as (
         'fifo_positions.intervals' as failed_checks,
         to_json(struct(*)) as failed_row
     from fifo_disagreements
+    where {{ has_new }}
 
 ),
 
