@@ -1,4 +1,4 @@
-"""Every six hours: is there room on the disk, few large files instead of many small ones, none that nobody needs."""
+"""Every six hours: no file that nobody needs, few large ones instead of many small ones, room on the disk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from smart_trader_tasks import RULES, command
 
 with DAG(
     dag_id="lake_maintenance",
-    description="Disk, OPTIMIZE, VACUUM, source freshness",
+    description="VACUUM, OPTIMIZE, disk, source freshness",
     schedule="0 */6 * * *",
     doc_md=__doc__,
     **RULES,
 ) as dag:
+    # what frees space comes first: a full disk, which fails the look at it, must not keep vacuum from running
     (
-        command("check_disk", "smart-trader maintain --only disk")
+        command("vacuum", "smart-trader maintain --only vacuum")
         >> command("optimize", "smart-trader maintain --only optimize")
-        >> command("vacuum", "smart-trader maintain --only vacuum")
-        >> command("source_freshness", "dbt source freshness --project-dir . --profiles-dir .")
+        >> [
+            command("check_disk", "smart-trader maintain --only disk"),
+            command("source_freshness", "dbt source freshness --project-dir . --profiles-dir ."),
+        ]
     )

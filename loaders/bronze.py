@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -12,16 +13,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from loaders.pending import WorkFolder, is_machines
 from loaders.tables import FETCH_LOG, TABLES, Table
+from smart_trader.console import say
 from smart_trader.delta import first_value, is_table, open_table
-from smart_trader.errors import SmartTraderError
+from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import LakePaths
 from smart_trader.settings import store_settings
-from smart_trader.store import storage_options
+from smart_trader.store import arrow_location, check_reachable, storage_options
 
 logger = logging.getLogger(__name__)
 
 PIPELINE = "bronze"
+# The lake's own word on where its rows come from, beside its schemas; written before the first row.
+SOURCE_FILE = "_source.json"
 # Dlt's folder of packages that wait to be normalized.
 EXTRACTED = "extracted"
 ROW_ID = "_dlt_id"
@@ -64,6 +69,8 @@ class Bronze:
         self._paths = paths
         self.schema = schema
         self._made: Any = None
+        self._pipeline_name = PIPELINE if schema == "bronze" else f"{PIPELINE}_{schema}"
+        self._work_folder = WorkFolder(paths, self._pipeline_name)
 
     def location(self, table: Table) -> str:
         """Return where a table lies."""
@@ -92,7 +99,7 @@ class Bronze:
             for name, value in DLT_SETTINGS.items():
                 dlt.config[name] = value
             self._made = dlt.pipeline(
-                PIPELINE if self.schema == "bronze" else f"{PIPELINE}_{self.schema}",
+                self._pipeline_name,
                 pipelines_dir=str(self.work_folder),
                 destination=filesystem(**_destination(self._paths)),
                 dataset_name=self.schema,
@@ -108,7 +115,7 @@ class Bronze:
         Raises:
             SmartTraderError: The lake cannot be written.
         """
-        finished = self._finish_pending()
+        finished = self.finish_pending()
         missing = [table for table in TABLES if not self.has(table)]
         if missing:
             import dlt
@@ -116,7 +123,47 @@ class Bronze:
             self._run({table: [dlt.mark.materialize_table_schema()] for table in missing})
         return finished
 
-    def _finish_pending(self) -> bool:
+    def finish_pending(self) -> bool:
+        """Land what an earlier run left half-way; what of it cannot be read is set aside.
+
+        Whoever asks what the lake holds, its source and its newest time, asks after this: what waits belongs to it.
+
+        Returns:
+            Whether anything was left half-way.
+
+        Raises:
+            SmartTraderError: The lake cannot be written.
+        """
+        self._work_folder.mend()
+        if not self._work_folder.path.is_dir():
+            return False
+        try:
+            return self._land_pending()
+        except SmartTraderError as error:
+            if not self._is_packages_fault(error):
+                raise
+            self._work_folder.set_aside(self._work_folder.packages()[0], f"it failed twice the same way: {error.what}")
+        except Exception as error:  # dlt stumbles over its own folder in ways that no list of ours is sure to hold
+            if is_machines(error):
+                raise SmartTraderError(
+                    f"cannot read {self._work_folder.path}: {error}", "see to the cause, then run again"
+                ) from error
+            self._made = None
+            self._work_folder.set_aside(self._work_folder.path, f"dlt cannot use it: {type(error).__name__}: {error}")
+        return self.finish_pending()
+
+    def _is_packages_fault(self, error: SmartTraderError) -> bool:
+        """Whether a package is to blame for a failed landing: it failed so before, and lake and machine are well."""
+        if error.__cause__ is None or is_machines(error):
+            return False
+        if not self._paths.is_local:
+            check_reachable(self._paths.uri)
+        for table in TABLES:
+            if self.has(table):
+                open_table(self.location(table))
+        return self._work_folder.has_failed_before(_root_cause(error))
+
+    def _land_pending(self) -> bool:
         pipeline = self._pipeline()
         _remove_leftovers(pipeline)
         if not pipeline.has_pending_data:
@@ -132,8 +179,13 @@ class Bronze:
             tables: Rows by table, of the table's columns and any new ones.
 
         Raises:
+            SettingsError: The lake holds rows of another source.
             SmartTraderError: They cannot be written; they are kept and land with the next run.
         """
+        for source in {
+            source for rows in tables.values() for source in rows["data_source"].unique().to_pylist() if source
+        }:
+            self.claim(source)
         from dlt.common.normalizers.utils import generate_dlt_ids
 
         tables = {
@@ -162,6 +214,7 @@ class Bronze:
             )
             for table, data in tables.items()
         ]
+        self._work_folder.note_lake()
         self._guarded(lambda: self._pipeline().run(resources))
 
     def _guarded(self, work: Any) -> None:
@@ -170,17 +223,16 @@ class Bronze:
         try:
             work()
         except (PipelineStepFailed, OSError) as error:
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
+            cause = _root_cause(error)
             raise SmartTraderError(
                 f"cannot land rows in {self.schema}: {type(cause).__name__}: {str(cause)[:400]}",
                 "see to the cause, then run again: what was extracted lands first",
             ) from error
 
     def newest_as_of(self) -> datetime | None:
-        """Return the latest moment that any fetch of this lake was stamped with."""
-        return self._latest("as_of")
+        """Return the latest moment that any fetch of this lake was stamped with, landed or about to land."""
+        moments = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def _latest(self, column: str) -> datetime | None:
         if not self.has(FETCH_LOG):
@@ -194,12 +246,60 @@ class Bronze:
 
     def data_source(self) -> str | None:
         """Return where this lake's rows come from; None while it is empty."""
+        noted = self._noted_source()
+        return noted if noted is not None else self._landed_source()
+
+    def claim(self, data_source: str) -> None:
+        """Keep this lake for one source: refuse another, and note this one before its first row lands.
+
+        Raises:
+            SettingsError: The lake holds rows of another source.
+        """
+        noted = self._noted_source()
+        for held in (noted, None if noted == data_source else self._landed_source()):
+            if held is not None and held != data_source:
+                raise SettingsError(
+                    f"this lake holds {held} data, this run would land {data_source} data",
+                    "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
+                )
+        if noted is None:
+            files, path = arrow_location(self._source_file)
+            if self._paths.is_local:
+                files.create_dir(path.rpartition("/")[0])
+            with files.open_output_stream(path) as out:
+                out.write(json.dumps({"data_source": data_source}).encode())
+
+    @property
+    def _source_file(self) -> str:
+        # a schema with a prefix of its own is a lake of its own in the same folder
+        root = str(self._paths.local_root) if self._paths.is_local else self._paths.uri
+        return f"{root}/{SOURCE_FILE}" if self.schema == PIPELINE else f"{root}/{self.schema}/{SOURCE_FILE}"
+
+    def _noted_source(self) -> str | None:
+        """Return what the lake itself says; None where it says nothing, or nothing that can be read."""
+        files, path = arrow_location(self._source_file)
+        try:
+            with files.open_input_stream(path) as file:
+                return str(json.loads(file.read())["data_source"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            say(f"{self._source_file} cannot be read: it is written again from the rows of the lake")
+            return None
+
+    def _landed_source(self) -> str | None:
         for table in TABLES:
             if self.has(table):
                 found = first_value(self.location(table), "data_source")
                 if found is not None:
                     return str(found)
         return None
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _destination(paths: LakePaths) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -12,14 +12,15 @@ import yaml
 from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_items
 from loaders.queues import WorkItem
 from loaders.settings import loader_settings
-from smart_trader.clock import MomentType, now
-from smart_trader.console import say
+from smart_trader.clock import TimestampType, check_as_of, now, spelled
+from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.lake_lock import lock_lake
 from smart_trader.schemas import schema_name
 from smart_trader.settings import lakehouse_settings
 
 SHOWN_ITEMS = 10
+AS_OF_HELP = "The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."
 
 Decorated = Callable[..., Any]
 
@@ -27,10 +28,10 @@ Decorated = Callable[..., Any]
 def _options(command: Decorated) -> Decorated:
     for option in (
         click.option("--limit", type=click.IntRange(min=1), help="Items (or listed tokens) at most."),
-        click.option("--as-of", type=MomentType(), help="The run's moment; default: now."),
+        click.option("--as-of", type=TimestampType(), help=AS_OF_HELP),
         click.option("--sandbox", "sandbox_url", metavar="URL", help="Ask a running sandbox instead of BirdEye."),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone."),
-        click.option("--run-id", default="", help="Name of the run in every row; default: made up."),
+        click.option("--run-id", default="", help="Name of the run in every row; what it spent counts."),
         click.option("--dry-run", is_flag=True, help="Print the work list and its cost; ask and land nothing."),
     ):
         command = option(command)
@@ -94,25 +95,26 @@ def _run(
     settings = loader_settings(parse_variables(variables))
     job = Job(loader, settings, paths, as_of or now(), limit, given, run_id=run_id)
     if dry_run:
+        check_as_of(job.as_of, "sandbox" if sandbox_url else job.bronze.data_source())
         _show_plan(job)
         return
     api = sandbox_api(sandbox_url) if sandbox_url else live_api()
     with lock_lake(paths, f"load {loader}"):
         report = run_job(job, api, lambda items: say(f"{loader}: {len(items)} to fetch from {api.url}"))
-    if report.stop is not None:
-        say(f"stopped early: {report.stop}")
     say(str(report))
+    if report.stop is not None and report.whole_failure is None:
+        say(f"stopped early: {report.stop}")
     report.raise_if_failed()
 
 
 def _show_plan(job: Job) -> None:
     items = work_items(job)
     for item in items[:SHOWN_ITEMS]:
-        click.echo(_shown(item))
+        show(_shown(item))
     if len(items) > SHOWN_ITEMS:
-        click.echo(f"and {len(items) - SHOWN_ITEMS} more")
+        show(f"and {len(items) - SHOWN_ITEMS} more")
     cost = estimate(job, items)
-    click.echo(
+    show(
         f"{len(items)} to fetch: {cost.requests[0]} to {cost.requests[1]} requests, {cost.cu[0]} to {cost.cu[1]} CU, "
         f"up to {cost.seconds:.0f} s at this plan's pace; nothing was asked"
     )
@@ -120,7 +122,7 @@ def _show_plan(job: Job) -> None:
 
 def _shown(item: WorkItem) -> str:
     if item.resume_before_time is not None:
-        return f"{item.item}  goes on before {datetime.fromtimestamp(item.resume_before_time)}"
+        return f"{item.item}  goes on before {spelled(datetime.fromtimestamp(item.resume_before_time, UTC))}"
     return item.item
 
 

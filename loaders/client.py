@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
+import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from loaders.errors import ApiError, BudgetReachedError, NoAnswerError, RequestRefusedError, TerminalApiError
+from loaders.errors import (
+    ApiError,
+    BudgetReachedError,
+    NoAnswerError,
+    RequestRefusedError,
+    TerminalApiError,
+    UnusableAnswerError,
+)
+from loaders.loose_json import as_bytes, as_text, members
 from loaders.pacing import Pacer
+from loaders.transport import MAX_BODY_BYTES, BodyTooLargeError, ExchangeFailedError, Transport
+from smart_trader.console import one_line
 from smart_trader.errors import SmartTraderError
 
 logger = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 CREDITS_GONE = "compute units usage limit exceeded"
-TIMEOUT_S = (10, 30)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+# A wait that the API asks for is kept to the second, up to this; a longer one ends the run.
+LONGEST_HOLD_S = 900.0
 TOO_MANY = 429
+# Refusals that may pass, beside those of 500 and above: a request time-out, too early, too many.
+PASSING = {408, 425, TOO_MANY}
+# Unix times from here on are in milliseconds.
+MILLISECONDS = 1e11
+MESSAGE_LETTERS = 300
+# What a body says that comes with status 200 and `success: false`, by the status it should have had.
+MEANINGS = {
+    429: re.compile("too many requests|rate limit"),
+    401: re.compile("unauthorized|api key|permission"),
+    403: re.compile("forbidden|access denied"),
+    400: re.compile(f"{CREDITS_GONE}|invalid|bad request|should be|must be|required|not found|not supported|too long"),
+}
 # A shorter key, such as the sandbox's, is no secret: it is a word that may stand in the data.
 SHORTEST_SECRET = 16
 
@@ -96,8 +124,9 @@ class Tally:
 
 
 class _Envelope(msgspec.Struct):
-    success: bool
-    data: msgspec.Raw
+    success: bool | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+    message: Any = None
 
 
 class _ErrorBody(msgspec.Struct):
@@ -123,66 +152,73 @@ class BirdeyeClient:
     def __init__(
         self, base_url: str, key: str, pacer: Pacer, meter: UnitMeter, max_tries: int = 5, parallel: int = 8
     ) -> None:
-        self._base_url = base_url.rstrip("/")
         self._pacer = pacer
         self._meter = meter
         self._max_tries = max_tries
         self._end: SmartTraderError | None = None
-        self._session = requests.Session()
-        self._session.mount(base_url, HTTPAdapter(pool_connections=1, pool_maxsize=parallel, pool_block=True))
         self._key = BirdeyeKey(key)
-        self._session.auth = self._key
-        # what a request needs of the environment (proxies, authorities) is read once
-        self._connection = self._session.merge_environment_settings(base_url, {}, None, None, None)
-        self._session.headers.update({"accept": "application/json", "x-chain": "solana"})
+        self._transport = Transport(base_url, self._key, {"x-chain": "solana"}, parallel)
 
-    def stop(self, error: SmartTraderError) -> None:
-        """Let no further request start: each of them raises this error. The first error stays."""
+    def stop(self, error: SmartTraderError, *, at_once: bool = False) -> None:
+        """Let no further request start: each of them raises this error. The first error stays.
+
+        Args:
+            error: Why.
+            at_once: End the requests under way and the pauses as well.
+        """
         self._end = self._end or error
+        if at_once:
+            self._pacer.stop()
+            self._transport.abort_all()
 
     def get(self, endpoint: str, params: Mapping[str, Any], tally: Tally | None = None) -> bytes:
+        """Ask one question until it is answered; returns the JSON text under the body's `data`, as it came."""
+        return self.ask(endpoint, params, tally, bytes)
+
+    def ask(
+        self, endpoint: str, params: Mapping[str, Any], tally: Tally | None, read: Callable[[bytes], Answer]
+    ) -> Answer:
         """Ask one question until it is answered, refused or given up.
 
         Args:
             endpoint: Path to ask.
             params: Its query.
             tally: Counts what this question cost.
+            read: Makes something of the JSON text under the body's `data`; raises UnusableAnswerError where it cannot
+                be true, and the question is asked again.
 
         Returns:
-            The JSON text under the body's `data`, as it came.
+            What `read` made.
 
         Raises:
-            TerminalApiError: The key is refused, the plan does not cover the endpoint, or the month's units are gone.
+            TerminalApiError: The key is refused, the plan does not cover the endpoint, the month's units are gone, or
+                the API asks to wait too long.
             RequestRefusedError: This request is refused.
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
         """
         tally = tally if tally is not None else Tally()
-        why = "no try"
-        status: int | None = None
+        last = UnusableAnswerError("no try")
         for attempt in range(1, self._max_tries + 1):
             try:
-                answer, status, why = self._try(endpoint, params, tally)
+                return read(self._try(endpoint, params, tally))
             except (TerminalApiError, BudgetReachedError) as error:
                 self.stop(error)
                 raise
-            if answer is not None:
-                return answer
-            logger.info("%s: try %s of %s failed: %s", endpoint, attempt, self._max_tries, why)
-            if attempt < self._max_tries and status != TOO_MANY:
-                time.sleep(_pause(attempt))
+            except UnusableAnswerError as failed:
+                last = failed
+            logger.info("%s: try %s of %s failed: %s", endpoint, attempt, self._max_tries, last.why)
+            if attempt < self._max_tries and last.status != TOO_MANY:
+                self._pacer.pause(_pause(attempt))
         raise NoAnswerError(
-            f"{endpoint}: no answer in {self._max_tries} tries, the last one: {why}",
+            f"{endpoint}: no answer in {self._max_tries} tries, the last one: {last.why}",
             "the item stays pending; run again later",
             endpoint,
-            status,
+            last.status,
         )
 
-    def _try(self, endpoint: str, params: Mapping[str, Any], tally: Tally) -> tuple[bytes | None, int | None, str]:
-        """Send one request; returns the answer, or the status and why there is none yet."""
-        request = self._session.prepare_request(
-            requests.Request("GET", f"{self._base_url}{endpoint}", params=dict(params))
-        )
+    def _try(self, endpoint: str, params: Mapping[str, Any], tally: Tally) -> bytes:
+        """Send one request; returns the answer, or raises what became of it."""
         self._pacer.wait()
         # another thread may have met the end while this one waited for its turn
         if self._end is not None:
@@ -190,44 +226,84 @@ class BirdeyeClient:
         tally.cu += self._meter.charge(endpoint)
         tally.requests += 1
         try:
-            # no redirects: requests would carry the key to whatever host they name
-            response = self._session.send(request, timeout=TIMEOUT_S, allow_redirects=False, **self._connection)
-        except requests.RequestException as error:
-            return None, None, type(error).__name__
-        status = response.status_code
-        if status == requests.codes.ok:
-            answer, why = _read(self._key.hidden(response.content))
-            return answer, status, why
-        if status == TOO_MANY:
-            self._pacer.hold_until(time.monotonic() + _asked_pause(response.headers))
-            return None, status, "too many requests"
-        if status < requests.codes.server_error:
-            raise _refusal(
-                endpoint, status, self._key.hidden(_message(response).encode()).decode(errors="replace")[:300]
-            )
-        return None, status, f"status {status}"
+            reply = self._transport.get(endpoint, params)
+        except ExchangeFailedError as failed:
+            if self._end is not None:
+                raise self._end from None
+            raise UnusableAnswerError(str(failed)) from None
+        except BodyTooLargeError:
+            raise RequestRefusedError(
+                f"{endpoint}: the answer has more than {MAX_BODY_BYTES // 2**20} MB",
+                "the item is skipped; an answer of this size is a fault of the server",
+                endpoint,
+                None,
+            ) from None
+        content = self._key.hidden(reply.body)
+        if reply.status == requests.codes.ok:
+            return self._read(endpoint, content)
+        message = _message(content) or one_line(reply.reason)
+        raise self._fault(endpoint, reply.status, message, f"status {reply.status}", reply.headers)
+
+    def _read(self, endpoint: str, content: bytes) -> bytes:
+        """Take a body apart; a cut or strange one may pass and is asked again."""
+        body = _opened(content)
+        if body.success and bytes(body.data):
+            return bytes(body.data)
+        message = one_line(body.message)[:MESSAGE_LETTERS] if isinstance(body.message, str) else ""
+        if body.success is not False or not message:
+            raise UnusableAnswerError("the body is no successful envelope", requests.codes.ok)
+        # the same words as with a status of their own mean the same
+        raise self._fault(endpoint, _meant_status(message), message, f"the API says: {message}", {})
+
+    def _fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
+        """Return what an answer that is none leads to, and hold everybody back where it asks for that."""
+        if status in PASSING or status >= requests.codes.server_error:
+            pause = _asked_pause(headers)
+            if pause > LONGEST_HOLD_S:
+                return TerminalApiError(
+                    f"{endpoint}: the API asks to wait {pause:.0f} s, longer than the {LONGEST_HOLD_S:.0f} s that a "
+                    "run waits",
+                    "run again after that time; what was loaded is kept",
+                    endpoint,
+                    status,
+                )
+            if status == TOO_MANY or pause:
+                # a second at least, also where it names none
+                self._pacer.hold_until(time.monotonic() + max(1.0, pause))
+            return UnusableAnswerError("too many requests" if status == TOO_MANY else why, status)
+        return _refusal(endpoint, status, message)
 
 
-def _read(content: bytes) -> tuple[bytes | None, str]:
-    """Take a body apart; a cut or strange one may pass and is asked again."""
+def _opened(content: bytes) -> _Envelope:
+    """Read the envelope; also of a body in which one value is no JSON, so that the row it stands in can be named."""
     try:
-        body = _envelope.decode(content)
+        return _envelope.decode(content)
     except msgspec.ValidationError:
-        return None, "the body is no successful envelope"
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None, "the body is not JSON"
+        raise UnusableAnswerError("the body is no successful envelope", requests.codes.ok) from None
     except RecursionError:
-        return None, "the body is nested too deep"
-    if not body.success:
-        return None, "the body is no successful envelope"
-    return bytes(body.data), ""
-
-
-def _message(response: requests.Response) -> str:
+        raise UnusableAnswerError("the body is nested too deep", requests.codes.ok) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
     try:
-        return _error_body.decode(response.content).message
+        found = members(as_text(content))
+    except RecursionError:
+        raise UnusableAnswerError("the body is nested too deep", requests.codes.ok) from None
+    except ValueError:
+        raise UnusableAnswerError("the body is not JSON", requests.codes.ok) from None
+    return _Envelope(found.get("success") == "true", msgspec.Raw(as_bytes(found.get("data", ""))))
+
+
+def _message(content: bytes) -> str:
+    try:
+        return one_line(_error_body.decode(content).message)[:MESSAGE_LETTERS]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return response.reason or ""
+        return ""
+
+
+def _meant_status(message: str) -> int:
+    """Return the status that a refusal with status 200 should have come with; 500 where its words name no reason."""
+    said = message.lower()
+    return next((status for status, words in MEANINGS.items() if words.search(said)), 500)
 
 
 def _refusal(endpoint: str, status: int, message: str) -> ApiError:
@@ -246,14 +322,25 @@ def _refusal(endpoint: str, status: int, message: str) -> ApiError:
 
 
 def _asked_pause(headers: Mapping[str, str]) -> float:
-    """Return the seconds the server asks to wait, by either header; at least one."""
-    pauses = [1.0]
-    for name, offset in (("Retry-After", 0.0), ("X-RateLimit-Reset", time.time())):
-        try:
-            pauses.append(float(headers.get(name, "")) - offset)
-        except ValueError:
-            continue
-    return min(max(pauses), LONGEST_PAUSE_S * 2)
+    """Return the seconds the server asks to wait, 0 where it names none."""
+    asked = headers.get("Retry-After", "").strip()
+    seconds = _number(asked)
+    if seconds is None and asked:
+        with suppress(ValueError):
+            seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+    if seconds is None:
+        reset = _number(headers.get("X-RateLimit-Reset", ""))
+        if reset is not None:
+            seconds = (reset / 1000 if reset >= MILLISECONDS else reset) - time.time()
+    return max(0.0, seconds or 0.0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _pause(attempt: int) -> float:

@@ -31,6 +31,20 @@ class NoAnswerError(ApiError):
     """Every try of this request failed in a way that may pass; a later run asks again."""
 
 
+class UnusableAnswerError(Exception):
+    """One try brought no answer to use; the next one may.
+
+    Attributes:
+        why: What was wrong with it.
+        status: HTTP status, or None where there was none.
+    """
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        self.why = why
+        self.status = status
+        super().__init__(why)
+
+
 class RowRefusedError(SmartTraderError):
     """A response has a field that is not what it should be; nothing of this fetch lands.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 from collections.abc import Callable
@@ -14,11 +15,14 @@ import requests
 
 from loaders import fetches
 from loaders.bronze import Bronze
+from loaders.budget import spent_units
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
 from loaders.run import Report, Stamp, Work, fetch_and_land
 from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
+from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport
+from smart_trader.clock import check_as_of, check_follows
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import LakePaths
 from smart_trader.schemas import schema_name
@@ -64,15 +68,16 @@ def sandbox_api(url: str) -> Api:
     """
     url = url.rstrip("/")
     try:
-        found = requests.get(f"{url}/sandbox/info", timeout=10)
-        found.raise_for_status()
-        source = found.json()["data_source"]
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        reply = Transport(url).get("/sandbox/info")
+        source = json.loads(reply.body)["data_source"] if reply.status == requests.codes.ok else None
+    except (ExchangeFailedError, BodyTooLargeError, ValueError, KeyError, TypeError):
+        source = None
+    if source is None:
         raise SmartTraderError(
             f"no sandbox answers at {url}", "start one: smart-trader sandbox serve --seed 7, and give its address"
-        ) from None
+        )
     if source not in ("sandbox", "replay"):
-        raise SmartTraderError(f"what answers at {url} serves {source!r}", "give the address of a sandbox")
+        raise SmartTraderError(f"what answers at {url} serves {str(source)[:60]!r}", "give the address of a sandbox")
     return Api(url, SANDBOX_KEY, source)
 
 
@@ -88,7 +93,7 @@ class Job:
         limit: Items, or tokens, at most.
         given: Addresses that stand in for the work list: file, `-` or list; None takes dbt's queue.
         with_queue: What is due in the queue is fetched as well as what is given.
-        run_id: Names the run in every row.
+        run_id: Names the run in every row; what it has spent counts against the budget.
     """
 
     loader: str
@@ -155,12 +160,15 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     # Arrow's own pool keeps what it once had; the system's gives it back between chunks
     pa.set_memory_pool(pa.system_memory_pool())
     bronze = job.bronze
+    # what waits lands first: it has a source and a time as well
+    bronze.finish_pending()
     check_lake(bronze, api.data_source, job.as_of)
     bronze.prepare()
     items = work_items(job)
     on_work(items)
     settings = _limited(job)
-    meter = UnitMeter(settings.cu_prices, settings.cu_budget)
+    spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
+    meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
     stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
     return fetch_and_land(job.loader, _work(job, settings, items), client, meter, bronze, settings, stamp)
@@ -183,10 +191,10 @@ def _work(job: Job, settings: LoaderSettings, items: list[WorkItem]) -> list[Cal
 
 
 def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
-    """Refuse a run that would mix sources or go back in time.
+    """Refuse a run that would mix sources, go back in time or be ahead of it.
 
     Raises:
-        SettingsError: The lake holds rows of another source, or newer ones.
+        SettingsError: The lake holds rows of another source, or newer ones; or the run's time is in the future.
     """
     held = bronze.data_source()
     if held is not None and held != data_source:
@@ -194,12 +202,8 @@ def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
             f"this lake holds {held} data, this run would land {data_source} data",
             "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
         )
-    newest = bronze.newest_as_of()
-    if newest is not None and as_of < newest:
-        raise SettingsError(
-            f"as-of {as_of.isoformat()} is before the lake's newest, {newest.isoformat()}",
-            "time in a lake never moves back: leave --as-of out, or give a later one",
-        )
+    check_as_of(as_of, data_source)
+    check_follows(as_of, bronze.newest_as_of(), data_source)
 
 
 @dataclass(frozen=True, slots=True)

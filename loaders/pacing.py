@@ -27,7 +27,7 @@ class Pacer:
         per_second: Requests a second, above 0.
         per_minute: Requests in any minute, or None.
         clock: Seconds that only grow; a test gives its own.
-        sleep: Waits some seconds.
+        sleep: Waits some seconds; the default ends when `stop` is called.
 
     Raises:
         ValueError: A rate is not above 0.
@@ -39,7 +39,7 @@ class Pacer:
         per_minute: int | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         if per_second <= 0 or (per_minute is not None and per_minute <= 0):
             raise ValueError("a rate must be above 0")
@@ -48,15 +48,16 @@ class Pacer:
         # the starts that fill each window, oldest first
         self._windows = [(deque[float](maxlen=count), seconds * SPACING) for count, seconds in windows if count]
         self._clock = clock
-        self._sleep = sleep
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
         self._next = self._held_until = clock()
         self._turn = threading.Lock()
 
     def wait(self) -> None:
-        """Return when the next request may start."""
+        """Return when the next request may start, or at once after `stop`."""
         # one at a time sleeps, the others queue behind it
         with self._turn:
-            while (delay := self._earliest() - self._clock()) > 0:
+            while (delay := self._earliest() - self._clock()) > 0 and not self._stopped.is_set():
                 self._sleep(delay)
             start = self._clock()
             for starts, _ in self._windows:
@@ -70,3 +71,11 @@ class Pacer:
     def hold_until(self, moment: float) -> None:
         """Let no request start before a moment of the clock: the server asked to wait."""
         self._held_until = max(self._held_until, moment)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, or return at once after `stop`; holds up nobody else."""
+        self._stopped.wait(seconds)
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: no further request will start."""
+        self._stopped.set()

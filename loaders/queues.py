@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.delta import is_table, read_table
 from smart_trader.errors import SmartTraderError
@@ -116,7 +117,8 @@ def with_known_swaps(items: list[WorkItem], fetch_log: str) -> list[WorkItem]:
     rows = read_table(
         fetch_log,
         [name for name in FETCH_LOG.schema.names if name in columns],
-        (pc.field("kind") == "swaps") & pc.field("item").isin(wanted),
+        # a request to retry is no fetch, and knows of no swap
+        (pc.field("kind") == "swaps") & (pc.field("outcome") != RETRY) & pc.field("item").isin(wanted),
     ).sort_by([("as_of", "ascending"), ("landed_at", "ascending")])
     newest: dict[str, int] = {}
     known: dict[str, WorkItem] = {}

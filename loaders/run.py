@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from loaders.bronze import Bronze
+from loaders.bronze import LINEAGE_HINTS, Bronze
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.errors import RunStoppedError, TerminalApiError
 from loaders.fetches import Fetch, Walk, run_walk
 from loaders.progress import Progress
 from loaders.settings import LoaderSettings
-from loaders.tables import FETCH_LOG, Table
+from loaders.tables import FETCH_LOG, TABLES, NewColumns, Table
+from smart_trader.console import say
+from smart_trader.delta import open_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.store_lock import LockLostError
 
 TICK_S = 1.0
 SHOWN_FAILURES = 5
+# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/fetches.sql counts alike.
+FEWEST_OF_OUTAGE = 2
+# With so many and no answer at all nothing more is asked: each further item would cost all its tries.
+ENOUGH_OF_OUTAGE = 20
 
 Work = tuple[Fetch, Walk]
 
@@ -51,29 +59,54 @@ class Report:
         kind: tokens, holders or swaps.
         outcomes: Number of items by outcome.
         failures: Item and error of the failed ones.
+        defects: Items that failed by a defect of the loader; they are among the failures.
+        set_apart: What was left out of items that are otherwise whole, with the reason.
         rows: Rows landed, without the fetch log.
         requests: Requests sent, tries included.
         cu: Compute units they cost.
         seconds: Wall time.
+        unasked: Items that the load's end came before; nothing is known of them.
         stop: What ended the run early.
     """
 
     kind: str
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    set_apart: list[str] = field(default_factory=list)
     rows: int = 0
     requests: int = 0
     cu: int = 0
     seconds: float = 0.0
+    unasked: int = 0
     stop: SmartTraderError | None = None
 
-    def __str__(self) -> str:
-        outcomes = (
-            ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())) or "nothing to do"
+    @property
+    def is_outage(self) -> bool:
+        """Whether all items that were asked for failed, and so the endpoint; one item alone does not tell."""
+        return len(self.failures) == self.outcomes.total() >= FEWEST_OF_OUTAGE
+
+    @property
+    def whole_failure(self) -> SmartTraderError | None:
+        """What failed the load as a whole: the API ended it, or its endpoint answered for no item."""
+        if isinstance(self.stop, TerminalApiError):
+            return self.stop
+        if not self.is_outage:
+            return None
+        item, error = self.failures[0]
+        return SmartTraderError(
+            f"{self.kind}: the endpoint answered for none of {len(self.failures)} items, the first: {item}: {error}",
+            "run again when the API answers: this counts as no attempt of any item",
         )
+
+    def __str__(self) -> str:
+        outcomes = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
+        if self.unasked:
+            outcomes.append(f"{self.unasked} not asked")
+        apart = f", {len(self.set_apart)} set apart ({self.set_apart[0]})" if self.set_apart else ""
         return (
-            f"{self.kind}: {outcomes}; {self.rows} rows landed, {self.requests} requests, {self.cu} CU "
-            f"in {self.seconds:.1f} s"
+            f"{self.kind}: {', '.join(outcomes) or 'nothing to do'}; {self.rows} rows landed{apart}, "
+            f"{self.requests} requests, {self.cu} CU in {self.seconds:.1f} s"
         )
 
     def raise_if_failed(self) -> None:
@@ -82,15 +115,16 @@ class Report:
         Raises:
             SmartTraderError: The API ended the run, or items failed; names them.
         """
-        if isinstance(self.stop, TerminalApiError):
-            raise self.stop
+        if (failure := self.whole_failure) is not None:
+            raise failure
         if self.failures:
             shown = "\n".join(f"  {item}: {error}" for item, error in self.failures[:SHOWN_FAILURES])
             more = len(self.failures) - SHOWN_FAILURES
             rest = f"\n  and {more} more, all in bronze.fetch_log" if more > 0 else ""
             raise SmartTraderError(
                 f"{len(self.failures)} of {self.outcomes.total()} items of {self.kind} failed:\n{shown}{rest}",
-                "they stay pending and everything else is landed; run again later",
+                "they stay pending and everything else is landed; run again later"
+                + ("; report the defects, with SMART_TRADER_DEBUG=1" if self.defects else ""),
             )
 
 
@@ -121,25 +155,34 @@ def fetch_and_land(
         SmartTraderError: The lake cannot be written.
     """
     report = Report(kind)
-    started = time.monotonic()
+    started, spent = time.monotonic(), meter.spent
     with _lander() as land, Progress(kind, len(work), meter) as progress:
         chunk = _Chunk(settings, stamp, lambda tables: land(lambda: bronze.land(tables)))
         try:
-            for fetch in _finished(work, client, settings.parallel, progress.tick, chunk.land_if_old):
-                progress.advance(fetch.rows)
+            columns = _new_columns(bronze)
+            for fetch in _finished(work, client, columns, settings.parallel, progress.tick, chunk.land_if_old):
                 if fetch.stop is not None:
                     report.stop = report.stop or fetch.stop
                 if fetch.asked:
+                    progress.advance(fetch.rows)
                     _note(report, fetch)
                     chunk.add(fetch)
-        except LockLostError:
-            # another may write already
-            chunk.drop()
+                else:
+                    report.unasked += 1
+                if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
+                    client.stop(RunStoppedError(f"{kind}: {ENOUGH_OF_OUTAGE} items failed, and none was answered"))
+        except BaseException as error:
+            client.stop(RunStoppedError("the run was stopped"), at_once=True)
+            if isinstance(error, LockLostError):
+                # another may write already
+                chunk.drop()
+            elif isinstance(error, KeyboardInterrupt):
+                say("stopping: what is fetched is landed first")
             raise
         finally:
             # also when a person stops the run: what is fetched is paid for
             chunk.land()
-    report.requests, report.cu, report.seconds = meter.requests, meter.spent, time.monotonic() - started
+    report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
     return report
 
 
@@ -148,44 +191,79 @@ def _note(report: Report, fetch: Fetch) -> None:
     report.rows += fetch.rows
     if fetch.outcome == "failed":
         report.failures.append((fetch.item, fetch.error or ""))
+    if fetch.is_defect:
+        report.defects.append(fetch.item)
+    if fetch.outcome != "failed":
+        report.set_apart += fetch.set_apart
+
+
+def _new_columns(bronze: Bronze) -> dict[Table, NewColumns]:
+    """Return what decides about unknown fields, with the columns that earlier ones made."""
+    made = {}
+    for table in TABLES:
+        present = open_table(bronze.location(table)).schema().fields if bronze.has(table) else []
+        made[table] = NewColumns(table, (found.name for found in present if found.name not in LINEAGE_HINTS))
+    return made
 
 
 def _finished(
-    work: Iterable[Callable[[], Work]], client: BirdeyeClient, parallel: int, *every_second: Callable[[], None]
+    work: Sequence[Callable[[], Work]],
+    client: BirdeyeClient,
+    columns: Mapping[Table, NewColumns],
+    parallel: int,
+    *every_second: Callable[[], None],
 ) -> Iterator[Fetch]:
-    """Run walks in threads and yield each as it ends; few enough are started that memory stays flat."""
+    """Run walks in threads and yield each as it ends; few enough are started that memory stays flat.
+
+    The threads are daemons: one that hangs, say in the system's name look-up, must not hold up the end of the process.
+    """
     waiting = deque(work)
-    with ThreadPoolExecutor(parallel, thread_name_prefix="fetch") as pool:
-        running: set[Future[Fetch]] = set()
-        try:
-            while waiting or running:
-                # no more than there are threads: what is fetched and not yet taken would fill memory
-                while waiting and len(running) < parallel:
-                    make = waiting.popleft()
-                    running.add(pool.submit(_fetch, client, make))
-                done, running = wait(running, timeout=TICK_S, return_when=FIRST_COMPLETED)
-                for call in every_second:
-                    call()
-                for future in done:
-                    yield future.result()
-        except BaseException:
-            client.stop(RunStoppedError("the run was stopped"))
-            raise
-        finally:
-            for future in running:
-                future.cancel()
+    done: queue.SimpleQueue[Fetch | BaseException] = queue.SimpleQueue()
+    # no more than there are threads: what is fetched and not yet taken would fill memory
+    free = threading.Semaphore(parallel)
+    is_over = threading.Event()
 
+    def fetch_some() -> None:
+        while free.acquire() and not is_over.is_set():
+            try:
+                make = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                done.put(_fetch(client, make, columns))
+            except BaseException as error:
+                done.put(error)
 
-def _fetch(client: BirdeyeClient, make: Callable[[], Work]) -> Fetch:
-    fetch, walk = make()
+    for number in range(min(parallel, len(work))):
+        threading.Thread(target=fetch_some, name=f"fetch-{number}", daemon=True).start()
     try:
-        return run_walk(client, fetch, walk)
-    except Exception as error:
-        # what no walk expects is a defect of ours: it ends the run, but not without saying at which item
-        raise SmartTraderError(
-            f"{fetch.kind} {fetch.item}: a defect in the loader: {type(error).__name__}: {error}",
-            "report it, with SMART_TRADER_DEBUG=1; until then the item can be left out",
-        ) from error
+        for _ in work:
+            yield _next(done, every_second)
+            free.release()
+    finally:
+        is_over.set()
+        free.release(2 * parallel)
+
+
+def _next(done: queue.SimpleQueue[Fetch | BaseException], every_second: Sequence[Callable[[], None]]) -> Fetch:
+    """Wait for the next walk that ends."""
+    while True:
+        try:
+            ended = done.get(timeout=TICK_S)
+        except queue.Empty:
+            continue
+        finally:
+            for call in every_second:
+                call()
+        if isinstance(ended, BaseException):
+            raise ended
+        return ended
+
+
+def _fetch(client: BirdeyeClient, make: Callable[[], Work], columns: Mapping[Table, NewColumns]) -> Fetch:
+    fetch, walk = make()
+    fetch.new_columns = columns[fetch.table]
+    return run_walk(client, fetch, walk)
 
 
 @contextmanager

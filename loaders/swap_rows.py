@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from loaders.wire import Row
+import pyarrow as pa
 
 
 class RowKey(NamedTuple):
@@ -22,7 +21,7 @@ class RowKey(NamedTuple):
     pool: str | None
     ins_index: int | None
     inner_ins_index: int | None
-    legs: tuple[tuple[str, str | None, int | Decimal | None], ...]
+    legs: tuple[tuple[str, str | None, Decimal | None], ...]
     occurrence: int = 1
 
     @property
@@ -31,25 +30,18 @@ class RowKey(NamedTuple):
         return self.ins_index is not None
 
 
-def row_keys(rows: Iterable[Row]) -> Iterator[RowKey]:
-    """Return each row's key; types are expected to be checked."""
-    for row in rows:
-        yield RowKey(
-            int(row["block_unix_time"]),
-            row["tx_hash"],
-            row["owner"],
-            row.get("address"),
-            row.get("ins_index"),
-            row.get("inner_ins_index"),
-            tuple((leg["address"], leg.get("type_swap"), _canonical(leg.get("amount"))) for leg in _legs(row)),
-        )
+def row_keys(rows: pa.Table) -> list[RowKey]:
+    """Return each row's key, from the columns: what the wire writes in several ways is one value there."""
+    fields = zip(*(rows[name].to_pylist() for name in _FIELDS), strict=True)
+    legs = zip(*(_legs(rows, leg) for leg in ("base", "quote")), strict=True)
+    return [RowKey._make((*values, pair, 1)) for values, pair in zip(fields, legs, strict=True)]
 
 
-def _legs(row: Row) -> Iterator[Row]:
-    yield row["base"]
-    yield row["quote"]
+_FIELDS = ("block_unix_time", "tx_hash", "owner", "address", "ins_index", "inner_ins_index")
 
 
-def _canonical(amount: Any) -> int | Decimal | None:
-    """Return a value that is equal for equal amounts: 5, "5" and 5.0 are one amount."""
-    return Decimal(amount) if isinstance(amount, str) else amount
+def _legs(rows: pa.Table, leg: str) -> list[tuple[str, str | None, Decimal | None]]:
+    addresses, sides, amounts = (rows[f"{leg}__{name}"].to_pylist() for name in ("address", "type_swap", "amount"))
+    # 5, "5" and 5.0 are one amount
+    exact = (None if amount is None else Decimal(amount) for amount in amounts)
+    return list(zip(addresses, sides, exact, strict=True))

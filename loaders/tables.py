@@ -1,23 +1,36 @@
 """The bronze tables' columns: the one place that says which fields a row has and of which kind they are.
 
 Both the Arrow schema that a table lands with and dlt's column hints come from here, so an all-null column exists. A
-field of the API that is not named here lands as text of its own, as it stood on the wire.
+field of the API that is not named here lands as text of its own, as it stood on the wire, up to a number of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import pyarrow as pa
 
+from smart_trader.console import one_line
+
+logger = logging.getLogger(__name__)
+
+
+# Columns a table may gain by fields that are not named here. Every load writes and reads all columns for good, so a
+# server that makes up names would slow the lake down for ever. What is beyond stays in the row's own `item`.
+MOST_NEW_COLUMNS = 100
+
 
 class Kind(Enum):
     """What a column holds; the wire's form of money and quantities is kept as text, to the last digit."""
 
     TEXT = "text"
+    ADDRESS = "address"
+    """A Solana address: 32 to 44 letters and digits."""
     NUMBER = "number"
     """Text of a JSON number."""
     AMOUNT = "amount"
@@ -95,6 +108,37 @@ class Table:
         }
 
 
+class NewColumns:
+    """Decides which unknown fields of a table become columns; safe to share between threads.
+
+    Args:
+        table: The table.
+        present: Columns it has in the lake already: these are always taken.
+    """
+
+    def __init__(self, table: Table, present: Iterable[str] = ()) -> None:
+        self._table = table
+        self._admitted = set(present) - {column.name for column in table.columns}
+        self._lock = threading.Lock()
+        self._is_full = False
+
+    def choose(self, names: Iterable[str]) -> set[str]:
+        """Return which of some fields' columns may land; those that did before come first."""
+        with self._lock:
+            wanted = set(names)
+            room = max(0, MOST_NEW_COLUMNS - len(self._admitted))
+            new = sorted(wanted - self._admitted)
+            if len(new) > room and not self._is_full:
+                self._is_full = True
+                logger.warning(
+                    "%s: the API has sent more than %s unknown fields, %s is the first that gets no column; its value "
+                    "stays in the column item",
+                    self._table.name, MOST_NEW_COLUMNS, one_line(new[room])[:60],
+                )  # fmt: skip
+            self._admitted.update(new[:room])
+            return wanted & self._admitted
+
+
 def _columns(kind: Kind, *names: str, is_required: bool = False) -> tuple[Column, ...]:
     return tuple(Column(name, kind, is_required) for name in names)
 
@@ -112,7 +156,7 @@ TOKEN_METRICS = Table(
         *_columns(Kind.TEXT, "item"),
     ),
     fields=(
-        *_columns(Kind.TEXT, "address", is_required=True),
+        *_columns(Kind.ADDRESS, "address", is_required=True),
         *_columns(Kind.TEXT, "symbol", "name", "logo_uri"),
         *_columns(Kind.INTEGER, "decimals", "holder", "last_trade_unix_time", "recent_listing_time"),
         *_columns(Kind.NUMBER, "price", "liquidity", "market_cap", "fdv", "total_supply", "circulating_supply"),
@@ -143,8 +187,8 @@ WHALE_HOLDERS = Table(
         *_columns(Kind.TEXT, "item"),
     ),
     fields=(
-        *_columns(Kind.TEXT, "owner", "token_account", is_required=True),
-        *_columns(Kind.TEXT, "mint"),
+        *_columns(Kind.ADDRESS, "owner", "token_account", is_required=True),
+        *_columns(Kind.ADDRESS, "mint"),
         *_columns(Kind.AMOUNT, "amount", is_required=True),
         *_columns(Kind.NUMBER, "ui_amount", "multiplier"),
         *_columns(Kind.INTEGER, "decimals"),
@@ -153,7 +197,7 @@ WHALE_HOLDERS = Table(
 )
 
 _LEG = (
-    *_columns(Kind.TEXT, "address", is_required=True),
+    *_columns(Kind.ADDRESS, "address", is_required=True),
     *_columns(Kind.TEXT, "symbol", "type", "type_swap"),
     *_columns(Kind.INTEGER, "decimals"),
     *_columns(Kind.AMOUNT, "amount", "change_amount", "ui_amount", "ui_change_amount"),
@@ -173,7 +217,8 @@ TRANSACTION_HISTORY = Table(
     fields=(
         *_columns(Kind.MOMENT, "block_unix_time", is_required=True),
         *_columns(Kind.INTEGER, "block_number", "ins_index", "inner_ins_index"),
-        *_columns(Kind.TEXT, "tx_hash", "owner", is_required=True),
+        *_columns(Kind.TEXT, "tx_hash", is_required=True),
+        *_columns(Kind.ADDRESS, "owner", is_required=True),
         *_columns(Kind.TEXT, "address", "source", "tx_type", "interacted_program_id"),
         *_columns(Kind.NUMBER, "base_price", "quote_price", "volume", "volume_usd"),
         *_columns(Kind.JSON, "signers"),

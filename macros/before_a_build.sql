@@ -1,3 +1,6 @@
+{#- Compiling the whole project renders these hooks too: offline there is no lake to look at, and no build to refuse. -#}
+
+
 {% macro refuse_wrong_vars() -%}
     {#- dbt itself takes any value of any name; `invocation_args_dict` holds what the command line sets -#}
     {%- if execute -%}
@@ -8,9 +11,13 @@
 
 {% macro refuse_a_held_lake() -%}
     {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
-    {%- if execute -%}
+    {%- if execute and not adapter.is_offline() -%}
         {%- set warehouse = run_query("select '${spark.sql.warehouse.dir}'").columns[0].values()[0] -%}
+        {%- do adapter.call_python('smart_trader.lake_lock.ensure_own_server', warehouse, target.name) -%}
         {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', warehouse) -%}
+        {#- nor may tables of another version of the project be built upon -#}
+        {%- set bronze = graph.sources.values() | map(attribute='schema') | first -%}
+        {%- do adapter.call_python('smart_trader.pipeline.lake_version.ensure_lake_is_current', warehouse, bronze) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -18,7 +25,7 @@
 {% macro register_bronze() -%}
     {#- Runs before every build. Spark must never be the first to write a bronze table, and `create table` on an empty
         folder would be just that: so a table is registered only where the loaders have made one. -#}
-    {%- if execute -%}
+    {%- if execute and not adapter.is_offline() -%}
         {%- set tables = graph.sources.values() | selectattr('source_name', 'equalto', 'bronze') | list -%}
         {%- set schema = tables[0].schema -%}
         {%- set is_known = adapter.check_schema_exists(target.database, schema) -%}
@@ -63,27 +70,27 @@
 {%- endmacro %}
 
 
-{% macro refuse_a_clock_set_back() -%}
-    {#- A step at an earlier time than what the lake holds would call work due, or done, that is not -#}
-    {%- if execute -%}
+{% macro refuse_a_wrong_time() -%}
+    {#- A step at an earlier time than what the lake holds would call work due, or done, that is not; one in the future
+        would keep everything waiting until then -#}
+    {%- if execute and not adapter.is_offline() -%}
         {%- set fetch_log = graph.sources.values()
             | selectattr('source_name', 'equalto', 'bronze') | selectattr('name', 'equalto', 'fetch_log') | first -%}
-        {%- set moments = ["select max(as_of) as moment from " ~ fetch_log.relation_name] -%}
+        {%- set times = ["select max(as_of) as newest, max(data_source) as data_source from " ~ fetch_log.relation_name] -%}
         {%- for node in graph.nodes.values() | selectattr('name', 'equalto', 'pnl_calculations') -%}
             {%- if load_relation(api.Relation.create(schema=node.schema, identifier=node.alias)) -%}
-                {%- do moments.append("select max(calculation_date) as moment from " ~ node.relation_name) -%}
+                {%- do times.append(
+                    "select max(calculation_date) as newest, null as data_source from " ~ node.relation_name
+                ) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- set newest = run_query(
-            "select date_format(max(moment), \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\") from ("
-            ~ moments | join(' union all ') ~ ") having max(moment) > " ~ as_of()
+        {%- set held = run_query(
+            "select date_format(max(newest), \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\"), max(data_source) from ("
+            ~ times | join(' union all ') ~ ")"
+        ).rows[0] -%}
+        {%- do adapter.call_python(
+            'smart_trader.clock.check_command_time', env_var('SMART_TRADER_AS_OF', ''), run_started_at, held[0], held[1]
         ) -%}
-        {%- if newest.rows -%}
-            {{ exceptions.raise_compiler_error(
-                "this run's time " ~ as_of() ~ " is before the lake's newest, " ~ newest.columns[0].values()[0]
-                ~ "; unset SMART_TRADER_AS_OF or set it to that time or later"
-            ) }}
-        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -91,7 +98,7 @@
 {% macro refuse_a_lost_catalog() -%}
     {#- A build takes a table that the catalog does not know for one that was never made, and would begin a history
         anew over the files of the old one -#}
-    {%- if execute -%}
+    {%- if execute and not adapter.is_offline() -%}
         {%- set unknown = [] -%}
         {%- for node in graph.nodes.values() -%}
             {%- if (node.resource_type == 'snapshot' or node.config.full_refresh is false)

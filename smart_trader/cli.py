@@ -10,16 +10,21 @@ from smart_trader.console import run
 
 COMMANDS = {
     "as-of": "smart_trader.pipeline.cli:as_of_moment",
+    "backup": "smart_trader.pipeline.cli:backup",
     "cluster": "smart_trader.lakehouse.cli:cluster",
+    "discard-future": "smart_trader.pipeline.future_cli:discard_future",
     "explain": "smart_trader.pipeline.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",
     "leaderboard": "smart_trader.pipeline.cli:leaderboard",
     "load": "loaders.cli:load",
     "maintain": "smart_trader.pipeline.cli:maintain",
     "repair": "smart_trader.pipeline.cli:repair",
+    "restore": "smart_trader.pipeline.cli:restore",
+    "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
     "status": "smart_trader.pipeline.cli:status",
+    "upgrade": "smart_trader.pipeline.cli:upgrade",
 }
 
 

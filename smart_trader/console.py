@@ -4,39 +4,85 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import signal
 import sys
 from typing import NoReturn
 
 import click
 
 from smart_trader.errors import SmartTraderError
+from smart_trader.loopback import bypass_proxies
+from smart_trader.private import OWNER_ONLY_UMASK
+from smart_trader.stopping import listen, stop_reason
+
+# what shells give a command that Ctrl-C ended
+USER_STOP = 128 + signal.SIGINT
+
+# Control characters but for tab and line feed, what turns the direction of writing, and halves of surrogate pairs. A
+# name or a message of a stranger could steer the terminal with them, or show other text than is there.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """Return text with every character that a terminal would obey, or that cannot be shown, as an escape."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """Return a stranger's text for use inside a line of ours: as `printable`, with tabs and line feeds written out."""
+    return printable(text).replace("\t", "\\t").replace("\n", "\\n")
+
+
+def show(text: str) -> None:
+    """Print a result on stdout."""
+    click.echo(printable(text))
 
 
 def say(line: str) -> None:
     """Show a progress line; on stderr, so that output can be piped."""
-    click.echo(line, err=True)
+    click.echo(printable(line), err=True)
+
+
+class _PrintableFormatter(logging.Formatter):
+    """Keeps what strangers wrote from steering the terminal; lets tracebacks keep their lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def run(command: click.Command, name: str) -> NoReturn:
     """Run a command and exit: 0, or the error's own code with one message and no traceback.
 
+    Files are the owner's alone, loopback is reached without a proxy, and SIGTERM and SIGHUP end a command as Ctrl-C
+    does, with exit code 143 or 129.
+
     `SMART_TRADER_DEBUG=1` shows the traceback as well.
     """
     debug = bool(os.environ.get("SMART_TRADER_DEBUG"))
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
+    os.umask(OWNER_ONLY_UMASK)
+    bypass_proxies()
+    listen()
     try:
         code = command.main(prog_name=name, standalone_mode=False)
     except SmartTraderError as error:
         if debug:
             raise
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        click.echo("stopped by the user", err=True)
-        sys.exit(130)
+        say(f"error: {error}")
+        # a stop may show up as a failure of what was under way
+        told = stop_reason(error)
+        if told is not None:
+            say(told[0])
+        sys.exit(told[1] if told else error.exit_code)
+    except click.exceptions.Abort as error:
+        why, code = stop_reason(error.__cause__) or ("stopped by the user", USER_STOP)
+        say(why)
+        sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -9,9 +9,14 @@ from urllib.parse import unquote, urlparse
 
 import platformdirs
 
+from smart_trader.errors import SettingsError
+
 PROJECT_FILE = "dbt_project.yml"
 OWNER_ONLY_DIR = 0o700
 OWNER_ONLY_FILE = 0o600
+# Beside letters and digits. The others mean something in an address, a pattern or a statement to one of the libraries
+# between us and the files.
+PLAIN_SIGNS = " ._-/@+~"
 
 
 def project_root() -> Path:
@@ -95,6 +100,11 @@ class LakePaths:
         return self.home / "metastore"
 
     @property
+    def metastore_root(self) -> Path:
+        """Which root the metastore's tables lie in."""
+        return self.home / "metastore.root"
+
+    @property
     def tmp(self) -> Path:
         """Spark's scratch space; emptied at each start."""
         return self.home / "tmp"
@@ -121,9 +131,14 @@ class LakePaths:
 
 
 def lake_paths(home: Path | None, uri: str | None) -> LakePaths:
-    """Resolve the lake's paths from the two settings; both default into the checkout's `.lakehouse`."""
+    """Resolve the lake's paths from the two settings; both default into the checkout's `.lakehouse`.
+
+    Raises:
+        SettingsError: A path holds a sign that some library would not take for part of a name.
+    """
     base = (home if home else project_root() / ".lakehouse").expanduser()
     base = base if base.is_absolute() else project_root() / base
+    _refuse_signs("LAKEHOUSE_HOME", str(base))
     if not uri:
         return LakePaths(base, str(base))
     uri = uri.rstrip("/")
@@ -133,4 +148,23 @@ def lake_paths(home: Path | None, uri: str | None) -> LakePaths:
     if "://" not in uri and not uri.startswith("file:"):
         local = Path(uri).expanduser()
         uri = str(local if local.is_absolute() else project_root() / local)
-    return LakePaths(base, uri)
+    paths = LakePaths(base, uri)
+    if paths.is_local:
+        # only an address has escapes
+        _refuse_signs("LAKEHOUSE_URI", unquote(uri.removeprefix("file:")) if uri.startswith("file:") else uri)
+    return paths
+
+
+def _refuse_signs(setting: str, path: str) -> None:
+    """Refuse a path that is no plain name.
+
+    Raises:
+        SettingsError: Names the signs.
+    """
+    signs = sorted({sign for sign in path if not sign.isalnum() and sign not in PLAIN_SIGNS})
+    if signs:
+        shown = " ".join(sign if sign.isprintable() else repr(sign) for sign in signs)
+        raise SettingsError(
+            f"{setting}={path!r} cannot be used: Spark and dlt do not take {shown} for part of a name",
+            f"choose a folder whose path is letters, digits, spaces and {PLAIN_SIGNS.strip()}",
+        )

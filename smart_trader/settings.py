@@ -6,16 +6,30 @@ machine: where the lake is, which Java, which ports.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smart_trader.errors import SettingsError
 from smart_trader.paths import LakePaths, lake_paths, project_root
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+# What a header can carry; other letters, or a second line, come of copying the wrong thing.
+KEY_LETTERS = re.compile(r"[!-~]+")
+
+
+def _check_letters(key: SecretStr) -> SecretStr:
+    """Refuse a key with letters that no key has, before a library refuses it and shows it; leaves out blanks around."""
+    text = key.get_secret_value().strip()
+    if text and not KEY_LETTERS.fullmatch(text):
+        raise ValueError("holds a line break, a blank or a letter outside ASCII, which no key has (not shown here)")
+    return SecretStr(text)
+
+
+Key = Annotated[SecretStr, AfterValidator(_check_letters)]
 MemorySize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mg]$")]
 
 
@@ -54,9 +68,9 @@ class StoreSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
-    key_id: SecretStr | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
-    secret: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
-    session_token: SecretStr | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
+    key_id: Key | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
+    secret: Key | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    session_token: Key | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
     region: str = Field("us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+/?$")] | None = Field(
         None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -153,13 +167,23 @@ class ApiSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
-    birdeye_api_key: SecretStr | None = None
+    birdeye_api_key: Key | None = None
 
 
 def birdeye_api_key() -> str | None:
-    """Return the API key, or None where there is none; the environment wins over the checkout's `.env`."""
-    key = ApiSettings(_env_file=project_root() / ".env").birdeye_api_key
-    return (key.get_secret_value().strip() or None) if key else None
+    """Return the API key, or None where there is none; the environment wins over the checkout's `.env`.
+
+    Raises:
+        SettingsError: It can be no key; the message does not show it.
+    """
+    try:
+        key = ApiSettings(_env_file=project_root() / ".env").birdeye_api_key
+    except ValidationError as error:
+        faults = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise SettingsError(
+            f"BIRDEYE_API_KEY {faults}", "copy the key again, letters alone, into the environment or .env"
+        ) from None
+    return (key.get_secret_value() or None) if key else None
 
 
 def lakehouse_settings() -> LakehouseSettings:

@@ -30,7 +30,6 @@ class ProjectVariables(BaseModel):
     birdeye_plan: Literal["standard", "lite", "starter", "premium", "business"]
     requests_per_second: Rate | None
     requests_per_minute: Count | None
-    wallet_requests_per_minute: Count
     cu_budget: Annotated[int, Field(ge=0)] | None
     cu_prices: dict[str, Annotated[int, Field(ge=0)]]
     max_request_tries: Count
@@ -61,6 +60,7 @@ class ProjectVariables(BaseModel):
     transactions_refresh_hours: Hours
     pnl_refresh_hours: Hours
     max_fetch_attempts: Count
+    exhausted_retry_days: Count
     retry_pause_hours: Hours
 
     # profit and loss

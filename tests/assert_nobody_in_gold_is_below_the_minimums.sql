@@ -1,5 +1,5 @@
--- Fails for each trader that this run evaluated who misses a minimum or is not wholly known. Not
--- tested: what earlier runs evaluated, by the minimums and vars of their day.
+-- Fails for each trader who was judged by this code and misses a minimum or is not wholly known.
+-- Not tested: rows of another code, which were judged by the minimums of their day.
 
 {{ config(meta={'kind': 'code'}) }}
 
@@ -8,6 +8,12 @@ with
 smart_traders as (
 
     select * from {{ ref('smart_traders') }}
+
+),
+
+trader_evaluations as (
+
+    select * from {{ ref('trader_evaluations') }}
 
 ),
 
@@ -23,21 +29,25 @@ qualification_minimums as (
 
 ),
 
-newest_traders as (
+traders as (
 
     select
         smart_traders.wallet_address,
         smart_traders.calculation_date,
         smart_traders.tier
     from smart_traders
-    where smart_traders.batch_id = {{ run_id() }}
+    inner join trader_evaluations
+        on
+            smart_traders.wallet_address = trader_evaluations.wallet_address
+            and smart_traders.calculation_date = trader_evaluations.calculation_date
+    where trader_evaluations.code_version = {{ code_version() }}
 
 ),
 
 figures as (
 
     select
-        newest_traders.*,
+        traders.*,
         pnl_calculations.basis_coverage,
         pnl_calculations.is_history_complete,
         pnl_calculations.is_too_active,
@@ -48,11 +58,11 @@ figures as (
             'win_rate', pnl_calculations.win_rate,
             'trade_count', cast(pnl_calculations.trade_count as decimal(38, 6))
         ) as (metric, figure)
-    from newest_traders
+    from traders
     left join pnl_calculations
         on
-            newest_traders.wallet_address = pnl_calculations.wallet_address
-            and newest_traders.calculation_date = pnl_calculations.calculation_date
+            traders.wallet_address = pnl_calculations.wallet_address
+            and traders.calculation_date = pnl_calculations.calculation_date
             and pnl_calculations.token_address = 'ALL_TOKENS'
 
 ),

@@ -157,6 +157,7 @@ evaluated as (
 
         ---------- record
         {{ as_of() }} as evaluated_at,
+        {{ code_version() }} as code_version,
         current_timestamp() as processed_at,
         {{ run_id() }} as batch_id
     from judged

@@ -8,6 +8,38 @@ landed_fetches as (
 
 ),
 
+retry_requests as (
+
+    select * from {{ ref('retry_requests') }}
+
+),
+
+compared as (
+
+    select
+        *,
+        bool_and(outcome = 'failed') over run_of_kind
+        and min(item) over run_of_kind != max(item) over run_of_kind as is_run_failed,
+        bool_and(outcome = 'failed') over load_of_kind
+        and min(item) over load_of_kind != max(item) over load_of_kind as is_load_failed
+    from landed_fetches
+    window
+        run_of_kind as (partition by kind, run_id, fetched_at),
+        load_of_kind as (partition by kind, _dlt_load_id)
+
+),
+
+judged as (
+
+    -- a failure of everything that was asked for together tells of the endpoint, not of the items;
+    -- one item alone tells neither. By load as well: an outage may begin in the middle of a run
+    select
+        *,
+        outcome = 'failed' and (is_run_failed or is_load_failed) as is_outage
+    from compared
+
+),
+
 ranked as (
 
     -- within one run's time the later wall clock is the later fetch
@@ -17,7 +49,7 @@ ranked as (
             partition by kind, item
             order by fetched_at desc, landed_at desc nulls last, fetch_id desc
         ) as recency
-    from landed_fetches
+    from judged
 
 ),
 
@@ -34,6 +66,27 @@ measured as (
 
 ),
 
+counted as (
+
+    select
+        measured.*,
+        measured.outcome = 'failed'
+        and not measured.is_outage
+        and (measured.newest_answer is null or measured.recency < measured.newest_answer)
+        and coalesce(
+            measured.fetched_at > retry_requests.requested_at
+            or (
+                measured.fetched_at = retry_requests.requested_at
+                and measured.landed_at > retry_requests.landed_at
+            ),
+            true
+        ) as is_attempt
+    from measured
+    left join retry_requests
+        on measured.kind = retry_requests.kind and measured.item = retry_requests.item
+
+),
+
 items as (
 
     select
@@ -47,7 +100,8 @@ items as (
         max_by(data_source, -recency) as data_source,
         max_by(run_id, -recency) as run_id,
         ---------- failures since the API last answered
-        cast(coalesce(min(newest_answer) - 1, count(*)) as int) as attempts,
+        cast(count_if(is_attempt) as int) as attempts,
+        max(fetched_at) filter (where is_attempt) as attempted_at,
         ---------- the newest fetch that was answered, finished or not
         max(if(recency = newest_answer, fetch_id, null)) as answered_fetch_id,
         max(if(recency = newest_answer, _dlt_load_id, null)) as answered_load_id,
@@ -68,7 +122,7 @@ items as (
         min(fetched_at) as first_fetched_at,
         count(*) as fetch_count,
         sum(landed_rows) as landed_rows
-    from measured
+    from counted
     group by kind, item
 
 ),
@@ -91,17 +145,21 @@ paced as (
 scheduled as (
 
     select
-        * except (refresh_period),
+        * except (refresh_period, attempted_at),
         completed_at + refresh_period as refresh_at,
         case
             when attempts > 0
                 then greatest(
-                    fetched_at + least(
-                        interval '{{ var("retry_pause_hours") }}' hour
-                        * power(2, least(attempts, 20) - 1),
-                        refresh_period
+                    attempted_at + if(
+                        is_exhausted,
+                        interval '{{ var("exhausted_retry_days") }}' day,
+                        least(
+                            interval '{{ var("retry_pause_hours") }}' hour
+                            * power(2, least(attempts, 20) - 1),
+                            refresh_period
+                        )
                     ),
-                    if(answered_outcome = 'complete', completed_at + refresh_period, fetched_at)
+                    if(answered_outcome = 'complete', completed_at + refresh_period, attempted_at)
                 )
             -- a backfill that was paused goes on with the next run
             when answered_outcome = 'partial' then fetched_at

@@ -53,6 +53,7 @@ token_figures as (
         position_pnl.open_value_usd,
         new_calculations.data_source,
         new_calculations.covered_fetch_id,
+        new_calculations.code_version,
         new_calculations.is_history_complete,
         new_calculations.is_too_active
     from position_pnl
@@ -90,6 +91,7 @@ wallet_figures as (
         open_value_usd,
         data_source,
         covered_fetch_id,
+        code_version,
         is_history_complete,
         is_too_active
     from new_calculations
@@ -157,6 +159,7 @@ calculated as (
 
         ---------- what the calculation knew
         covered_fetch_id,
+        code_version,
         is_history_complete,
         is_too_active,
         try_divide(

@@ -20,7 +20,10 @@ wallets as (
     -- held in several tokens, fetched once
     select
         wallet_address,
-        min(tracked_since) as tracked_since
+        min(tracked_since) as tracked_since,
+        bool_or(token_address = 'WATCHLIST') as is_watched,
+        min(holder_rank) as best_rank,
+        count(*) as token_count
     from whale_wallets
     where not is_pool and not too_active
     group by wallet_address
@@ -34,14 +37,22 @@ queued as (
         -- a line of the watchlist has no clock: due from the beginning until it is fetched
         coalesce(fetches.due_at, wallets.tracked_since, timestamp '1970-01-01 00:00:00+00:00')
             as due_at,
-        fetches.fetched_at,
+        -- what is paid for in part first, then what was known and is old, then what is new
+        case
+            when fetches.resume_before_time is not null then 1
+            when fetches.answered_outcome = 'partial' then 1
+            when fetches.completed_at is not null then 2
+            else 3
+        end as turn,
+        wallets.is_watched,
+        wallets.best_rank,
+        wallets.token_count,
         coalesce(fetches.attempts, 0) as attempts,
         fetches.newest_known_time,
         fetches.resume_before_time,
         fetches.resume_since_time
     from wallets
     left join fetches on wallets.wallet_address = fetches.item
-    where not coalesce(fetches.is_exhausted, false)
 
 ),
 
@@ -51,7 +62,16 @@ numbered as (
         item,
         due_at,
         row_number() over (
-            order by fetched_at asc nulls first, due_at asc, item asc
+            order by
+                turn asc,
+                if(turn = 3, null, due_at) asc,
+                -- whom a person named, then the largest holders, then who holds the most tokens; an
+                -- address says nothing of a wallet, so it only breaks what is equal otherwise
+                is_watched desc,
+                best_rank asc,
+                token_count desc,
+                due_at asc,
+                item asc
         ) as queue_rank,
         attempts,
         newest_known_time,

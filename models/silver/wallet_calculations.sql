@@ -97,19 +97,35 @@ current_state as (
 
 ),
 
+{% if is_incremental() %}
+
+built as (
+
+    -- read from the row as JSON: a table of before there were versions has no such column, and null is no version
+    select
+        *,
+        get_json_object(to_json(struct(*)), '$.code_version') as built_version
+    from {{ this }}
+
+),
+
+{% endif %}
+
 due as (
 
     select
         current_state.*,
         {% if is_incremental() %}
         case
-            when last.wallet_address is null then 'first'
-            when last.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
-            when last.covered_batch < current_state.covered_batch then 'rows'
+            when built.wallet_address is null then 'first'
+            when built.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
+            when built.covered_batch < current_state.covered_batch then 'rows'
+            -- another formula makes other figures of the same swaps
+            when built.built_version is distinct from {{ code_version() }} then 'code'
             -- new swaps go before age: they may be of this very time, of which there is one calculation
             when
                 not current_state.has_swaps_to_come
-                and last.calculation_date
+                and built.calculation_date
                 <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour
                 then 'refresh'
         end as due_reason
@@ -118,9 +134,9 @@ due as (
         {% endif %}
     from current_state
     {% if is_incremental() -%}
-        left join {{ this }} as last on current_state.wallet_address = last.wallet_address
+        left join built on current_state.wallet_address = built.wallet_address
         -- one calculation of a wallet at one time; what comes later at the same time waits for the next
-        where last.calculation_date is null or last.calculation_date < {{ as_of() }}
+        where built.calculation_date is null or built.calculation_date < {{ as_of() }}
     {%- endif %}
 
 ),
@@ -154,6 +170,7 @@ calculations as (
         ---------- strings
         due_wallets.due_reason,
         due_wallets.data_source,
+        {{ code_version() }} as code_version,
 
         ---------- numerics
         coalesce(swap_counts.swap_count, 0) as swap_count,

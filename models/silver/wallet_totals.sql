@@ -59,6 +59,7 @@ totals as (
         wallet_calculations.calculation_date,
         wallet_calculations.covered_fetch_id,
         wallet_calculations.data_source,
+        wallet_calculations.code_version,
 
         ---------- what is known
         wallet_calculations.is_history_complete,

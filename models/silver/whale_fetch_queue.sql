@@ -8,10 +8,26 @@ tracked_tokens as (
 
 ),
 
+token_observations as (
+
+    select * from {{ ref('token_observations') }}
+
+),
+
 fetches as (
 
     select * from {{ ref('fetches') }}
     where kind = 'holders'
+
+),
+
+newest_places as (
+
+    select
+        token_address,
+        max_by(list_position, observed_at) as list_position
+    from token_observations
+    group by token_address
 
 ),
 
@@ -20,11 +36,18 @@ queued as (
     select
         tracked_tokens.token_address as item,
         coalesce(fetches.due_at, tracked_tokens.tracked_since) as due_at,
-        fetches.fetched_at,
+        -- what is paid for in part first, then what was known and is old, then what is new
+        case
+            when fetches.answered_outcome = 'partial' then 1
+            when fetches.completed_at is not null then 2
+            else 3
+        end as turn,
+        newest_places.list_position,
         tracked_tokens.whale_fetch_attempts as attempts
     from tracked_tokens
     left join fetches on tracked_tokens.token_address = fetches.item
-    where tracked_tokens.is_active and not tracked_tokens.is_exhausted
+    left join newest_places on tracked_tokens.token_address = newest_places.token_address
+    where tracked_tokens.is_active
 
 ),
 
@@ -34,7 +57,12 @@ numbered as (
         item,
         due_at,
         row_number() over (
-            order by fetched_at asc nulls first, due_at asc, item asc
+            order by
+                turn asc,
+                if(turn = 3, null, due_at) asc,
+                -- the list comes in the order of token_sort_by
+                list_position asc nulls last,
+                item asc
         ) as queue_rank,
         attempts
     from queued

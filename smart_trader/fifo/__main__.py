@@ -17,8 +17,16 @@ def fifo(file: Path | None, compile_only: bool) -> None:
     """Compute first-in-first-out profit and loss of the trades in FILE and print it as JSON.
 
     FILE is JSON, a list of {"id", "trades": [{"t", "side", "qty", "value" or "price", "seq"}]}, or CSV with the columns
-    wallet, token, t, side, qty, value. A time is seconds since 1970 or an ISO time; value is the total in USD, price is
-    per unit, neither means that the price is missing.
+    wallet, token, t, side, qty, value and, where wanted, price, seq, tx_hash.
+
+    A token is its mint address: a symbol is not unique, and two tokens of one name would share their lots. A time is
+    2026-01-31T09:00:00Z, 2026-01-31 or 20260131 (UTC), or seconds since 1970. value is the total in USD and price is
+    per unit, after fees. A value of 0 is a token that cost nothing: all it is sold for is profit. An empty value is a
+    missing price: such a lot's cost is unknown, and selling it gives no profit.
+
+    Trades of one time go by seq, smaller first. Where that is equal or missing, JSON keeps the order given; in CSV buys
+    go first, then by tx_hash, then the smaller qty, then the smaller value, by number. Quantities are printed to the
+    last digit, USD with twelve digits.
     """
     from smart_trader.fifo.files import answers_of_file
     from smart_trader.fifo.warmup import compile_kernel
@@ -28,7 +36,7 @@ def fifo(file: Path | None, compile_only: bool) -> None:
         return
     if file is None:
         raise click.UsageError("name a FILE, or --compile")
-    click.echo(json.dumps(answers_of_file(file), indent=1))
+    click.echo(json.dumps(answers_of_file(file, say), indent=1))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ class TradeInputError(SmartTraderError):
     """A trade that cannot be computed with.
 
     Attributes:
-        row: Position of the trade in the input, counted from 0.
+        row: Position of the trade in the input, counted from 0; None where the input as a whole is at fault.
     """
 
     exit_code = 2
 
-    def __init__(self, row: int, what: str, fix: str) -> None:
+    def __init__(self, row: int | None, what: str, fix: str) -> None:
         self.row = row
-        super().__init__(f"trade {row}: {what}", fix)
+        super().__init__(what if row is None else f"trade {row}: {what}", fix)

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from smart_trader.clock import FORMS, parse_timestamp
+from smart_trader.errors import SettingsError
 from smart_trader.fifo.columns import TRADE_SCHEMA
 from smart_trader.fifo.engine import NO_STATE, fifo_continue, fifo_matches
 from smart_trader.fifo.errors import TradeInputError
 
 CSV_COLUMNS = ("wallet", "token", "t", "side", "qty", "value")
+TRADE_FIELDS = ("t", "side", "qty", "value", "price", "seq")
+KNOWN_CSV_COLUMNS = (*CSV_COLUMNS, "price", "seq", "tx_hash")
+# Significant digits of USD; float noise lies beyond them. Quantities are shown to their last digit.
 SHOWN_DIGITS = 12
+SHOWN_CHARACTERS = 60
 SHAPE_FIX = "see `python -m smart_trader.fifo --help` for the two shapes"
+AMOUNT_FIX = "an amount is 0, or from 1e-30 to 1e30: digits with a point at most, no sign, no separators"
+FEE_FIX = "add the fee of a buy to its value and take that of a sell off it, then leave {name} out"
+MIN_AMOUNT, MAX_AMOUNT = Decimal("1e-30"), Decimal("1e30")
+# Sums of amounts within those limits, of a hundred digits each, stay exact.
+EXACT = Context(prec=400)
+
+_AMOUNT = re.compile("[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,4})?")
+_AMOUNT_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +46,36 @@ class OwnTrade:
         index: Its place in the input.
         at: Its time, to sort by.
         shown_time: Its time as it was written.
+        quantity: Exactly as it was written.
         value: Total USD; None is a missing price.
+        tie: What decides between trades of one time and seq.
     """
 
     index: int
     at: datetime
     shown_time: Any
     side: str
-    quantity: float
-    value: float | None
-    seq: float
-    tie: tuple[Any, ...]
+    quantity: Decimal
+    value: Decimal | None
+    seq: Decimal
+    tie: tuple[Any, ...] = ()
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What trades are sorted by."""
+        return (self.at, self.seq, *self.tie)
 
 
-def answers_of_file(path: Path) -> list[dict[str, Any]]:
+def _ignore(_: str) -> None:
+    """Report to nobody."""
+
+
+def answers_of_file(path: Path, report: Callable[[str], None] = _ignore) -> list[dict[str, Any]]:
     """Compute each trace of a file.
 
     Args:
         path: `.csv` with the columns of `CSV_COLUMNS`, anything else JSON: a list of `{id, trades}`.
+        report: Takes a line about what in the file counts for nothing.
 
     Returns:
         Per id the sells (place in the input, quantities, cost, realized) and the lots left, as decimal text.
@@ -55,46 +84,101 @@ def answers_of_file(path: Path) -> list[dict[str, Any]]:
         TradeInputError: The file or a trade in it cannot be used; names the trace and the trade.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise TradeInputError(0, f"cannot read {path}: {error}", "name a readable JSON or CSV file") from None
-    traces = _csv_traces(text) if path.suffix.lower() == ".csv" else _json_traces(text)
-    return [_answer(name, trades) for name, trades in traces]
+        raise TradeInputError(None, f"cannot read {path}: {error}", "name a readable JSON or CSV file") from None
+    with localcontext(EXACT):
+        traces = _csv_traces(text, report) if path.suffix.lower() == ".csv" else _json_traces(text, report)
+        return [_answer(name, trades) for name, trades in traces]
 
 
-def _json_traces(text: str) -> Iterable[tuple[str, list[OwnTrade]]]:
+def _json_traces(text: str, report: Callable[[str], None]) -> Iterable[tuple[str, list[OwnTrade]]]:
     try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise TradeInputError(0, f"not JSON: {error}", SHAPE_FIX) from None
+        # numbers keep their digits; NaN and Infinity become text, which is refused with its trade's name
+        content = json.loads(text, parse_int=Decimal, parse_float=Decimal, parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        raise TradeInputError(None, f"not JSON: {error}", SHAPE_FIX) from None
     if not isinstance(content, list) or not all(isinstance(one, dict) and "trades" in one for one in content):
-        raise TradeInputError(0, "not a list of {id, trades}", SHAPE_FIX)
+        raise TradeInputError(None, "not a list of {id, trades}", SHAPE_FIX)
+    unknown: dict[str, None] = {}
+    traces = []
     for number, trace in enumerate(content):
         name = str(trace.get("id", number))
+        rows = trace["trades"]
+        if not isinstance(rows, list):
+            raise TradeInputError(None, f"{name}: trades is {_short(rows)}, not a list", SHAPE_FIX)
+        for index, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise TradeInputError(index, f"{name}: {_short(row)} is not an object", SHAPE_FIX)
+            unknown.update(dict.fromkeys(_unknown_fields(index, row, TRADE_FIELDS)))
         # equal times keep the order given, unless seq says otherwise
-        yield name, [_trade(name, index, row, (index,)) for index, row in enumerate(trace["trades"])]
+        traces.append((name, [_trade(name, index, row, (index,)) for index, row in enumerate(rows)]))
+    _report_unknown(unknown, report)
+    return traces
 
 
-def _csv_traces(text: str) -> Iterable[tuple[str, list[OwnTrade]]]:
-    rows = csv.DictReader(text.splitlines())
-    missing = [name for name in CSV_COLUMNS if name not in (rows.fieldnames or [])]
-    if missing:
-        raise TradeInputError(0, f"no column {', '.join(missing)}", f"the columns are {', '.join(CSV_COLUMNS)}")
+def _csv_traces(text: str, report: Callable[[str], None]) -> Iterable[tuple[str, list[OwnTrade]]]:
+    # strict: an unclosed quote would take the rest of the file for one field
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     traces: dict[str, list[OwnTrade]] = {}
-    for index, row in enumerate(rows):
-        if not row["wallet"] or not row["token"]:
-            raise TradeInputError(index, "wallet or token is empty", "every trade needs both")
-        name = f"{row['wallet']}/{row['token']}"
-        # in a table the order of rows means nothing: equal times go buys first, then by amount
-        tie = (row["side"] == "sell", row.get("tx_hash") or "", row["qty"], row["value"])
-        traces.setdefault(name, []).append(_trade(name, index, row, tie))
-    yield from traces.items()
+    try:
+        header = list(rows.fieldnames or [])
+        _check_header(header)
+        _report_unknown(_unknown_fields(None, header, KNOWN_CSV_COLUMNS), report)
+        for index, row in enumerate(rows):
+            found = len(header) - sum(value is None for value in row.values()) + len(row.get(None) or ())
+            if found != len(header):
+                raise TradeInputError(
+                    index, f"{found} fields where the header has {len(header)}", "an empty field needs its comma too"
+                )
+            if not row["wallet"] or not row["token"]:
+                raise TradeInputError(index, "wallet or token is empty", "every trade needs both")
+            name = f"{row['wallet']}/{row['token']}"
+            traces.setdefault(name, []).append(_table_trade(name, index, row))
+    except csv.Error as error:
+        raise TradeInputError(None, f"not CSV: line {rows.line_num}: {error}", SHAPE_FIX) from None
+    return traces.items()
 
 
-def _trade(trace: str, index: int, row: dict[str, Any], tie: tuple[Any, ...]) -> OwnTrade:
+def _check_header(header: list[str]) -> None:
+    missing = [name for name in CSV_COLUMNS if name not in header]
+    if missing:
+        raise TradeInputError(None, f"no column {', '.join(missing)}", f"the columns are {', '.join(CSV_COLUMNS)}")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise TradeInputError(None, f"column {', '.join(twice)} is there twice", "leave one of them out")
+
+
+def _unknown_fields(index: int | None, names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names that count for nothing; a fee would change the money, so it is refused."""
+    unknown = [name for name in names if name not in known]
+    for name in unknown:
+        if "fee" in name.lower():
+            raise TradeInputError(index, f"{name[:SHOWN_CHARACTERS]!r} is not read", FEE_FIX.format(name="it"))
+    return unknown
+
+
+def _report_unknown(names: Iterable[str], report: Callable[[str], None]) -> None:
+    shown = ", ".join(repr(name[:SHOWN_CHARACTERS]) for name in names)
+    if shown:
+        report(f"not read, and without effect: {shown}")
+
+
+def _table_trade(trace: str, index: int, row: Mapping[str, Any]) -> OwnTrade:
+    """Read a row of a table, where the order of rows means nothing.
+
+    Equal times go buys first, then by transaction, then the smaller amount and the smaller value first.
+    """
+    trade = _trade(trace, index, row, ())
+    is_priced = trade.value is not None
+    tie = (trade.side == "sell", row.get("tx_hash") or "", trade.quantity, is_priced, trade.value or 0)
+    return OwnTrade(index, trade.at, trade.shown_time, trade.side, trade.quantity, trade.value, trade.seq, tie)
+
+
+def _trade(trace: str, index: int, row: Mapping[str, Any], tie: tuple[Any, ...]) -> OwnTrade:
     side = row.get("side")
     if side not in ("buy", "sell"):
-        raise TradeInputError(index, f"{trace}: unknown side {side!r}", "a side is buy or sell")
+        raise TradeInputError(index, f"{trace}: unknown side {_short(side)}", "a side is buy or sell")
     quantity = _number(trace, index, row, "qty")
     if quantity is None:
         raise TradeInputError(index, f"{trace}: no qty", "every trade needs one")
@@ -102,70 +186,110 @@ def _trade(trace: str, index: int, row: dict[str, Any], tie: tuple[Any, ...]) ->
     price = _number(trace, index, row, "price")
     if value is None and price is not None:
         value = price * quantity
-    seq = _number(trace, index, row, "seq") or 0.0
-    return OwnTrade(index, _time(trace, index, row.get("t")), row.get("t"), side, quantity, value, seq, tie)
+    seq = _number(trace, index, row, "seq") or Decimal(0)
+    raw = row.get("t")
+    return OwnTrade(index, _time(trace, index, raw), _as_json(raw), side, quantity, value, seq, tie)
 
 
-def _number(trace: str, index: int, row: dict[str, Any], name: str) -> float | None:
+def _number(trace: str, index: int, row: Mapping[str, Any], name: str) -> Decimal | None:
     raw = row.get(name)
     if raw is None or raw == "":
         return None
-    try:
-        number = float(raw)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not 0.0 <= number < float("inf"):
-        raise TradeInputError(index, f"{trace}: {name} is {raw!r}", "amounts are finite and not negative")
+    text = str(raw).strip() if isinstance(raw, str | Decimal) else ""
+    number = Decimal(text) if len(text) <= _AMOUNT_CHARACTERS and _AMOUNT.fullmatch(text) else None
+    if number is None or (number and not MIN_AMOUNT <= number <= MAX_AMOUNT):
+        raise TradeInputError(index, f"{trace}: {name} is {_short(raw)}", AMOUNT_FIX)
     return number
 
 
 def _time(trace: str, index: int, raw: Any) -> datetime:
     try:
-        if isinstance(raw, int) or str(raw).lstrip("-").isdigit():
-            return datetime.fromtimestamp(int(raw), UTC)
-        at = datetime.fromisoformat(str(raw))
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        raise TradeInputError(index, f"{trace}: t is {raw!r}", "a time is seconds since 1970 or an ISO time") from None
+        return parse_timestamp(str(_as_json(raw)) if isinstance(raw, str | Decimal) else "")
+    except SettingsError:
+        raise TradeInputError(index, f"{trace}: t is {_short(raw)}", f"write a time as {FORMS}") from None
+
+
+def _as_json(raw: Any) -> Any:
+    """Return a number as JSON writes it: one with a point or an exponent may still be whole."""
+    if not isinstance(raw, Decimal):
+        return raw
+    if abs(raw.adjusted()) > _AMOUNT_CHARACTERS:
+        return str(raw)
+    return int(raw) if raw == raw.to_integral_value() else float(raw)
+
+
+def _short(raw: Any) -> str:
+    text = str(raw) if isinstance(raw, Decimal) else repr(raw)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _answer(name: str, trades: list[OwnTrade]) -> dict[str, Any]:
-    ordered = sorted(trades, key=lambda trade: (trade.at, trade.seq, *trade.tie))
+    ordered = sorted(trades, key=lambda trade: trade.order)
+    values = [None if trade.value is None else float(trade.value) for trade in ordered]
     table = pa.table(
         {
             "wallet_address": [name] * len(ordered),
             "token_address": [name] * len(ordered),
             "block_unix_time": [int(trade.at.timestamp()) for trade in ordered],
             "side": [trade.side for trade in ordered],
-            "quantity": [trade.quantity for trade in ordered],
-            "value_usd": pa.array([trade.value for trade in ordered], pa.float64()),
+            "quantity": [float(trade.quantity) for trade in ordered],
+            "value_usd": pa.array(values, pa.float64()),
             # the order is settled above; as a block number it holds also where times are equal
             "block_number": list(range(len(ordered))),
         },
         schema=pa.schema([TRADE_SCHEMA.field(column) for column in TRADE_SCHEMA.names[:7]]),
     )
-    return {"id": name, "sells": _sells(ordered, fifo_matches(table)), "open_lots": _open_lots(ordered, table)}
+    exact = _exact_matches(ordered, fifo_matches(table))
+    return {"id": name, "sells": _sells(ordered, exact), "open_lots": _open_lots(ordered, table, exact)}
 
 
-def _sells(ordered: list[OwnTrade], matches: pa.Table) -> list[dict[str, Any]]:
-    parts: dict[int, list[dict[str, Any]]] = {}
+@dataclass(frozen=True, slots=True)
+class ExactMatches:
+    """What the engine matched, in exact quantities: it computes in float64, which blurs from 2^53 on.
+
+    Attributes:
+        known: Of each sell the quantity matched to lots of a known cost.
+        cost: Of each sell what those lots had cost, in USD.
+        left: Of each buy what is not sold.
+    """
+
+    known: dict[int, Decimal]
+    cost: dict[int, float]
+    left: dict[int, Decimal]
+
+
+def _exact_matches(ordered: list[OwnTrade], matches: pa.Table) -> ExactMatches:
+    """Follow the engine's matches, which settle what closes what, with the quantities as they were written."""
+    left = {row: trade.quantity for row, trade in enumerate(ordered)}
+    known = dict.fromkeys(left, Decimal(0))
+    cost = dict.fromkeys(left, 0.0)
     for match in matches.to_pylist():
-        parts.setdefault(match["sell_row"], []).append(match)
+        sell, buy = match["sell_row"], match["buy_row"]
+        if buy is None:
+            continue
+        taken = min(left[sell], left[buy])
+        left[sell] -= taken
+        left[buy] -= taken
+        if match["is_basis_known"]:
+            known[sell] += taken
+            cost[sell] += match["cost_usd"]
+    return ExactMatches(known, cost, left)
+
+
+def _sells(ordered: list[OwnTrade], exact: ExactMatches) -> list[dict[str, Any]]:
     sells = []
     for row, trade in enumerate(ordered):
         if trade.side != "sell":
             continue
-        known = [match for match in parts.get(row, []) if match["is_basis_known"]]
-        matched = min(sum(match["quantity"] for match in known), trade.quantity)
-        cost = sum(match["cost_usd"] for match in known)
+        matched, cost = exact.known[row], exact.cost[row]
         realized = None
         if trade.value is not None:
-            realized = trade.value * matched / trade.quantity - cost if trade.quantity else 0.0
+            realized = float(trade.value * matched / trade.quantity) - cost if trade.quantity else 0.0
         sells.append(
             {
                 "i": trade.index,
-                "matched_qty": shown(matched),
-                "unmatched_qty": shown(trade.quantity - matched),
+                "matched_qty": plain(matched),
+                "unmatched_qty": plain(trade.quantity - matched),
                 "cost": shown(cost),
                 "realized": shown(realized),
             }
@@ -173,26 +297,27 @@ def _sells(ordered: list[OwnTrade], matches: pa.Table) -> list[dict[str, Any]]:
     return sorted(sells, key=lambda sell: sell["i"])
 
 
-def _open_lots(ordered: list[OwnTrade], table: pa.Table) -> list[dict[str, Any]]:
+def _open_lots(ordered: list[OwnTrade], table: pa.Table, exact: ExactMatches) -> list[dict[str, Any]]:
     if not ordered:
         return []
     _, state = fifo_continue(NO_STATE, table)
-    _, quantities, prices, _, known, rows = state.book.lots
+    _, _, prices, _, known, rows = state.book.lots
     return [
         {
             "t": ordered[row].shown_time,
-            "qty": shown(quantity),
+            "qty": plain(exact.left[int(row)]),
             "price": shown(price) if is_known else None,
         }
-        for quantity, price, is_known, row in zip(quantities, prices, known, rows, strict=True)
+        for price, is_known, row in zip(prices, known, rows, strict=True)
     ]
 
 
 def shown(number: float | None) -> str | None:
-    """Return a number as plain decimal text; float noise beyond twelve digits is not shown."""
-    if number is None:
-        return None
-    text = f"{number:.{SHOWN_DIGITS}g}"
-    if "e" in text:
-        text = f"{float(text):.30f}"
+    """Return USD as plain decimal text; float noise beyond twelve digits is not shown."""
+    return None if number is None else plain(Decimal(f"{number:.{SHOWN_DIGITS}g}"))
+
+
+def plain(number: Decimal) -> str:
+    """Return a number to its last digit, without an exponent and without zeros at the end."""
+    text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

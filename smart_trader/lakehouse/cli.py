@@ -59,7 +59,14 @@ def status(context: click.Context, as_json: bool) -> None:
     paths = lakehouse_settings().paths
     record = server.running(paths)
     if record is None:
-        click.echo(json.dumps({"running": False, "home": str(paths.home)}) if as_json else f"not running: {paths.home}")
+        holders = server.find_holders(paths)
+        what = "not running"
+        if holders.starter is not None:
+            what = f"being started by process {holders.starter.pid}"
+        elif holders.server is not None:
+            what = f"left from a start that was killed, process {holders.server.pid}; run: smart-trader lakehouse stop"
+        facts: dict[str, object] = {"running": False, "state": what, "home": str(paths.home)}
+        click.echo(json.dumps(facts) if as_json else f"{what}: {paths.home}")
         context.exit(EXIT_NOT_RUNNING)
     try:
         ask_both(record.doors)
@@ -77,7 +84,7 @@ def status(context: click.Context, as_json: bool) -> None:
         "home": str(paths.home),
         "lake": record.uri,
         "java": record.java,
-        "up_s": round(time.time() - record.created),
+        "up_s": round(time.time() - process.create_time()) if process else None,
         "rss_mb": round(process.memory_info().rss / 2**20) if process else None,
     }
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{name:13} {value}" for name, value in facts.items()))

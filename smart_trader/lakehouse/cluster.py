@@ -14,9 +14,9 @@ from smart_trader.lakehouse import config, jars
 from smart_trader.lakehouse.config import LOOPBACK, Doors
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both
-from smart_trader.lakehouse.record import write_private
 from smart_trader.lakehouse.server import empty_scratch, prepare_home
 from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
+from smart_trader.private import write_private
 from smart_trader.settings import ClusterSettings, LakehouseSettings
 from smart_trader.store import bucket_and_prefix, check_store, error_code, s3_client
 

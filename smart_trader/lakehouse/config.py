@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -298,5 +299,7 @@ def server_environment(python: str, paths: LakePaths) -> dict[str, str]:
             "SPARK_CONF_DIR": str(spark_home() / "no-conf"),
             # numba, pyarrow: one thread per worker, since Spark runs one worker per core already
             "OMP_NUM_THREADS": "1",
+            # under the plain C of cron and containers Java finds no path with a letter beyond ASCII; macOS always does
+            **({"LC_ALL": "C.UTF-8"} if sys.platform == "linux" else {}),
         }
     )

@@ -1,9 +1,8 @@
-"""The running server's record, `server.json`: how clients and later commands find it."""
+"""The server's record, `server.json`: how clients and later commands find it."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import psutil
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse.config import LOOPBACK, MAIN_CLASS, Doors
-from smart_trader.paths import OWNER_ONLY_FILE
+from smart_trader.lakehouse.process import ProcessMark
+from smart_trader.private import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,46 +19,44 @@ class ServerRecord:
     """A server that was started, alive or not.
 
     Attributes:
-        pid: Process of the JVM.
-        created: The process's start time, seconds since 1970; tells a reused pid from ours.
+        mark: Process of the JVM.
         doors: Where it listens.
         uri: Root of its tables.
         java: Version text of its Java.
-        ready_s: Seconds it took to answer on both doors.
+        ready_s: Seconds it took to answer on both doors; None until it has.
     """
 
-    pid: int
-    created: float
+    mark: ProcessMark
     doors: Doors
     uri: str
     java: str
-    ready_s: float
+    ready_s: float | None
+
+    @property
+    def pid(self) -> int:
+        """Number of the JVM's process."""
+        return self.mark.pid
 
     def process(self) -> psutil.Process | None:
         """Return the live process, or None if it ended; another process with the same pid is not ours."""
-        try:
-            process = psutil.Process(self.pid)
-            ours = abs(process.create_time() - self.created) < 2 and MAIN_CLASS in process.cmdline()
-        except psutil.Error:
-            return None
-        return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        process = self.mark.process()
+        return process if process is not None and is_server(process) else None
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY_FILE)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    os.replace(part, path)
+def is_server(process: psutil.Process) -> bool:
+    """Whether a process is the JVM of some lake's server."""
+    try:
+        return MAIN_CLASS in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def write_record(path: Path, record: ServerRecord) -> None:
-    """Write the record in the shape the dbt adapter's `endpoint_file` takes."""
+    """Write the record in the shape the dbt adapter's `endpoint_file` takes.
+
+    Raises:
+        SmartTraderError: It cannot be written.
+    """
     content = {
         "thrift": {"host": LOOPBACK, "port": record.doors.thrift_port},
         # the name, not the address: with an address Spark's client wants TLS as soon as there is a token
@@ -68,12 +66,19 @@ def write_record(path: Path, record: ServerRecord) -> None:
             "token": record.doors.token,
         },
         "pid": record.pid,
-        "created": record.created,
+        "started": record.mark.started,
+        "boot": record.mark.boot,
         "uri": record.uri,
         "java": record.java,
         "ready_s": record.ready_s,
     }
-    write_private(path, json.dumps(content, indent=1) + "\n")
+    try:
+        write_private(path, json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        raise SmartTraderError(
+            f"cannot write the server's record {path}: {error.strerror}; no server is left running",
+            "make it a file that this user can replace, free some space if the disk is full, then start again",
+        ) from None
 
 
 def read_record(path: Path) -> ServerRecord | None:
@@ -84,11 +89,9 @@ def read_record(path: Path) -> ServerRecord | None:
     """
     try:
         content = json.loads(path.read_text())
-        doors = Doors(content["thrift"]["port"], content["connect"]["port"], content["connect"]["token"])
         return ServerRecord(
-            content["pid"],
-            content["created"],
-            doors,
+            ProcessMark(content["pid"], content["started"], content["boot"]),
+            Doors(content["thrift"]["port"], content["connect"]["port"], content["connect"]["token"]),
             content["uri"],
             content["java"],
             content["ready_s"],

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import archive, config, jars
+from smart_trader.lakehouse import archive, catalog, config, jars
 from smart_trader.lakehouse.config import LOOPBACK, Doors
 from smart_trader.lakehouse.diagnosis import explain_failed_start
 from smart_trader.lakehouse.java import Java, find_java
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both, import_clients
-from smart_trader.lakehouse.record import ServerRecord, read_record, write_private, write_record
-from smart_trader.locks import FileLock, LockHeldError, engine_lock, is_held
+from smart_trader.lakehouse.jvm import StartCancelledError, launch, stop_process, wait_until_ready
+from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+from smart_trader.lakehouse.process import mark_of
+from smart_trader.lakehouse.record import ServerRecord, is_server, read_record, write_record
+from smart_trader.locks import FileLock, LockHeldError, engine_lock, has_open, is_held, processes_with
 from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
+from smart_trader.private import claim_folder, write_private
 from smart_trader.settings import LakehouseSettings
 from smart_trader.store import check_store
 
 THRIFT_PORT = 10000
 CONNECT_PORT = 15002
 FREE_PORTS = range(20_000, 32_000)
-STOP_TIMEOUT_S = 30
-POLL_S = 0.1
+POLL_S = 0.5
 
 Progress = Callable[[str], None]
 
@@ -46,12 +44,26 @@ class Started:
     was_running: bool
 
 
-def start(settings: LakehouseSettings, progress: Progress) -> Started:
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who holds the lock of a lake's server, found by the lock itself.
+
+    Attributes:
+        server: The JVM.
+        starter: The process that starts it; None when the JVM is on its own, or there is nobody.
+    """
+
+    server: psutil.Process | None
+    starter: psutil.Process | None
+
+
+def start(settings: LakehouseSettings, progress: Progress, is_cancelled: Callable[[], bool] = lambda: False) -> Started:
     """Bring up the lake's server and return when both doors answer; a server that is up already is left alone.
 
     Args:
         settings: The machine's settings.
         progress: Called with one short line per step.
+        is_cancelled: Asked again and again while the server starts; when it says so, the start ends.
 
     Raises:
         SmartTraderError: It cannot be started; nothing is left running and no table was touched.
@@ -61,41 +73,77 @@ def start(settings: LakehouseSettings, progress: Progress) -> Started:
         check_store(paths.uri)
     prepare_home(settings, paths)
     lock = FileLock(paths.server_lock, "smart-trader lakehouse start")
-    try:
-        lock.acquire()
-    except LockHeldError:
-        return Started(_wait_for_other_start(settings, paths, progress), was_running=True)
+    while True:
+        try:
+            lock.acquire()
+            break
+        except LockHeldError:
+            record = _wait_for_other_start(settings, paths, progress, is_cancelled)
+            if record is not None:
+                return Started(record, was_running=True)
     with ExitStack() as stack:
         stack.callback(lock.release)
         locks = [lock, *_lock_tables(paths, stack)]
-        return Started(_start_locked(settings, paths, locks, progress), was_running=False)
+        return Started(_start_locked(settings, paths, locks, progress, is_cancelled), was_running=False)
 
 
 def _start_locked(
-    settings: LakehouseSettings, paths: LakePaths, locks: list[FileLock], progress: Progress
+    settings: LakehouseSettings,
+    paths: LakePaths,
+    locks: list[FileLock],
+    progress: Progress,
+    is_cancelled: Callable[[], bool],
 ) -> ServerRecord:
     begun = time.monotonic()
+    _forget_server(paths)
     java = find_java(settings.java)
     jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress, jars.jars_for(paths))
     doors = choose_doors(settings, progress)
     command = server_command(settings, paths, java, jar_paths)
     progress(f"starting Spark on Java {java.version} ({java.source})")
-    write_inputs(settings, paths, doors)
-    process = launch(command, paths, locks)
+    with _files_explained():
+        catalog.drop_if_of_another_root(paths, progress)
+        write_inputs(settings, paths, doors)
+        jvm = launch(command, paths, locks)
     try:
-        wait_until_ready(process, doors, paths, settings.start_timeout)
+        mark = mark_of(jvm.process.pid)
+        if mark is None:
+            raise explain_failed_start(paths, "the process ended at once")
+        # before the server answers: whatever ends this process, the next command knows whom it finds
+        record = ServerRecord(mark, doors, paths.uri, java.build, None)
+        for lock in locks:
+            lock.write_holder(mark.pid)
+        write_record(paths.server_file, record)
+        wait_until_ready(jvm.process, doors, paths, settings.start_timeout, is_cancelled)
+        record = replace(record, ready_s=round(time.monotonic() - begun, 1))
+        write_record(paths.server_file, record)
     except BaseException:
-        end(process)
-        paths.properties.unlink(missing_ok=True)
+        jvm.end()
+        _forget_server(paths)
         raise
-    created = psutil.Process(process.pid).create_time()
-    ready_s = round(time.monotonic() - begun, 1)
-    record = ServerRecord(process.pid, created, doors, paths.uri, java.build, ready_s)
-    write_record(paths.server_file, record)
     for lock in locks:
-        lock.write_holder(process.pid)
         lock.hand_over()
+    jvm.release()
     return record
+
+
+@contextmanager
+def _files_explained() -> Iterator[None]:
+    """Turn the failure to write a file of the server into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise SmartTraderError(
+            f"cannot write {error.filename or 'a file of the server'}: {error.strerror}",
+            "make it a file that this user can replace, free some space if the disk is full, then start again",
+        ) from None
+
+
+def _forget_server(paths: LakePaths) -> None:
+    """Remove what a server's end leaves behind; what cannot be removed is named by whoever writes it next."""
+    for leftover in (paths.server_file, paths.properties):
+        with suppress(OSError):
+            leftover.unlink()
 
 
 def write_inputs(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> None:
@@ -117,23 +165,11 @@ def prepare_home(settings: LakehouseSettings, paths: LakePaths) -> None:
     """Make the server's folder and see that it can be used.
 
     Raises:
-        SmartTraderError: It cannot be made, read or written, or its disk is nearly full.
+        SmartTraderError: It cannot be made, read or written, is somebody else's, or its disk is nearly full.
     """
     folders = [paths.home, *([paths.local_root] if paths.is_local else [])]
     for folder in folders:
-        try:
-            folder.mkdir(mode=OWNER_ONLY_DIR, parents=True, exist_ok=True)
-            usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK)
-        except OSError as error:
-            raise SmartTraderError(
-                f"cannot make {folder}: {error.strerror}",
-                "set LAKEHOUSE_HOME (and LAKEHOUSE_URI) to a folder of your own",
-            ) from None
-        if not usable:
-            raise SmartTraderError(
-                f"{folder} is not readable and writable for this user",
-                "change its owner or mode, or set LAKEHOUSE_HOME (and LAKEHOUSE_URI) to a folder of your own",
-            )
+        claim_folder(folder)
         free_mb = shutil.disk_usage(folder).free // 2**20
         if free_mb < settings.min_free_mb:
             raise SmartTraderError(
@@ -158,37 +194,75 @@ def _lock_tables(paths: LakePaths, stack: ExitStack) -> list[FileLock]:
     return [lock]
 
 
-def _wait_for_other_start(settings: LakehouseSettings, paths: LakePaths, progress: Progress) -> ServerRecord:
-    """The server runs or is being started by someone else: wait for its answer."""
-    record = None
+def _wait_for_other_start(
+    settings: LakehouseSettings, paths: LakePaths, progress: Progress, is_cancelled: Callable[[], bool]
+) -> ServerRecord | None:
+    """Wait for the answer of a server that runs or is being started by someone else.
+
+    Returns:
+        The server's record, or None once a JVM that nobody answers for was ended: its lock can be taken.
+    """
     deadline = time.monotonic() + settings.start_timeout
     told = False
     why = "it wrote no record"
     while time.monotonic() < deadline:
-        record = read_record(paths.server_file)
-        if record is not None and record.process() is not None:
-            if record.uri != paths.uri:
-                raise SmartTraderError(
-                    f"the server of {paths.home} is running on another lake: {record.uri}, not {paths.uri}",
-                    "run `smart-trader lakehouse stop` first, or give this lake its own LAKEHOUSE_HOME",
-                )
+        if is_cancelled():
+            raise StartCancelledError("the server is no longer wanted")
+        record = running(paths)
+        if record is not None:
+            _refuse_another_lake(record, paths)
             try:
                 ask_both(record.doors)
             except NoAnswerError as error:
                 why = error.why
             else:
                 return record
-        if not is_held(paths.server_lock):
+        elif not is_held(paths.server_lock):
             raise SmartTraderError(f"the other start of {paths.home} failed", "start again to see why")
+        elif (abandoned := _abandoned(paths)) is not None:
+            progress(f"process {abandoned.pid} is left from a start that was killed")
+            stop_process(abandoned, progress)
+            return None
         if not told:
             progress("waiting for the server that another process is starting")
             told = True
-        time.sleep(0.5)
-    pid = record.pid if record else "unknown"
+        time.sleep(POLL_S)
     raise SmartTraderError(
-        f"the server of {paths.home} (process {pid}) does not answer: {why}",
+        f"the server of {paths.home} ({_holder_text(paths)}) does not answer: {why}",
         "run `smart-trader lakehouse stop`, then start again",
     )
+
+
+def _refuse_another_lake(record: ServerRecord, paths: LakePaths) -> None:
+    if record.uri != paths.uri:
+        raise SmartTraderError(
+            f"the server of {paths.home} is running on another lake: {record.uri}, not {paths.uri}",
+            "run `smart-trader lakehouse stop` first, or give this lake its own LAKEHOUSE_HOME",
+        )
+
+
+def _abandoned(paths: LakePaths) -> psutil.Process | None:
+    """Return a JVM that holds the lock, was never ready by its record, and whose starter is gone."""
+    holders = find_holders(paths)
+    return holders.server if holders.starter is None else None
+
+
+def find_holders(paths: LakePaths) -> Holders:
+    """Find who holds the lock of a lake's server, whatever its record says."""
+    holding = list(processes_with(paths.server_lock))
+    server = next((process for process in holding if is_server(process)), None)
+    others = [process for process in holding if process != server]
+    if server is not None:
+        with suppress(psutil.Error):
+            parent = server.ppid()
+            return Holders(server, next((process for process in others if process.pid == parent), None))
+    return Holders(server, next(iter(others), None))
+
+
+def _holder_text(paths: LakePaths) -> str:
+    holders = find_holders(paths)
+    found = holders.server or holders.starter
+    return f"process {found.pid}" if found else "a process that this user cannot see"
 
 
 def choose_doors(settings: LakehouseSettings, progress: Progress) -> Doors:
@@ -255,72 +329,16 @@ def server_command(settings: LakehouseSettings, paths: LakePaths, java: Java, ja
     ]
 
 
-def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> subprocess.Popen[bytes]:
-    """Start the JVM as a process of its own session, holding the locks."""
-    if paths.log.exists():
-        paths.log.replace(paths.log.with_suffix(".log.1"))
-    with os.fdopen(os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
-        return subprocess.Popen(
-            command,
-            cwd=paths.home,
-            env=config.server_environment(sys.executable, paths),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=[lock.fileno() for lock in locks],
-            umask=0o077,
-        )
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], doors: Doors, paths: LakePaths, timeout_s: int) -> None:
-    """Wait for a real answer on both doors.
-
-    Raises:
-        SmartTraderError: The process ended or the time is over; names the cause as the log tells it.
-    """
-    deadline = time.monotonic() + timeout_s
-    why = "it does not listen on its ports"
-    # the clients take a second of imports: done while the JVM starts anyway
-    import_clients()
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise explain_failed_start(paths, f"the process ended with code {process.returncode}")
-        # the doors of another lake's server would answer as well; and calling takes CPU from the starting JVM
-        if {doors.thrift_port, doors.connect_port} <= _ports_of(process):
-            try:
-                ask_both(doors, timeout_s=max(1.0, deadline - time.monotonic()))
-            except NoAnswerError as error:
-                why = error.why
-            else:
-                return
-        time.sleep(POLL_S)
-    raise explain_failed_start(paths, f"no answer within {timeout_s} s ({why})")
-
-
-def _ports_of(process: subprocess.Popen[bytes]) -> set[int]:
-    """Return the ports a process listens on."""
-    try:
-        connections = psutil.Process(process.pid).net_connections("tcp")
-    except psutil.Error:
-        return set()
-    return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a JVM that this program started."""
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 def running(paths: LakePaths) -> ServerRecord | None:
-    """Return the record of the lake's server if its process is alive."""
+    """Return the record of the lake's server if it became ready and its process is alive.
+
+    The record in a copied lake names the server of the original, which does not hold the copy's lock.
+    """
     record = read_record(paths.server_file)
-    return record if record is not None and record.process() is not None else None
+    if record is None or record.ready_s is None:
+        return None
+    process = record.process()
+    return record if process is not None and has_open(process, paths.server_lock) else None
 
 
 def stop(paths: LakePaths, progress: Progress) -> bool:
@@ -332,24 +350,21 @@ def stop(paths: LakePaths, progress: Progress) -> bool:
     Raises:
         SmartTraderError: Somebody else's server, or one that is being started.
     """
-    record = read_record(paths.server_file)
+    record = running(paths)
     process = record.process() if record else None
+    if process is None:
+        holders = find_holders(paths)
+        if holders.starter is not None:
+            raise SmartTraderError(
+                f"the server of {paths.home} is being started by process {holders.starter.pid}",
+                "wait until it is ready, then stop it; or end that process, and the server ends with it",
+            )
+        process = holders.server
     if process is None and is_held(paths.server_lock):
         raise SmartTraderError(
-            f"the server of {paths.home} is being started by another process",
-            "wait until it is ready, then stop it",
+            f"the server of {paths.home} is held by a process that this user cannot see", "stop it as its own user"
         )
     if process is not None:
-        progress(f"stopping process {process.pid}")
-        try:
-            process.send_signal(signal.SIGTERM)
-            process.wait(STOP_TIMEOUT_S)
-        except psutil.AccessDenied:
-            raise SmartTraderError(f"process {process.pid} belongs to another user", "stop it as that user") from None
-        except psutil.TimeoutExpired:
-            progress(f"no end within {STOP_TIMEOUT_S} s, killing it")
-            process.kill()
-            process.wait(STOP_TIMEOUT_S)
-    for leftover in (paths.server_file, paths.properties):
-        leftover.unlink(missing_ok=True)
+        stop_process(process, progress)
+    _forget_server(paths)
     return process is not None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import archive, config, jars, server
+from smart_trader.lakehouse import archive, config, jars, jvm, server
 from smart_trader.lakehouse.java import find_java
 from smart_trader.lakehouse.probe import ask_connect, ask_thrift
 from smart_trader.locks import FileLock, LockHeldError
@@ -101,9 +101,10 @@ def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[
     server.prepare_home(settings, paths)
     server.write_inputs(settings, paths, doors)
     command = server.server_command(settings, paths, java, jars.ensure_jars(java, settings.ivy_settings, progress))
-    process = server.launch([command[0], f"-XX:ArchiveClassesAtExit={target}", *command[1:]], paths, [])
+    trained = jvm.launch([command[0], f"-XX:ArchiveClassesAtExit={target}", *command[1:]], paths, [])
+    process = trained.process
     try:
-        server.wait_until_ready(process, doors, paths, settings.start_timeout)
+        jvm.wait_until_ready(process, doors, paths, settings.start_timeout)
         for statement in STATEMENTS:
             ask_thrift(doors.thrift_port, statement, timeout_s=120)
         ask_connect(doors.connect_port, doors.token, "select * from silver.a", timeout_s=60)
@@ -115,7 +116,6 @@ def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[
             "set LAKEHOUSE_CLASS_ARCHIVE=false",
         ) from None
     finally:
-        if process.poll() is None:
-            server.end(process)
+        trained.end()
     if not target.is_file():
         raise SmartTraderError("Java wrote no class archive", "start without one; it only saves time")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,19 @@ import simplejson
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
+from smart_trader.pipeline.upkeep import FULL_DISK_FIX
+from smart_trader.store_lock import LockLostError
 
 SHOWN_FAILURES = 5
 LINE_EVERY_S = 10.0
 BAD = ("error", "fail", "runtime error")
+GOOD = ("success", "pass", "warn")
 REPAIR = "run: smart-trader repair"
 # What Spark and Delta say where a table's files or its entry in the catalog are gone, and where the disk is full.
 FIXES = (
     (
         ("No space left on device", "DISK_FULL"),
-        "free some space, for example with: smart-trader maintain; then run again",
+        f"{FULL_DISK_FIX}; then run again",
     ),
     (("Permission denied", "Read-only file system"), "make the lake's folder writable for this user, then run again"),
     (
@@ -51,7 +54,7 @@ FIXES = (
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did: nodes by status."""
+    """What a build did: how many nodes it made or tested, and the seconds that passed."""
 
     nodes: int
     seconds: float
@@ -85,31 +88,37 @@ class Builds:
         }
         self._variables = dict(variables)
         self._manifest: Any = None
+        self.made: set[str] = set()
 
-    def invoke(self, what: str, *arguments: str) -> Built:
-        """Run a dbt command.
+    def invoke(self, what: str, *arguments: str, remade: Collection[str] = ()) -> Built:
+        """Run a dbt command. What it built or tested well is in `made`, also where something else failed.
 
         Args:
             what: What is built, for the message of an error.
             arguments: The command and its selection.
+            remade: Ids of the tables that are built from all rows, if the command builds them.
 
         Raises:
             SmartTraderError: A model failed or a test found something; names the first of them.
         """
         from dbt.cli.main import dbtRunner
 
-        with _environment(self._environment):
+        self.made = set()
+        started = time.monotonic()
+        with _environment(self._environment), _full_refresh(self.nodes(), remade):
             done = dbtRunner(manifest=self._project(), callbacks=[self._progress()]).invoke(
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common()],
             )
+        _raise_end(done.exception)
         results = list(getattr(done.result, "results", None) or [])
+        self.made = {result.node.unique_id for result in results if str(result.status) in GOOD}
         failed = [result for result in results if str(result.status) in BAD]
         if failed or not done.success:
             shown = _failures(failed, done.exception)
             raise SmartTraderError(f"{what} failed:\n{shown}", _fix(shown) or f"see {self.log}")
         # what dbt does before a build counts as a node to it, but builds nothing
         made = [result for result in results if result.node.resource_type != "operation"]
-        return Built(len(made), sum(result.execution_time for result in made))
+        return Built(len(made), time.monotonic() - started)
 
     def _project(self) -> Any:
         """Parse the project, once for all commands."""
@@ -117,6 +126,7 @@ class Builds:
 
         if self._manifest is None:
             parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
+            _raise_end(parsed.exception)
             if not parsed.success:
                 raise SmartTraderError(
                     f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
@@ -124,13 +134,17 @@ class Builds:
             self._manifest = parsed.result
         return self._manifest
 
+    def nodes(self) -> Mapping[str, Any]:
+        """Return the nodes of the project by their ids."""
+        with _environment(self._environment):
+            nodes: Mapping[str, Any] = self._project().nodes
+        return nodes
+
     def histories(self) -> set[tuple[str, str]]:
         """Return schema and name of the tables that a full refresh leaves alone."""
-        with _environment(self._environment):
-            nodes = self._project().nodes.values()
         return {
             (node.schema, node.alias)
-            for node in nodes
+            for node in self.nodes().values()
             if node.resource_type == "snapshot" or node.config.get("full_refresh") is False
         }
 
@@ -158,6 +172,12 @@ class Builds:
         return self._paths.home / "logs" / "dbt.log"
 
 
+def _raise_end(exception: BaseException | None) -> None:
+    """Raise again what ends a run from outside: dbt takes a stop by the user, and a lost lock, for its own failures."""
+    if exception is not None and (isinstance(exception, LockLostError) or not isinstance(exception, Exception)):
+        raise exception
+
+
 def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:
     if not failed:
         return f"  {_first_line(exception)}"
@@ -176,6 +196,19 @@ def _first_line(error: object) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # dbt's first line only names the node
     return " ".join(lines[:3])[:500] if lines else "no reason given"
+
+
+@contextmanager
+def _full_refresh(nodes: Mapping[str, Any], remade: Collection[str]) -> Iterator[None]:
+    """Let a command build some tables from all rows; dbt's own flag would take every table that the command selects."""
+    before = {key: nodes[key].config.full_refresh for key in remade}
+    try:
+        for key in remade:
+            nodes[key].config.full_refresh = True
+        yield
+    finally:
+        for key, value in before.items():
+            nodes[key].config.full_refresh = value
 
 
 @contextmanager

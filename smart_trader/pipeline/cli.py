@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from smart_trader.clock import MomentType, now, parse_moment
-from smart_trader.console import say
+from smart_trader.clock import TimestampType, choose_as_of, now
+from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
-
-# A century: longer than any calculation is old.
-NO_REFRESH_HOURS = 24 * 365 * 100
 
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
@@ -40,9 +38,13 @@ target_option = click.option(
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
 @click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
 @click.option("--wallets", metavar="FILE", help="Track these wallets as well: a file, - or a,b,c.")
-@click.option("--as-of", type=MomentType(), help="The run's moment; default: now.")
+@click.option(
+    "--as-of", type=TimestampType(), help="The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."
+)
 @click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
-@click.option("--run-id", default="", help="Name of the run; the steps of one run share it. Default: made up.")
+@click.option(
+    "--run-id", default="", help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up."
+)
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
     "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
@@ -97,15 +99,22 @@ def run_pipeline(
         not skip_tests,
     )
     machine = lakehouse_settings()
-    records = run.run_pipeline(order, settings, machine, say)
-    say(f"run {order.run_id} done in {sum(record.seconds for record in records):.1f} s")
+    failure: run.LoadsFailedError | None = None
+    try:
+        records = run.run_pipeline(order, settings, machine, say)
+    except run.LoadsFailedError as error:
+        failure, records = error, error.records
+    ended = "failed in part" if failure else "done"
+    say(f"run {order.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
         from smart_trader.pipeline import shown
         from smart_trader.pipeline.reading import Lake
 
         lake = Lake(machine.paths)
-        click.echo(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
-        click.echo(shown.verdicts_text(lake, given["--wallets"]))
+        show(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
+        show(shown.verdicts_text(lake, given["--wallets"]))
+    if failure:
+        raise failure
 
 
 @click.command()
@@ -118,7 +127,7 @@ def leaderboard(top: int | None, form: str) -> None:
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
+    show(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
 
 
 @click.command()
@@ -128,7 +137,7 @@ def explain(wallet: str) -> None:
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
 
-    click.echo(shown.explanation(Lake(lakehouse_settings().paths), wallet))
+    show(shown.explanation(Lake(lakehouse_settings().paths), wallet))
 
 
 @click.command()
@@ -139,51 +148,94 @@ def status(as_json: bool) -> None:
     from smart_trader.pipeline.reading import Lake
 
     facts = shown.status_facts(Lake(lakehouse_settings().paths))
-    click.echo(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
+    show(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
+
+
+@click.command()
+@click.argument("items", nargs=-1, metavar="[ITEM]...")
+def retry(items: tuple[str, ...]) -> None:
+    """Ask again for tokens and wallets that are left alone after failures: each ITEM, or all of them.
+
+    Their failures so far count no more, so that the next run asks for them. Without this they come back by themselves
+    after `exhausted_retry_days`.
+    """
+    from loaders.bronze import Bronze
+    from loaders.retry import asked_items, request_retry
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline import shown
+    from smart_trader.pipeline.reading import Lake
+    from smart_trader.schemas import schema_name
+
+    paths = lakehouse_settings().paths
+    bronze = Bronze(paths, schema_name("bronze"))
+    with lock_lake(paths, "retry"):
+        bronze.prepare()
+        wanted = asked_items(bronze, items) if items else shown.exhausted_items(Lake(paths))
+        if not wanted:
+            say("nothing is left alone")
+            return
+        # time in a lake never moves back, and a made-up market's may run ahead
+        request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
+    counts = Counter("tokens" if kind == "holders" else "wallets" for kind, _ in wanted)
+    counted = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+    say(f"{counted} left alone so far: the next run asks again")
 
 
 @click.command("as-of")
 @click.argument("wanted", default="")
 def as_of_moment(wanted: str) -> None:
-    """Print the moment a run may take: WANTED, or now where that is missing or the lake is past it.
+    """Print the time a run may be at: WANTED, or now where that is missing or the lake is past it.
 
-    A scheduler asks this once and gives the answer to every step of a run.
+    A scheduler asks this once and gives the answer to every step of a run. A time in the future is refused, and so is
+    a lake that is in the future: every scheduled run would be at that one time.
     """
     from loaders.bronze import Bronze
     from smart_trader.schemas import schema_name
 
-    moment = parse_moment(wanted) if wanted.strip() else now()
-    newest = Bronze(lakehouse_settings().paths, schema_name("bronze")).newest_as_of()
-    if newest is not None and moment < newest:
-        say(f"{moment.isoformat()} is before the lake's newest, {newest.isoformat()}: taking now")
-        moment = max(now(), newest)
-    click.echo(moment.isoformat())
+    bronze = Bronze(lakehouse_settings().paths, schema_name("bronze"))
+    chosen, note = choose_as_of(wanted, bronze.newest_as_of(), bronze.data_source())
+    if note:
+        say(note)
+    show(chosen.isoformat())
 
 
 @click.command()
 @click.option(
     "--only",
-    type=click.Choice(["disk", "optimize", "vacuum"]),
+    type=click.Choice(["vacuum", "optimize", "disk"]),
     multiple=True,
-    help="Do this alone: look at the disk, compact small files, remove old ones. Default: all three.",
+    help="Do this alone: remove old files, compact small ones where that pays, look at the disk. Default: all three.",
+)
+@click.option(
+    "--retain-hours",
+    type=click.IntRange(min=0),
+    help="Keep what versions of the last so many hours need; below 168 only while nothing else uses the lake. "
+    "Default: vacuum_retention_hours.",
 )
 @target_option
-def maintain(only: tuple[str, ...]) -> None:
-    """Look at the disk, compact small files and remove old ones, each table through the engine that writes it."""
+def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
+    """Remove old files, compact small ones where that pays, look at the disk; in this order.
+
+    Says what it gained. A server is started only where a table that Spark writes needs compaction.
+    """
     from loaders.settings import loader_settings
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
     from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.integrity import record_checksums
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
-    lake = Lake(machine.paths)
-    work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, settings.vacuum_retention_hours)
+    hours = settings.vacuum_retention_hours if retain_hours is None else retain_hours
+    work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, hours)
     if work.optimize or work.vacuum:
         with lock_lake(machine.paths, "maintain"):
-            upkeep.maintain_bronze(lake, work, say)
-            with lake_server(machine) as ready:
-                upkeep.maintain_spark(lake, ready(), work, say)
+            if work.vacuum:
+                upkeep.ensure_retention_is_safe(machine.paths, hours)
+            lake = Lake(machine.paths)
+            say(str(upkeep.maintain_lake(lake, lambda: lake_server(machine), work, say)))
+            if work.optimize:
+                record_checksums(lake)
     if "disk" in only or not only:
         # a full disk is what maintenance may have cured: then it only warns
         refuse = settings.disk_refuse_percent if only == ("disk",) else 101
@@ -193,25 +245,69 @@ def maintain(only: tuple[str, ...]) -> None:
 @click.command()
 @target_option
 def repair() -> None:
-    """Look at every file of every table, register what the catalog has lost, make broken tables again.
+    """Read every file of every table, register what the catalog has lost, make broken tables again.
 
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
     where one of them is broken, nothing is changed and you are told what to do.
     """
-    from loaders.bronze import Bronze
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.builds import Builds
     from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.lake_version import rebuilding
     from smart_trader.pipeline.reading import Lake
     from smart_trader.pipeline.repair import repair as repair_lake
-    from smart_trader.schemas import schema_name
 
     machine = lakehouse_settings()
-    lake = Lake(machine.paths)
     with lock_lake(machine.paths, "repair"), lake_server(machine) as ready:
-        # a state is true at a moment: the lake's own newest
-        moment = Bronze(machine.paths, schema_name("bronze")).newest_as_of() or now()
-        # time alone makes nothing due here: what is due at this moment may be about to be fetched for it
-        variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
-        builds = Builds(machine.paths, moment.isoformat(), f"repair-{uuid.uuid4().hex[:6]}", variables, say)
-        repair_lake(lake, builds, ready(), say)
+        repair_lake(Lake(machine.paths), rebuilding(machine.paths, "repair", say), ready(), say)
+
+
+@click.command()
+@target_option
+def upgrade() -> None:
+    """Bring a lake of an earlier version of the project to this one's; `run` does so by itself.
+
+    What was cut short goes on where it was. A lake that is current is left alone.
+    """
+    from smart_trader.lake_identity import LAKE_VERSION
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline.lake_version import upgrade_lake
+
+    machine = lakehouse_settings()
+    with lock_lake(machine.paths, "upgrade"):
+        steps = upgrade_lake(machine, say)
+    say(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")
+
+
+@click.command()
+@click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
+def backup(target: Path) -> None:
+    """Copy the lake to DEST, a folder that is empty or does not exist, and verify the copy.
+
+    Holds every table, what waits to be landed, and the lake's version and source. Left out are Spark's catalog, which
+    the next run makes again, logs, and the server's files.
+    """
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline.backup import back_up
+
+    paths = lakehouse_settings().paths
+    with lock_lake(paths, f"backup {target}"):
+        made = back_up(paths, target.expanduser().absolute(), say)
+    say(f"backed up {len(made.tables)} tables to {target}; bring them back with: smart-trader restore {target}")
+
+
+@click.command()
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+def restore(source: Path) -> None:
+    """Bring back what `backup` has copied to SRC, into a lake that holds nothing.
+
+    Reading commands work at once; the next run registers the tables with Spark and makes the views.
+    """
+    from smart_trader.lake_lock import lock_lake
+    from smart_trader.pipeline import backup
+
+    paths, folder = lakehouse_settings().paths, source.expanduser().absolute()
+    # before the lock, which would make the lake's folder
+    backup.read_manifest(folder)
+    with lock_lake(paths, f"restore {source}", restores=True):
+        made = backup.restore(paths, folder, say)
+    say(f"restored {len(made.tables)} tables to {paths.uri}; go on with: smart-trader run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 from smart_trader.errors import SmartTraderError
@@ -35,11 +36,14 @@ def lake_server(machine: LakehouseSettings) -> Iterator[Callable[[], Ask]]:
     # the server's modules take a while to import, and reading commands need none of them
     from smart_trader.lakehouse import server
 
+    is_left = Event()
     with ThreadPoolExecutor(1, thread_name_prefix="engine") as pool:
-        starting: Future[Any] = pool.submit(server.start, machine, lambda line: None)
+        starting: Future[Any] = pool.submit(server.start, machine, lambda line: None, is_left.is_set)
         try:
             yield lambda: _ask(starting.result().record.doors.thrift_port)
         finally:
+            # a run that ends before its server is there must not wait for it
+            is_left.set()
             # an error of the start was raised by whoever waited for it
             if starting.exception() is None and not starting.result().was_running:
                 server.stop(machine.paths, lambda line: None)

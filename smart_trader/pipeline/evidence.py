@@ -1,20 +1,25 @@
-"""Whether a build has anything to do, told by what has landed since the last one that ended well."""
+"""What a lake was built from and by: the marks that tell whether a build has anything to do."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow.compute as pc
 
+from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
-from smart_trader.paths import project_root
 from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.stamps import Stamp
 from smart_trader.pipeline.steps import Step
 from smart_trader.schemas import schema_name
+
+# names of marks beside those of the steps
+PROJECT = "project"
+STAMPS = "stamps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Evidence:
 
     def now(self, step: Step) -> dict[str, Any]:
         """Return what has landed for a step: its table's version, and the number of its lines in the log."""
-        where = pc.field("kind") == step.kind
+        # a request to retry changes the work lists, whichever load it is for
+        where = (pc.field("kind") == step.kind) | (pc.field("outcome") == RETRY)
         return {
             "version": self.lake.delta("bronze", step.table.name).version(),
             "fetches": self.lake.read("bronze", FETCH_LOG.name, ["kind"], where).num_rows,
@@ -44,23 +50,37 @@ class Evidence:
         return self.is_first(step) or self._marks().get(_key(step.name)) != self.now(step)
 
     def forget(self) -> None:
-        """Take it that nothing was built yet."""
-        self.lake.paths.built_file.unlink(missing_ok=True)
-
-    def seeds(self) -> str:
-        """Return the fingerprint of the project's seeds."""
-        digest = hashlib.sha256()
-        for path in sorted((project_root() / "seeds").iterdir()):
-            digest.update(path.name.encode() + path.read_bytes())
-        return digest.hexdigest()
+        """Take it that nothing that landed was built yet; by which code the tables were built stays known."""
+        self._write({key: seen for key, seen in self._marks().items() if key.endswith(f".{STAMPS}")})
 
     def has_seeds(self) -> bool:
-        """Whether the seeds are in the lake as they are in the project."""
-        return self.lake.has("silver", "quote_assets") and self._marks().get(_key("seeds")) == self.seeds()
+        """Whether the lake has the project's seeds, of whatever version."""
+        return self.lake.has("silver", "quote_assets")
 
     def mark(self, name: str, seen: Any) -> None:
         """Note what a build has seen; `seen` is from before it began."""
-        marks = self._marks() | {_key(name): seen}
+        self._write(self._marks() | {_key(name): seen})
+
+    def project(self) -> str | None:
+        """Return the fingerprint of the whole project that all of this lake was last found built by."""
+        seen = self._marks().get(_key(PROJECT))
+        return seen if isinstance(seen, str) else None
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Return what each node was built by; none of a lake that an earlier version built."""
+        seen = self._marks().get(_key(STAMPS))
+        if not isinstance(seen, dict):
+            return {}
+        try:
+            return {key: Stamp(**stamp) for key, stamp in seen.items()}
+        except TypeError:
+            return {}
+
+    def mark_stamps(self, stamps: Mapping[str, Stamp]) -> None:
+        """Note by what nodes were built, beside what is known of the others."""
+        self.mark(STAMPS, {key: asdict(stamp) for key, stamp in {**self.stamps(), **stamps}.items()})
+
+    def _write(self, marks: Mapping[str, Any]) -> None:
         part = self.lake.paths.built_file.with_suffix(".part")
         part.write_text(json.dumps(marks))
         part.replace(self.lake.paths.built_file)
@@ -79,6 +99,17 @@ class Evidence:
         oldest = pc.min(self.lake.read("silver", "wallet_calculations", ["calculation_date"])["calculation_date"])
         moment = oldest.as_py()
         return moment is not None and moment + timedelta(hours=refresh_hours) <= as_of
+
+    def has_outdated_calculations(self, as_of: datetime, version: str) -> bool:
+        """Whether a wallet's profit and loss was computed by another code, at an earlier time than this run's."""
+        if not self.lake.has("silver", "wallet_calculations"):
+            return False
+        names = [field.name for field in self.lake.delta("silver", "wallet_calculations").schema().fields]
+        # a lake of before there were versions has no such column
+        column = "code_version" if "code_version" in names else "calculation_date"
+        earlier = pc.field("calculation_date") < as_of
+        made = self.lake.read("silver", "wallet_calculations", [column], earlier)[column].unique().to_pylist()
+        return any(value != version for value in made)
 
 
 def _key(name: str) -> str:

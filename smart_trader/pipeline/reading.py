@@ -43,6 +43,14 @@ class Lake:
         self._ensure(schema, table)
         return open_table(self.location(schema, table))
 
+    def delta_at(self, schema: str, table: str) -> DeltaTable:
+        """Open a table by its schema's name in the lake, prefix included.
+
+        Raises:
+            SmartTraderError: It cannot be read.
+        """
+        return open_table(self.paths.table(schema, table))
+
     def _ensure(self, schema: str, table: str) -> None:
         if not self.has(schema, table):
             raise SmartTraderError(

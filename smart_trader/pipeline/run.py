@@ -10,19 +10,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
 from loaders.jobs import Api, Job, check_lake, run_job
+from loaders.retry import RETRY
 from loaders.run import Report
 from loaders.settings import LoaderSettings
-from loaders.tables import PIPELINE_RUNS
+from loaders.tables import FETCH_LOG, PIPELINE_RUNS
+from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_lock import lock_lake
-from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.builds import Builds, Built
+from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.given import untracked_text
+from smart_trader.pipeline.integrity import record_checksums
+from smart_trader.pipeline.lake_version import upgrade_lake
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import register_missing
 from smart_trader.pipeline.sources import Wanted, serving_api
@@ -30,7 +36,6 @@ from smart_trader.pipeline.steps import STEPS, Step
 from smart_trader.pipeline.upkeep import check_disk
 from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
-from smart_trader.store_lock import LockLostError
 
 Tell = Callable[[str], None]
 # The sandbox has no plan to keep to, and answers at once.
@@ -77,6 +82,26 @@ class StepRecord:
     error: str | None = None
 
 
+class LoadsFailedError(SmartTraderError):
+    """Loads failed as a whole; what had landed is built and ranked all the same.
+
+    Attributes:
+        records: What each step did.
+    """
+
+    def __init__(self, failures: list[SmartTraderError], records: list[StepRecord]) -> None:
+        self.records = records
+        built = "\nwhat had landed before is built and ranked" if any(_is_built(record) for record in records) else ""
+        super().__init__(
+            "\n".join(failure.what for failure in failures) + built,
+            "; ".join(dict.fromkeys(failure.fix for failure in failures)),
+        )
+
+
+def _is_built(record: StepRecord) -> bool:
+    return record.step.startswith("build_") and record.outcome in ("complete", "skipped")
+
+
 def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSettings, tell: Tell) -> list[StepRecord]:
     """Run the steps and land their record, on failure too.
 
@@ -84,25 +109,29 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         What each step did.
 
     Raises:
+        LoadsFailedError: The API ended the run, or an endpoint answered for nobody; what had landed is built.
         SmartTraderError: A step failed; those before it are landed and built, and the next run goes on from there.
     """
     paths = machine.paths
     order.wanted.check()
-    with lock_lake(paths, f"run {order.run_id}"):
+    with lock_lake(paths, f"run {order.run_id}") as lock:
         check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
         bronze = Bronze(paths, schema_name("bronze"))
+        bronze.finish_pending()
         check_lake(bronze, order.wanted.data_source, order.as_of)
+        upgrade_lake(machine, tell)
         records: list[StepRecord] = []
         try:
             with _engine(order, machine) as ready:
                 run = _Run(order, settings, Lake(paths), bronze, tell, ready)
                 run.all(records)
-        except LockLostError:
-            # another may write already
-            records.clear()
-            raise
         finally:
-            _land_records(bronze, order, records, tell)
+            # once the lock is lost another may write, whatever error it ended in
+            if lock.lost is None:
+                _land_records(bronze, order, records, tell)
+        record_checksums(Lake(paths))
+        if run.failures:
+            raise LoadsFailedError(run.failures, records)
     return records
 
 
@@ -140,7 +169,8 @@ class _Run:
         self._wait_for_engine = wait_for_engine
         self._evidence = Evidence(lake)
         self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables, tell)
-        self._spent = 0
+        self._changes = Changes(self._builds, self._evidence, order.variables, order.with_tests)
+        self.failures: list[SmartTraderError] = []
         self._built: list[str] = []
         self._is_registered = False
 
@@ -163,7 +193,11 @@ class _Run:
                     record.seconds = time.monotonic() - started
 
     def _load(self, step: Step, record: StepRecord, api: Api) -> None:
-        """Run a loader with what is left of the run's budget."""
+        """Run a loader; what fails it as a whole waits until what has landed is built."""
+        if any(isinstance(failure, TerminalApiError) for failure in self.failures):
+            record.outcome = "skipped"
+            self._tell("      not asked: the API takes no further request of this run")
+            return
         given = {"whales": self._order.tokens, "transactions": self._order.wallets}.get(str(step.loader))
         job = Job(
             str(step.loader),
@@ -175,22 +209,29 @@ class _Run:
             run_id=self._order.run_id,
         )
         report = run_job(job, api)
-        self._spent += report.cu
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = _outcome(report)
         self._tell(f"      {report}")
         if given and step.loader == "whales" and (untracked := untracked_text(self._lake, self._order.run_id)):
             self._tell(f"      {untracked}")
-        if isinstance(report.stop, TerminalApiError):
-            raise report.stop
-        if step.loader == "tokens":
-            # without the list there is nothing to go on with; a wallet that fails is one of many, and tried again later
-            report.raise_if_failed()
-        if record.error:
+        failure = _whole_failure(step, report)
+        if failure is not None:
+            record.outcome, record.error = "failed", failure.what
+            self.failures.append(failure)
+            if not self._has_answers():
+                # a new lake: there is nothing to build
+                raise failure
+            self._tell("      failed; what has landed is built")
+        elif record.error:
             self._tell(f"      {record.outcome}: {record.error}")
 
+    def _has_answers(self) -> bool:
+        """Whether the API ever answered for anything in this lake."""
+        is_answer = ~pc.field("outcome").isin(["failed", RETRY])
+        return bool(read_table(self._bronze.location(FETCH_LOG), ["outcome"], is_answer).num_rows)
+
     def _load_settings(self) -> LoaderSettings:
-        """Return the settings of the next load: with what is left of the run's budget, and at our own server's pace."""
+        """Return the settings of the next load: at our own server's pace where that is asked."""
         settings = self._settings
         if self._order.wanted.data_source != "birdeye" and settings.requests_per_second is None:
             settings = settings.model_copy(
@@ -199,42 +240,55 @@ class _Run:
                     "max_parallel_requests": settings.max_parallel_requests or OWN_SERVER_PARALLEL,
                 }
             )
-        if settings.cu_budget is not None:
-            settings = settings.model_copy(update={"cu_budget": max(0, settings.cu_budget - self._spent)})
         return settings
 
     def _build(self, step: Step, record: StepRecord) -> None:
-        """Build what the load before can have changed."""
-        is_due = step.queue is None and self._evidence.has_due_calculations(
-            self._order.as_of, self._settings.pnl_refresh_hours
-        )
-        if not is_due and not self._evidence.has_work(step):
+        """Build what the load before can have changed, and what an edit of the project made old."""
+        has_landed = self._evidence.has_work(step) or (step.queue is None and self._is_calculation_due())
+        stale = self._changes.stale(step)
+        if not has_landed and not stale:
             record.outcome = "skipped"
-            self._tell("      nothing landed, nothing to build")
+            self._tell("      nothing landed or changed, nothing to build")
             return
         self._register()
+        is_first = self._evidence.is_first(step)
+        if stale and not is_first:
+            self._tell(f"      {self._changes.told()}")
         self._seed()
         seen = self._evidence.now(step)
-        is_first = self._evidence.is_first(step)
-        selection = step.selection(is_first)
+        landed = step.selection(is_first) if has_landed or is_first else []
         command = ["build", "--exclude-resource-type", "unit_test", "seed"]
         is_tested = self._order.with_tests and (step.queue is None or self._order.step is not None)
         if step.queue is not None:
             # what they build is tested at the end, once
-            self._built += selection
+            self._built += landed
         if not is_tested:
             command.append("test")
         elif step.queue is not None:
             # a step alone has no end to wait for; what later steps build may not be there yet
             command += ["--indirect-selection", "cautious"]
-        built = self._builds.invoke(step.name, *command, "--select", *selection)
+        built = self._invoke(step.name, *command, "--select", *landed, *stale)
         self._evidence.mark(step.name, seen)
         self._tell(f"      {built}")
         if step.queue is None and self._built and self._order.with_tests and not is_first:
-            tested = self._builds.invoke(
-                "tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built
-            )
+            tested = self._invoke("tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built)
             self._tell(f"      tests of the steps before: {tested}")
+        if step.queue is None:
+            self._changes.note_end()
+
+    def _is_calculation_due(self) -> bool:
+        """Whether time or another formula makes a wallet's profit and loss due."""
+        as_of = self._order.as_of
+        return self._evidence.has_due_calculations(
+            as_of, self._settings.pnl_refresh_hours
+        ) or self._evidence.has_outdated_calculations(as_of, self._changes.formula_version)
+
+    def _invoke(self, what: str, *arguments: str) -> Built:
+        """Run dbt, and note by which code it built what it built."""
+        try:
+            return self._builds.invoke(what, *arguments, remade=self._changes.remade())
+        finally:
+            self._changes.note_built()
 
     def _register(self) -> None:
         """Wait for the server; once in a run, see that its catalog knows what is in the lake."""
@@ -247,12 +301,20 @@ class _Run:
         self._is_registered = True
 
     def _seed(self) -> None:
-        """Load the seeds, if a file has changed since they were loaded into this lake."""
-        if self._evidence.has_seeds():
-            return
-        seen = self._evidence.seeds()
-        self._tell(f"      seeds: {self._builds.invoke('seeds', 'seed')}")
-        self._evidence.mark("seeds", seen)
+        """Load the seeds that have changed since they were loaded into this lake."""
+        if not self._evidence.has_seeds():
+            self._tell(f"      seeds: {self._invoke('seeds', 'seed')}")
+        elif seeds := self._changes.stale_seeds():
+            self._tell(f"      seeds: {self._invoke('seeds', 'seed', '--select', *seeds)}")
+
+
+def _whole_failure(step: Step, report: Report) -> SmartTraderError | None:
+    """Return what failed a load as a whole, or None: a wallet that fails is one of many, and tried again later."""
+    if step.loader != "tokens" or not report.failures:
+        return report.whole_failure
+    # the list is its load's only item
+    item, error = report.failures[0]
+    return SmartTraderError(f"{report.kind}: {item} failed: {error}", "run again when the API answers")
 
 
 def _outcome(report: Report) -> tuple[str, str | None]:

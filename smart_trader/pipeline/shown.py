@@ -223,16 +223,30 @@ def status_facts(lake: Lake) -> dict[str, Any]:
             facts["pending"][what] = {"due": sum(at <= moment for at in due), "later": sum(at > moment for at in due)}
     if lake.has("silver", "tracked_whales"):
         for flag in ("is_exhausted", "too_active"):
-            found = lake.read("silver", "tracked_whales", ["wallet_address"], pc.field(flag))["wallet_address"]
-            facts["left_alone"][f"wallets {flag}"] = sorted(set(found.to_pylist()))
+            facts["left_alone"][f"wallets {flag}"] = _flagged(lake, "tracked_whales", "wallet_address", flag)
     if lake.has("silver", "tracked_tokens"):
-        found = lake.read("silver", "tracked_tokens", ["token_address"], pc.field("is_exhausted"))["token_address"]
-        facts["left_alone"]["tokens is_exhausted"] = sorted(found.to_pylist())
+        facts["left_alone"]["tokens is_exhausted"] = _flagged(lake, "tracked_tokens", "token_address", "is_exhausted")
     facts["left_alone"]["wallets quarantined"] = quarantined_wallets(lake)
     if lake.has("bronze", "pipeline_runs"):
         runs = rows_of(lake.read("bronze", "pipeline_runs").sort_by([("started_at", "ascending")]))
         facts["last_run"] = [row for row in runs if row["run_id"] == runs[-1]["run_id"]]
     return facts
+
+
+def exhausted_items(lake: Lake) -> set[tuple[str, str]]:
+    """Return kind of fetch and address of the items that are left alone after failures."""
+    places = (("holders", "tracked_tokens", "token_address"), ("swaps", "tracked_whales", "wallet_address"))
+    return {
+        (kind, item)
+        for kind, table, column in places
+        if lake.has("silver", table)
+        for item in _flagged(lake, table, column, "is_exhausted")
+    }
+
+
+def _flagged(lake: Lake, table: str, column: str, flag: str) -> list[str]:
+    """Return the addresses of a silver table whose flag is set."""
+    return sorted(set(lake.read("silver", table, [column], pc.field(flag))[column].to_pylist()))
 
 
 def _table_facts(lake: Lake, schema: str, name: str) -> dict[str, Any]:
@@ -266,6 +280,8 @@ def status_text(facts: dict[str, Any]) -> str:
     for what, items in facts["left_alone"].items():
         more = f" and {len(items) - SHOWN_ITEMS} more" if len(items) > SHOWN_ITEMS else ""
         lines.append(f"{what}: {len(items)}" + (f" ({', '.join(items[:SHOWN_ITEMS])}{more})" if items else ""))
+        if items and what.endswith("is_exhausted"):
+            lines.append("  they come back after exhausted_retry_days, or at once with: smart-trader retry")
     if facts["last_run"]:
         run = facts["last_run"]
         lines += ["", f"last run {run[0]['run_id']}, started {_cell(run[0]['started_at'])} UTC"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from smart_trader.clock import FORMS, TimestampType, check_as_of, now
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
 from smart_trader.settings import birdeye_api_key
@@ -21,15 +21,12 @@ DEFAULT_WALLETS = 200
 DEFAULT_DAYS = 30
 
 
-def moment(text: str) -> int:
-    """Read unix seconds, or ISO 8601, which is UTC unless it says otherwise."""
-    if text.isdecimal() and int(text) < 10**10:
-        return int(text)
-    try:
-        told = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is neither unix seconds nor a time like 2026-01-31T09:00") from None
-    return int((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp())
+def _whole_seconds(_: click.Context, option: click.Parameter, at: datetime | None) -> int | None:
+    """Return a market's time as it counts it, in whole unix seconds; a fraction is cut off."""
+    if at is None:
+        return None
+    check_as_of(at, "sandbox", option.opts[0])
+    return int(at.timestamp())
 
 
 def market_options(command: Any) -> Any:
@@ -38,11 +35,18 @@ def market_options(command: Any) -> Any:
         click.option("--wallets", default=DEFAULT_WALLETS, show_default=True, help="Wallets in the market, from 20."),
         click.option(
             "--genesis",
-            type=moment,
+            type=TimestampType(),
+            callback=_whole_seconds,
             metavar="TIME",
-            help=f"Time the market begins. [default: midnight {DEFAULT_DAYS} days before]",
+            help=f"Time the market begins: {FORMS}. [default: midnight {DEFAULT_DAYS} days before]",
         ),
-        click.option("--clock", type=moment, metavar="TIME", help="Time it is in the market. [default: now]"),
+        click.option(
+            "--clock",
+            type=TimestampType(),
+            callback=_whole_seconds,
+            metavar="TIME",
+            help="Time it is in the market. [default: now]",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -96,7 +100,7 @@ def serve(
         raise SettingsError("one of --seed and --replay is needed", "for example: smart-trader sandbox serve --seed 7")
     rate = plan_rate(plan, requests_per_second, requests_per_minute)
     wrong = [fault_named(text) for text in faults]
-    clock = int(time.time()) if clock is None else clock
+    clock = int(now().timestamp()) if clock is None else clock
     source: Source = made(seed, wallets, genesis, clock) if seed is not None else replayed(folder or Path())
     app = sandbox_app(source, clock=clock, rate=rate, faults=wrong)
     serve_until_stopped(app, port, lambda url: say(f"  on {url}"))
@@ -110,7 +114,7 @@ def truth(seed: int, wallets: int, genesis: int | None, clock: int | None, form:
     """Print what each wallet of a market really is."""
     from smart_trader.sandbox.market.truth import as_text, truths
 
-    clock = int(time.time()) if clock is None else clock
+    clock = int(now().timestamp()) if clock is None else clock
     click.echo(as_text(truths(made(seed, wallets, genesis, clock), clock), form))
 
 

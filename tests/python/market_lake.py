@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
@@ -32,17 +33,18 @@ REFRESH = FIRST + 15 * DAY
 
 @dataclass(frozen=True)
 class MarketLake:
-    """The lake, its server, and the prefix of its schemas."""
+    """The lake, its server, the prefix of its schemas, and the project that fills it."""
 
     engine: Engine
     prefix: str = ""
+    project: Path = PROJECT
 
     def smart_trader(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command as a person does."""
         env = {**self.engine.environment, **environment}
         if self.prefix:
             env |= {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.prefix.rstrip("_")}
-        return run_module("smart_trader.cli", *arguments, env=env, timeout=580)
+        return run_module("smart_trader.cli", *arguments, env=env, timeout=580, cwd=self.project)
 
     def demo(self, at: int, *arguments: str) -> str:
         """Run the pipeline on the market at a moment; returns what it showed."""

@@ -95,7 +95,7 @@ def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert str(lake) in done.stderr
-    assert "make the folder writable" in done.stderr
+    assert "LAKEHOUSE_HOME" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -132,6 +132,13 @@ def test_a_million_swaps_in_one_position(shape: str) -> None:
     assert row["median_holding_hours"] == (1 if shape == "alternating" else size // 2) / 3600
 
 
+HEADER = "wallet,token,t,side,qty,value\n"
+
+
+def trade_text(**fields: object) -> str:
+    return json.dumps([{"id": "x", "trades": [{"side": "buy", **fields}]}])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -152,6 +159,41 @@ def test_a_million_swaps_in_one_position(shape: str) -> None:
             "a.csv", "wallet,token,t,side,qty,value\n,t,1,buy,1,1\n", "wallet or token is empty", id="csv-wallet"
         ),
         pytest.param("a.csv", "wallet,token,t,side,qty,value\nw,t,1,buy,-1,1\n", "qty is '-1'", id="csv-negative"),
+        pytest.param(
+            "a.csv",
+            f"{HEADER}w,x,1,buy,1,5\nw,x,1,buy,1\n",
+            "trade 1: 5 fields where the header has 6",
+            id="csv-cut-row",
+        ),
+        pytest.param(
+            "a.csv", f"{HEADER}w,x,1,buy,1,5,6\n", "trade 0: 7 fields where the header has 6", id="csv-long-row"
+        ),
+        pytest.param("a.csv", f'{HEADER}"w,x,1,buy,1,5\n', "not CSV: line 1: unexpected end", id="csv-open-quote"),
+        pytest.param(
+            "a.csv", "wallet,token,t,side,qty,value,fee\nw,x,1,buy,1,5,1\n", "'fee' is not read", id="csv-fee"
+        ),
+        pytest.param("a.csv", "wallet,token,t,side,qty,value,t\n", "column t is there twice", id="csv-column-twice"),
+        pytest.param("a.csv", f"{HEADER}w,t,20261301,buy,1,1\n", "t is '20261301'", id="csv-no-such-month"),
+        pytest.param("a.csv", f"{HEADER}w,t,1700000000000,buy,1,1\n", "t is '1700000000000'", id="csv-milliseconds"),
+        pytest.param("a.csv", f"{HEADER}w,t,1,buy,1e31,1\n", "qty is '1e31'", id="csv-too-large"),
+        pytest.param("a.csv", f"{HEADER}w,t,1,buy,1e-9999,1\n", "qty is '1e-9999'", id="csv-too-small"),
+        pytest.param("a.csv", f'{HEADER}w,t,1,buy,"1,000",1\n', "qty is '1,000'", id="csv-thousands"),
+        pytest.param("a.csv", f"{HEADER}w,t,1,buy,1_000,1\n", "qty is '1_000'", id="csv-underscore"),
+        pytest.param(
+            "a.json", '[{"id": "x", "trades": [[1, "buy", 1]]}]', "trade 0: x: .* is not an object", id="list"
+        ),
+        pytest.param("a.json", '[{"id": "x", "trades": null}]', "^x: trades is None, not a list", id="no-trades"),
+        pytest.param(
+            "a.json", trade_text(t=1, qty=10**400), f"trade 0: x: qty is 1{'0' * 59}[.]{{3}}", id="huge-integer"
+        ),
+        pytest.param("a.json", trade_text(t=1, qty=True), "qty is True", id="flag-for-amount"),
+        pytest.param("a.json", trade_text(t=True, qty=1), "t is True", id="flag-for-time"),
+        pytest.param("a.json", trade_text(t=None, qty=1), "t is None", id="no-time"),
+        pytest.param("a.json", trade_text(t=10**400, qty=1), "t is 1000", id="huge-time"),
+        pytest.param("a.json", trade_text(t=-5, qty=1), "t is -5", id="before-1970"),
+        pytest.param("a.json", trade_text(t=1, qty=1, fee_usd=2), "'fee_usd' is not read", id="fee"),
+        pytest.param("a.json", '[{"trades": [{"t": 1, "side": "buy", "qty": NaN}]}]', "qty is 'NaN'", id="bare-nan"),
+        pytest.param("a.json", "[" * 100_000, "not JSON", id="too-deep"),
         pytest.param("none.json", None, "cannot read", id="no-file"),
     ],
 )
@@ -180,3 +222,63 @@ def test_the_command_prints_answers_and_refuses_with_a_message(tmp_path: Path) -
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: trade 0: w/t: qty is 'x'")
     assert "Traceback" not in refused.stderr
+
+
+def answers(tmp_path: Path, *rows: str, header: str = HEADER) -> dict[str, Any]:
+    from smart_trader.fifo.files import answers_of_file
+
+    (tmp_path / "mine.csv").write_text(header + "".join(f"w,t,{row}\n" for row in rows))
+    (answer,) = answers_of_file(tmp_path / "mine.csv")
+    return answer
+
+
+@pytest.mark.parametrize(
+    "quantity", ["1234567890123", "9007199254740993", "123456789012345678901234567", "0.1000000000000000055"]
+)
+def test_quantities_are_shown_to_the_last_digit(tmp_path: Path, quantity: str) -> None:
+    bought = answers(tmp_path, f"1,buy,{quantity},5")
+    assert bought["open_lots"] == [{"t": "1", "qty": quantity, "price": bought["open_lots"][0]["price"]}]
+    (sold,) = answers(tmp_path, f"1,buy,{quantity},5", f"2,sell,{quantity},7")["sells"]
+    assert sold == {"i": 1, "matched_qty": quantity, "unmatched_qty": "0", "cost": "5", "realized": "2"}
+    (short,) = answers(tmp_path, f"2,sell,{quantity},7")["sells"]
+    assert (short["matched_qty"], short["unmatched_qty"]) == ("0", quantity)
+
+
+def test_parts_of_a_long_amount_add_up_to_it(tmp_path: Path) -> None:
+    answer = answers(tmp_path, "1,buy,9007199254740993,9", "2,sell,1,1", "3,sell,2,1", "4,buy,0.1,1", "5,buy,0.2,1")
+    assert [lot["qty"] for lot in answer["open_lots"]] == ["9007199254740990", "0.1", "0.2"]
+    assert [sell["matched_qty"] for sell in answer["sells"]] == ["1", "2"]
+    # no noise of binary fractions: 0.1 + 0.2 is 0.3
+    (sell,) = answers(tmp_path, "1,buy,0.1,1", "2,buy,0.2,1", "3,sell,0.3,1")["sells"]
+    assert (sell["matched_qty"], sell["unmatched_qty"]) == ("0.3", "0")
+
+
+@pytest.mark.parametrize(
+    ("rows", "cost"),
+    [
+        # two buys of one time: which one the sell closes decides the cost
+        pytest.param(["1,buy,10,90", "1,buy,9,9", "2,sell,9,9"], "9", id="smaller-amount-first"),
+        pytest.param(["1,buy,9,9", "1,buy,10,90", "2,sell,9,9"], "9", id="whatever-the-rows-order"),
+        pytest.param(["1,buy,9.0,81", "1,buy,9,9", "2,sell,9,9"], "9", id="then-the-smaller-value"),
+        pytest.param(["1,buy,9,100", "1,buy,9,20", "2,sell,9,9"], "20", id="values-by-number"),
+        pytest.param(["1,buy,9,5", "1,buy,9,", "2,sell,9,9"], "0", id="a-missing-price-before-a-known-one"),
+        pytest.param(["1,sell,9,9", "1,buy,9,5"], "5", id="buys-before-sells"),
+    ],
+)
+def test_equal_times_go_by_number(tmp_path: Path, rows: list[str], cost: str) -> None:
+    assert answers(tmp_path, *rows)["sells"][0]["cost"] == cost
+
+
+def test_a_value_of_nothing_is_free_and_an_empty_one_unknown(tmp_path: Path) -> None:
+    (free,) = answers(tmp_path, "1,buy,2,0", "2,sell,2,9")["sells"]
+    assert (free["matched_qty"], free["cost"], free["realized"]) == ("2", "0", "9")
+    (unknown,) = answers(tmp_path, "1,buy,2,", "2,sell,2,9")["sells"]
+    assert (unknown["matched_qty"], unknown["unmatched_qty"], unknown["realized"]) == ("0", "2", "0")
+
+
+def test_columns_without_effect_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("wallet,token,t,side,qty,value,note,Slippage\nw,t,1,buy,2,4,hello,1\n")
+    done = run_module("smart_trader.fifo", str(file), env=clean_environment())
+    assert done.returncode == 0
+    assert "not read, and without effect: 'note', 'Slippage'" in done.stderr

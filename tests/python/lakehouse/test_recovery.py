@@ -93,6 +93,8 @@ def test_a_damaged_metastore_is_explained(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "metastore").mkdir(parents=True)
     (home / "metastore" / "service.properties").write_text("not a database")
+    # one that is not known to be this lake's is made again, whole or not
+    (home / "metastore.root").write_text(f"file:{home}\n")
     done = run_module("smart_trader.lakehouse", "start", env=clean_environment(LAKEHOUSE_HOME=str(home)))
     assert done.returncode == 1
     assert f"the metastore {home / 'metastore'} is damaged" in done.stderr

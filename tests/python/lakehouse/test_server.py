@@ -14,8 +14,9 @@ import pytest
 from engine import Engine, clean_environment, deny, run_module
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import probe, server
+from smart_trader.lakehouse import jvm, probe, server
 from smart_trader.lakehouse.config import MAIN_CLASS, Doors
+from smart_trader.lakehouse.process import mark_of
 from smart_trader.lakehouse.record import ServerRecord, read_record, write_record
 from smart_trader.settings import LakehouseSettings
 
@@ -162,8 +163,9 @@ def test_stop_leaves_a_process_alone_that_only_has_the_recorded_pid(tmp_path: Pa
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         paths = LakehouseSettings(home=tmp_path).paths
-        created = psutil.Process(stranger.pid).create_time()
-        write_record(paths.server_file, ServerRecord(stranger.pid, created, Doors(1, 2, "t"), "", "", 1.0))
+        mark = mark_of(stranger.pid)
+        assert mark is not None
+        write_record(paths.server_file, ServerRecord(mark, Doors(1, 2, "t"), "", "", 1.0))
         assert MAIN_CLASS not in psutil.Process(stranger.pid).cmdline()
         assert server.stop(paths, print) is False
         assert stranger.poll() is None
@@ -187,4 +189,4 @@ def test_the_answer_of_another_lakes_server_is_not_taken_for_ours(engine: Engine
     paths.log.write_text("")
     # two starts at one moment chose the same ports, and this one's server cannot have them
     with subprocess.Popen(["sleep", "3"]) as ours, pytest.raises(SmartTraderError, match="the process ended"):
-        server.wait_until_ready(ours, engine.record.doors, paths, timeout_s=20)
+        jvm.wait_until_ready(ours, engine.record.doors, paths, timeout_s=20)

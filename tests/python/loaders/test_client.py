@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from loaders import client as client_module
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.errors import BudgetReachedError, NoAnswerError, RequestRefusedError, TerminalApiError
 from loaders.pacing import SPACING, Pacer
 
+NOW = 1_750_000_000
 KEY = "secret-key-of-the-test"
 LIST = "/defi/v3/token/list"
 GOOD = (200, {}, json.dumps({"data": {"items": [1]}, "success": True}))
@@ -81,6 +84,8 @@ def error(status: int, message: str) -> Reply:
         pytest.param((200, {}, '{"success": true, "data": {"ite'), 2, id="cut-json"),
         pytest.param((200, {"Content-Length": "9999"}, "{}"), 2, id="cut-connection"),
         pytest.param((200, {}, '{"success": false, "message": "odd"}'), 2, id="no-success"),
+        pytest.param((200, {}, '{"success": false, "message": "Too many requests"}'), 2, id="429-with-status-200"),
+        pytest.param((408, {}, ""), 2, id="408"),
         pytest.param((429, {}, ""), 2, id="429-without-headers"),
     ],
 )
@@ -99,6 +104,15 @@ def test_what_may_pass_is_asked_again(script: Script, first: Reply, tries: int) 
         pytest.param(error(400, "sort_by invalid format"), RequestRefusedError, "sort_by invalid format", id="400"),
         pytest.param(error(404, "Not found"), RequestRefusedError, "refused with 404", id="404"),
         pytest.param((422, {}, "no json"), RequestRefusedError, "refused with 422", id="422"),
+        pytest.param(
+            error(200, "address is invalid format"), RequestRefusedError, "address is invalid format", id="200-refusal"
+        ),
+        pytest.param(
+            error(200, "Compute units usage limit exceeded"), TerminalApiError, "units are used up", id="200-cu"
+        ),
+        pytest.param(error(200, "Unauthorized"), TerminalApiError, "BIRDEYE_API_KEY", id="200-401"),
+        pytest.param(error(200, "Access Denied"), TerminalApiError, "access denied", id="200-403"),
+        pytest.param(error(401, "\x1b]52;c;eA==\x07\n"), TerminalApiError, r"\\x1b\]52;c;eA==\\x07\\n", id="escapes"),
     ],
 )
 def test_what_is_refused_is_not_asked_again(script: Script, reply: Reply, kind: type[Exception], message: str) -> None:
@@ -120,6 +134,10 @@ def test_a_request_is_given_up_after_its_tries(script: Script) -> None:
     [
         pytest.param("<html>", "the body is not JSON", id="html"),
         pytest.param('{"success":false}', "the body is no successful envelope", id="no-success"),
+        pytest.param('{"success":false,"message":"odd"}', "the API says: odd", id="message-kept"),
+        pytest.param('{"success":false,"message":{"a":1}}', "no successful envelope", id="message-no-text"),
+        pytest.param('{"success":true}', "no successful envelope", id="no-data"),
+        pytest.param('{"success":true,"data":{"items":[NaN', "the body is not JSON", id="cut-behind-NaN"),
         pytest.param('{"success":true,"data":' + "[" * 100_000, "the body is nested too deep", id="nested"),
     ],
 )
@@ -150,6 +168,52 @@ def test_after_a_429_nobody_asks_before_the_time_it_names(
     client = make(script)
     client.get(LIST, {})
     assert script.seen[1][0] - script.seen[0][0] >= 1.8
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({"Retry-After": "90"}, 90, id="seconds"),
+        pytest.param({"retry-after": "1.5"}, 1.5, id="parts-of-a-second"),
+        pytest.param({"Retry-After": NOW + 90}, 90, id="date"),
+        pytest.param({"X-RateLimit-Reset": NOW + 90}, 90, id="reset"),
+        pytest.param({"X-RateLimit-Reset": (NOW + 90) * 1000}, 90, id="reset-in-milliseconds"),
+        pytest.param({"Retry-After": "5", "X-RateLimit-Reset": NOW + 9000}, 5, id="both"),
+        pytest.param({"Retry-After": "nan"}, 0, id="no-number"),
+        pytest.param({"Retry-After": "inf"}, 0, id="no-end"),
+        pytest.param({"Retry-After": "soon"}, 0, id="word"),
+        pytest.param({}, 0, id="nothing"),
+    ],
+)
+def test_the_pause_is_the_one_asked_for(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, Any], seconds: float
+) -> None:
+    monkeypatch.setattr(client_module.time, "time", lambda: NOW)
+    said = {
+        name: formatdate(value, usegmt=True) if name == "Retry-After" and isinstance(value, int) else str(value)
+        for name, value in headers.items()
+    }
+    assert client_module._asked_pause(CaseInsensitiveDict(said)) == pytest.approx(seconds, abs=0.01)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_long_pause_is_waited_as_asked(script: Script, status: int) -> None:
+    held = []
+
+    class Noting(Pacer):
+        def hold_until(self, moment: float) -> None:
+            held.append(moment - time.monotonic())
+
+    script.replies = [(status, {"Retry-After": "90"}, ""), GOOD]
+    BirdeyeClient(script.url, KEY, Noting(1000), UnitMeter({}), 2).get(LIST, {})
+    assert held == [pytest.approx(90, abs=1)]
+
+
+def test_a_pause_longer_than_a_run_waits_ends_the_run(script: Script) -> None:
+    script.replies = [(429, {"Retry-After": "99999999"}, "")]
+    with pytest.raises(TerminalApiError, match="asks to wait 99999999 s, longer than the 900 s"):
+        make(script).get(LIST, {})
+    assert len(script.seen) == 1
 
 
 def test_the_pace_holds_across_threads(script: Script) -> None:
@@ -228,7 +292,8 @@ def test_the_key_travels_and_shows_nowhere(script: Script, caplog: pytest.LogCap
         caplog.text,
         str(refused.value),
         repr(vars(client)),
-        repr(client._session.auth),
-        repr(client._session.headers),
+        repr(vars(client._transport)),
+        repr(client._transport._session.auth),
+        repr(client._transport._session.headers),
     ]
     assert KEY not in "".join(shown)

@@ -1,4 +1,4 @@
-"""A defect in a loader ends the run by the item's name, and nothing that was fetched is lost."""
+"""A defect in a loader fails the one item it met, by name; the load goes on, and its exit code is not 0."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, TOKEN_METRICS
 from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
+from smart_trader.store_lock import LockLostError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,12 +31,43 @@ def work(name: str) -> Work:
     return Fetch("tokens", name, "given", TOKEN_METRICS), walk
 
 
-def test_a_defect_is_named_with_its_item_and_what_was_fetched_lands(tmp_path: Path) -> None:
+def test_a_defect_fails_its_item_by_name_and_the_load_goes_on(tmp_path: Path) -> None:
     bronze = Bronze(Lake(tmp_path).paths)
     bronze.prepare()
     settings = loader_settings({"max_parallel_requests": 1})
     client = BirdeyeClient("http://127.0.0.1:9", "k", settings.pacer(), UnitMeter({}), 1, 1)
-    works = [lambda name=name: work(name) for name in ("first", "second", "defect", "never")]
-    with pytest.raises(SmartTraderError, match=r"tokens defect: a defect in the loader: KeyError: 'never thought of'"):
+    works = [lambda name=name: work(name) for name in ("first", "defect", "last")]
+    report = fetch_and_land("tokens", works, client, UnitMeter({}), bronze, settings, Stamp(NOW, "sandbox", "run"))
+    rows = read_table(bronze.location(FETCH_LOG), ["item", "outcome", "rows", "error"]).to_pylist()
+    said = "a defect in the loader: KeyError: 'never thought of'"
+    assert {row["item"]: (row["outcome"], row["rows"], row["error"]) for row in rows} == {
+        "first": ("complete", 0, None),
+        "defect": ("failed", 0, said),
+        "last": ("complete", 0, None),
+    }
+    assert report.defects == ["defect"]
+    with pytest.raises(SmartTraderError, match=rf"1 of 3 items of tokens failed:\n  defect: {said}") as failed:
+        report.raise_if_failed()
+    assert failed.value.exit_code != 0
+    assert "report the defects" in str(failed.value)
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, LockLostError("lock", "lost")])
+def test_an_end_from_outside_ends_the_load(
+    tmp_path: Path, end: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bronze = Bronze(Lake(tmp_path).paths)
+    bronze.prepare()
+    settings = loader_settings({"max_parallel_requests": 2})
+    client = BirdeyeClient("http://127.0.0.1:9", "k", settings.pacer(), UnitMeter({}), 1, 1)
+
+    def stop() -> Work:
+        raise end
+
+    works = [lambda: work("first"), stop, lambda: work("never")]
+    with pytest.raises(type(end) if isinstance(end, Exception) else KeyboardInterrupt):
         fetch_and_land("tokens", works, client, UnitMeter({}), bronze, settings, Stamp(NOW, "sandbox", "run"))
-    assert read_table(bronze.location(FETCH_LOG), ["item"])["item"].to_pylist() == ["first", "second"]
+    landed = read_table(bronze.location(FETCH_LOG), ["item"])["item"].to_pylist()
+    # another may write already where the lock is lost; what is fetched is paid for otherwise
+    assert landed == ([] if isinstance(end, LockLostError) else ["first"])
+    assert ("what is fetched is landed first" in capsys.readouterr().err) == (end is KeyboardInterrupt)

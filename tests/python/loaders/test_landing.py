@@ -18,7 +18,7 @@ from lake import AS_OF, NO_FILTERS, Lake
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
 from loaders.jobs import Api
-from loaders.tables import FETCH_LOG, TABLES
+from loaders.tables import FETCH_LOG, MOST_NEW_COLUMNS, TABLES
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.replay import parse, render
 from smart_trader.sandbox.running import serving
@@ -109,7 +109,7 @@ def test_every_item_leaves_a_line_in_the_log(loaded: Lake) -> None:
     log = {(row["kind"], row["item"]): row for row in loaded.rows("fetch_log")}
     assert len(log) == 10
     long = log["swaps", WALLETS[3]]
-    assert (long["outcome"], long["rows"], long["pages"], long["cu"]) == ("complete", 130, 2, 30)
+    assert (long["outcome"], long["rows"], long["pages"], long["cu"]) == ("complete", 130, 2, 20)
     assert (long["newest_time"], long["oldest_time"], long["reached_oldest"]) == (AS_OF, AS_OF - 60 * 129, True)
     empty = log["swaps", WALLETS[5]]
     assert (empty["outcome"], empty["rows"], empty["newest_time"], empty["reached_oldest"]) == (
@@ -151,7 +151,7 @@ def test_filters_and_limit_go_to_the_api(api: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("items", "field"),
     [
-        pytest.param([token(TOKENS[0]), token(TOKENS[1], holder='"many"')], "holder", id="type-flip"),
+        pytest.param([token(TOKENS[n], holder='"many"') for n in range(3)], "holder", id="type-flip"),
         pytest.param([token(TOKENS[0], name="7")], "name", id="number-for-text"),
     ],
 )
@@ -163,6 +163,39 @@ def test_a_token_list_with_another_type_lands_no_token(items: list[str], field: 
     assert [row["outcome"] for row in lake.rows("fetch_log")] == ["failed"]
     with pytest.raises(SmartTraderError, match=f"tokens of token_list, row .*field {field}"):
         report.raise_if_failed()
+
+
+def test_one_odd_token_stops_no_other(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    rows = [token(TOKENS[0]), token(TOKENS[1], "1.5e6", holder='"many"'), token(TOKENS[2], "9")]
+    with serving(sandbox_app(recorded(tmp_path / "rows", *rows))) as url:
+        report = lake.load("tokens", url, **NO_FILTERS)
+        report.raise_if_failed()
+    assert [row["address"] for row in lake.rows("token_metrics")] == [TOKENS[0], TOKENS[2]]
+    (line,) = lake.rows("fetch_log")
+    assert (line["outcome"], line["rows"]) == ("complete", 2)
+    assert f"1 set apart: tokens of token_list, row 1 (address '{TOKENS[1]}'): field holder" in line["error"]
+    assert f"2 rows landed, 1 set apart (tokens of token_list, row 1 (address '{TOKENS[1]}')" in str(report)
+
+
+def test_an_integer_with_a_point_lands(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    row = swap(WALLETS[0], 0, "t", "2.0", block_unix_time=f"{AS_OF - 60}.0")
+    with serving(sandbox_app(recorded(tmp_path / "rows", row))) as url:
+        assert lake.load("transactions", url, WALLETS[0]).outcomes == {"complete": 1}
+        assert lake.load("transactions", url, WALLETS[0]).outcomes == {"complete": 1}
+    assert {(row["block_unix_time"], row["ins_index"]) for row in lake.rows("transaction_history")} == {(AS_OF - 60, 2)}
+
+
+def test_columns_that_names_make_up_are_capped_over_all_loads(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    for number, wallet in enumerate(WALLETS[:2]):
+        row = swap(wallet, AS_OF, "t", **{f"extra_{number}_{n}": "1" for n in range(MOST_NEW_COLUMNS - 20)})
+        with serving(sandbox_app(recorded(tmp_path / f"rows{number}", row))) as url:
+            assert lake.load("transactions", url, wallet).outcomes == {"complete": 1}
+    rows = lake.rows("transaction_history")
+    assert len([name for name in rows[0] if name.startswith("extra_")]) == MOST_NEW_COLUMNS
+    assert all(row["item"].count('"extra_') == MOST_NEW_COLUMNS - 20 for row in rows)
 
 
 def test_one_bad_wallet_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -199,10 +232,10 @@ def test_the_budget_ends_the_run_cleanly_and_the_next_goes_on(tmp_path: Path) ->
     lake = Lake(tmp_path / "lake")
     rows = [swap(WALLETS[0], AS_OF - n, f"t{n}") for n in range(250)]
     with serving(sandbox_app(recorded(tmp_path / "rows", *rows))) as url:
-        report = lake.load("transactions", url, WALLETS[0], cu_budget=30)
+        report = lake.load("transactions", url, WALLETS[0], cu_budget=20)
         report.raise_if_failed()
-        assert (report.cu, report.outcomes) == (30, {"partial": 1})
-        assert "budget of 30 compute units" in str(report.stop)
+        assert (report.cu, report.outcomes) == (20, {"partial": 1})
+        assert "budget of 20 compute units" in str(report.stop)
         # the given wallet goes on where the log says it stopped
         lake.load("transactions", url, WALLETS[0])
         log = requests.get(f"{url}/sandbox/requests", timeout=10).json()

@@ -51,7 +51,7 @@ def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
     done = load(lake, "transactions", "--wallets", listed, "--limit", "3", "--sandbox", api, *MOMENT)
     assert done.returncode == 0, done.stderr
     assert "transactions: 3 to fetch from http://127.0.0.1" in done.stderr
-    assert "3 complete; 180 rows landed, 3 requests, 45 CU" in done.stderr
+    assert "3 complete; 180 rows landed, 3 requests, 30 CU" in done.stderr
     assert not is_held(lake.root / "_lake.lock")
 
 
@@ -60,7 +60,7 @@ def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
     [
         pytest.param(["tokens"], 2, "no BIRDEYE_API_KEY in the environment", id="no-key"),
         pytest.param(["whales", "--dry-run"], 1, "fix: run: dbt build", id="no-queue-yet"),
-        pytest.param(["tokens", "--as-of", "yesterday"], 2, "'yesterday' is no moment", id="no-moment"),
+        pytest.param(["tokens", "--as-of", "yesterday"], 2, "'yesterday' is no timestamp", id="no-moment"),
         pytest.param(["tokens", "--sandbox", "http://127.0.0.1:9"], 1, "no sandbox answers", id="no-sandbox"),
         pytest.param(["tokens", "--var", "token_limits=5"], 2, "did you mean token_limit?", id="misspelt-setting"),
         pytest.param(["tokens", "--var", "token_limit=0"], 2, "token_limit = 0", id="setting-out-of-range"),
@@ -80,7 +80,7 @@ def test_a_dry_run_asks_and_lands_nothing(lake: Lake, api: str, listed: str) -> 
     before = requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"]
     done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "40 to fetch: 40 to 800 requests, 600 to 12000 CU" in done.stdout
+    assert "40 to fetch: 40 to 800 requests, 400 to 8000 CU" in done.stdout
     assert WALLETS[0] in done.stdout
     assert not (lake.root / "bronze").exists()
     assert requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"] == before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import pytest
 
 from loaders.settings import PLANS, LoaderSettings, api_key, loader_settings
 from smart_trader.errors import SettingsError
+from smart_trader.settings import store_settings
 
 
 def test_the_projects_own_vars_are_all_known_and_in_range() -> None:
@@ -41,3 +43,41 @@ def test_no_key_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("BIRDEYE_API_KEY", " ")
     with pytest.raises(SettingsError, match="no BIRDEYE_API_KEY"):
         api_key()
+
+
+KEYS = {
+    "second-line": "SECRETSECRETSECRET\nSECOND",
+    "carriage-return": "SECRETSECRETSECRET\rSECOND",
+    "blank-inside": "SECRETSECRETSECRET SECOND",
+    "smart-quotes": "\u201cSECRETSECRETSECRET\u201d",
+    "letter-outside-ascii": "SECRETSECRETSECR\u00c9T",
+    "escape": "SECRETSECRETSECRET\x1b[2J",
+}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_key_that_no_header_can_carry_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("BIRDEYE_API_KEY", key)
+    with pytest.raises(
+        SettingsError, match="BIRDEYE_API_KEY holds a line break, a blank or a letter outside"
+    ) as refused:
+        api_key()
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "SECRET" not in shown
+    assert "SECOND" not in shown
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_so_is_a_key_of_a_store(monkeypatch: pytest.MonkeyPatch, name: str, key: str) -> None:
+    for other in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(other, "good")
+    monkeypatch.setenv(name, key)
+    with pytest.raises(SettingsError, match=name) as refused:
+        store_settings()
+    assert "SECRETSECRET" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_blanks_around_a_key_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIRDEYE_API_KEY", " key-1234567890-abcdef\n")
+    assert api_key() == "key-1234567890-abcdef"

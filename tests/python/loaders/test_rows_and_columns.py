@@ -10,8 +10,16 @@ import pytest
 from api_rows import address, holder, leg, page, swap, token
 
 from loaders.errors import RowRefusedError
-from loaders.tables import TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS, Table
-from loaders.wire import page_table, read_page
+from loaders.swap_rows import row_keys
+from loaders.tables import (
+    MOST_NEW_COLUMNS,
+    TOKEN_METRICS,
+    TRANSACTION_HISTORY,
+    WHALE_HOLDERS,
+    NewColumns,
+    Table,
+)
+from loaders.wire import page_table, read_page, readable_table
 
 WALLET = address("wallet")
 
@@ -105,7 +113,17 @@ def test_what_older_rows_lack_is_null() -> None:
         pytest.param(TOKEN_METRICS, token(address("a"), price="true"), "price", "True is not a number", id="number-as-flag"),
         pytest.param(TOKEN_METRICS, token(address("a"), address="null"), "address", "None is not text", id="no-address"),
         pytest.param(
-            WHALE_HOLDERS, holder(address("a"), WALLET, "t", '"1e"'), "amount", "'1e' is not a number", id="odd-amount"
+            TOKEN_METRICS, token("\x1b]0;title\x07"), "address", r"is not a Solana address", id="address-that-steers-a-terminal"
+        ),
+        pytest.param(TOKEN_METRICS, token("0xdAC17F958D2ee523a2206206994597C13D831ec7"), "address", "Solana", id="address-of-another-chain"),
+        pytest.param(WHALE_HOLDERS, holder(address("a"), "me", address("t")), "owner", "'me' is not a Solana", id="no-owner"),
+        pytest.param(WHALE_HOLDERS, holder(address("a"), WALLET, "t"), "token_account", "Solana", id="no-account"),
+        pytest.param(TRANSACTION_HISTORY, swap("me", 1, "t1"), "owner", "Solana", id="no-wallet"),
+        pytest.param(
+            TRANSACTION_HISTORY, swap(WALLET, 1, "t1", quote=leg("from", "A\tB")), "quote.address", "Solana", id="no-mint-in-a-leg"
+        ),
+        pytest.param(
+            WHALE_HOLDERS, holder(address("a"), WALLET, address("t"), '"1e"'), "amount", "'1e' is not a number", id="odd-amount"
         ),
         pytest.param(
             TRANSACTION_HISTORY, swap(WALLET, 1, "t1", base="[]"), "base", "not an object", id="leg-as-list"
@@ -144,7 +162,7 @@ def test_what_older_rows_lack_is_null() -> None:
     ],
 )  # fmt: skip
 def test_another_type_is_refused_by_field_and_row(table: Table, row: str, field: str, problem: str) -> None:
-    good = {TOKEN_METRICS: token(address("b")), WHALE_HOLDERS: holder(address("a"), WALLET, "u")}
+    good = {TOKEN_METRICS: token(address("b")), WHALE_HOLDERS: holder(address("a"), WALLET, address("u"))}
     first = good.get(table, swap(WALLET, 2, "t0"))
     with pytest.raises(RowRefusedError) as refused:
         cut(table, first, row)
@@ -182,3 +200,85 @@ def test_every_shape_of_a_listing_is_read(data: bytes, count: int, has_next: boo
 def test_what_is_no_listing_is_refused(data: bytes) -> None:
     with pytest.raises(RowRefusedError, match="here"):
         read_page(data, "here")
+
+
+@pytest.mark.parametrize("written", ["1753511140", "1753511140.0", "1.753511140e9", "1753511140.000"])
+def test_an_integer_is_one_however_it_is_written(written: str) -> None:
+    odd = cut(TRANSACTION_HISTORY, swap(WALLET, 0, "t", "2.0", block_unix_time=written, inner_ins_index="1E0"))
+    plain = cut(TRANSACTION_HISTORY, swap(WALLET, 1753511140, "t", "2", inner_ins_index="1"))
+    names = ("block_unix_time", "ins_index", "inner_ins_index")
+    assert [odd[name].to_pylist() for name in names] == [[1753511140], [2], [1]]
+    assert row_keys(odd) == row_keys(plain)
+
+
+@pytest.mark.parametrize(("one", "other"), [("5", '"5"'), ("5", "5.0"), ("5e2", '"500"'), ("-0", "0")])
+def test_equal_amounts_are_one_key(one: str, other: str) -> None:
+    keys = [
+        row_keys(cut(TRANSACTION_HISTORY, swap(WALLET, 1, "t", base=leg("to", amount=text)))) for text in (one, other)
+    ]
+    assert keys[0] == keys[1]
+
+
+SPOILT = {
+    "half-a-surrogate-pair": (token(address("spoilt"), symbol='"\\ud800"'), "symbol", r"\ud800"),
+    "NaN": (token(address("spoilt"), price="NaN"), "price", "NaN"),
+    "infinity": (token(address("spoilt"), price="-Infinity"), "price", "-Infinity"),
+    "raw-control-character": (token(address("spoilt"), name='"a\x01"'), "name", r"\x01"),
+    "no-utf-8": (token(address("spoilt"), name='"a\udcff"'), "name", "no JSON value"),
+    "another-type": (token(address("spoilt"), price='"cheap"'), "price", "'cheap' is not a number"),
+}
+
+
+@pytest.mark.parametrize(("spoilt", "field", "said"), SPOILT.values(), ids=SPOILT)
+def test_one_odd_row_is_set_apart_by_name(spoilt: str, field: str, said: str) -> None:
+    rows = [token(address("a")), spoilt, token(address("b"))]
+    data = f'{{"items":[{",".join(rows)}],"has_next":true}}'.encode("utf-8", "surrogateescape")
+    read = read_page(data, "here", sets_apart=True)
+    table, page = readable_table(TOKEN_METRICS, read, "here", lambda page: {"list_position": pa.array(page.numbers)})
+    assert table["address"].to_pylist() == [address("a"), address("b")]
+    assert table["list_position"].to_pylist() == [0, 2]
+    assert page.has_next is True
+    (odd,) = page.odd
+    assert (odd.row, odd.field) == (1, field)
+    assert str(odd).startswith(f"here, row 1 (address '{address('spoilt')}'): field {field}: ")
+    assert said in str(odd)
+    assert str(odd).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(("spoilt", "field", "said"), SPOILT.values(), ids=SPOILT)
+def test_where_no_row_may_lack_an_odd_one_is_refused_by_name(spoilt: str, field: str, said: str) -> None:
+    data = f'{{"items":[{token(address("a"))},{spoilt}]}}'.encode("utf-8", "surrogateescape")
+    with pytest.raises(RowRefusedError) as refused:
+        page_table(TOKEN_METRICS, read_page(data, "here"), "here", {})
+    assert (refused.value.row, refused.value.field) == (1, field)
+
+
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [pytest.param(0, 1, id="all"), pytest.param(8, 2, id="two-of-ten"), pytest.param(17, 2, id="two-of-19")],
+)
+def test_many_odd_rows_are_a_change_of_the_api(good: int, odd: int) -> None:
+    rows = [token(address(f"a{n}")) for n in range(good)] + [token(address("x"), price='"1"')] * odd
+    with pytest.raises(RowRefusedError, match="'1' is not a number"):
+        readable_table(TOKEN_METRICS, read_page(page(rows), "here", sets_apart=True), "here", lambda _: {})
+
+
+def test_rows_beyond_the_limit_are_left_out_and_counted() -> None:
+    read = read_page(page([token(address(f"a{n}")) for n in range(7)], has_next=False), "here", 5)
+    # what is left out follows
+    assert (len(read.rows), read.surplus, read.has_next) == (5, 2, True)
+
+
+def test_a_table_gains_no_more_than_so_many_columns(caplog: pytest.LogCaptureFixture) -> None:
+    columns = NewColumns(TOKEN_METRICS, ["address", "zz_known"])
+    fields = {f"extra{n:04}": "1" for n in range(MOST_NEW_COLUMNS + 5)}
+    for name in ("first", "second"):
+        row = token(address(name), **fields, zz_known="2", **{f"{name}_new": "3"})
+        landed = page_table(TOKEN_METRICS, read_page(page([row]), "here"), "here", {}, columns)
+        new = set(landed.column_names) - set(TOKEN_METRICS.schema.names)
+        assert len(new) == MOST_NEW_COLUMNS
+        # what the lake has stays; what finds no place is in the row's own text
+        assert landed["zz_known"].to_pylist() == ["2"]
+        assert json.loads(landed["item"][0].as_py())[f"{name}_new"] == 3
+    assert len(caplog.records) == 1
+    assert "more than 100 unknown fields" in caplog.text

@@ -13,7 +13,7 @@ from api_rows import address, swap
 from api_rows import recordings as recorded
 
 from loaders import client as client_module
-from loaders import fetches
+from loaders import fetches, transport
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.fetches import Fetch, run_walk
 from loaders.queues import WorkItem
@@ -84,7 +84,7 @@ def test_a_history_comes_whole(serve: Serve, count: int, pages: int) -> None:
         asked = api.asked()
     assert hashes(fetch) == [f"t{index:05}" for index in range(count)]
     assert (fetch.outcome, fetch.reached_oldest, fetch.pages) == ("complete", True, pages)
-    assert (fetch.tally.requests, fetch.tally.cu) == (pages, pages * 15)
+    assert (fetch.tally.requests, fetch.tally.cu) == (pages, pages * 10)
     # by time alone: no offset
     assert {offset for _, offset in asked} == {0}
     if count:
@@ -226,7 +226,7 @@ def test_a_row_of_another_type_lands_nothing_of_its_wallet(serve: Serve) -> None
         pytest.param("unauthorized", {}, "key is refused", id="401"),
         pytest.param("plan", {}, "key is refused", id="plan"),
         pytest.param("forbidden", {}, "access denied", id="403"),
-        pytest.param("slow", {"cu_budget": 30}, "budget of 30", id="budget"),
+        pytest.param("slow", {"cu_budget": 20}, "budget of 20", id="budget"),
     ],
 )
 def test_the_runs_end_keeps_what_was_read(serve: Serve, fault: str, variables: dict[str, Any], reason: str) -> None:
@@ -263,7 +263,7 @@ def test_the_runs_end_keeps_what_was_read(serve: Serve, fault: str, variables: d
 def test_each_fault_of_the_api_ends_as_it_should(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: str, outcome: str, rows: int
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT_S", (5, 2))
+    monkeypatch.setattr(transport, "TIMEOUT_S", (5, 2))
     monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
     with serve(*spread(250)) as api:
         api.fault(fault=fault, after=1)

@@ -50,7 +50,7 @@ def test_truth_is_printed_in_three_forms(monkeypatch: pytest.MonkeyPatch, capsys
         pytest.param(["serve", "--seed", "7", "--plan", "premuim"], 2, "standard, lite, starter", id="plan"),
         pytest.param(["serve", "--seed", "7", "--fault", "slwo"], 2, "rate_limited, internal_error", id="fault"),
         pytest.param(["serve", "--seed", "7", "--fault", "slow:x"], 2, "slow:3", id="times"),
-        pytest.param(["serve", "--seed", "7", "--clock", "noon"], 2, "neither unix seconds nor", id="clock"),
+        pytest.param(["serve", "--seed", "7", "--clock", "noon"], 2, "--clock: 'noon' is no timestamp", id="clock"),
         pytest.param(
             ["truth", "--seed", "7", "--genesis", "2026-02-01", "--clock", "2026-01-01"],
             1,

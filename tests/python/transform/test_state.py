@@ -274,8 +274,35 @@ def test_failures_exhaust_a_wallet_and_a_token_drops_out(lake: Lake) -> None:
     )
     assert lake.rows("tracked_tokens", "token_address, is_active") == [("tokenA", False), ("tokenC", True)]
     assert lake.due("whale_fetch_queue", now) == ["tokenC"]
-    assert "minor" not in lake.due("transaction_fetch_queue", now + 365 * DAY)
+    # the last of five failures was on the thirteenth day: thirty days later it is asked for again
+    back = T0 + 42 * DAY
+    assert "minor" not in lake.due("transaction_fetch_queue", back - timedelta(seconds=1))
+    assert "minor" in lake.due("transaction_fetch_queue", back)
     assert lake.rows("tracked_whales where is_exhausted", "wallet_address, txns_fetch_attempts") == [("minor", 5)]
+
+
+def test_a_request_to_retry_makes_an_exhausted_wallet_due_at_once(lake: Lake) -> None:
+    now = T0 + 16 * DAY
+    lake.bronze.land(fetch_log=[fetch("swaps", "minor", now, "retry", rows=0, run_id="retry-1")])
+    lake.build(now, "run", "--select", *STATES)
+    assert lake.rows("tracked_whales where is_exhausted", "wallet_address") == []
+    # half-read, then refreshes by their age, then new ones
+    due = lake.due("transaction_fetch_queue", now)
+    assert due[-1] == "minor"
+    assert set(due[:-1]) == {"mega", "idle", "guest", "small"}
+    # it is no fetch: not known as one, and its wallet is not taken for one that a person tracks
+    assert lake.rows("landed_fetches where outcome = 'retry'", "fetch_id") == []
+    assert lake.rows("whale_wallets where wallet_address = 'minor'", "whale_id") == [("minor_tokenA",)]
+
+
+def test_an_outage_counts_as_no_attempt(lake: Lake) -> None:
+    now = T0 + 17 * DAY
+    lake.bronze.land(
+        fetch_log=[fetch("swaps", wallet, now, "failed", rows=0, run_id="down") for wallet in ("minor", "mega", "idle")]
+    )
+    lake.build(now, "run", "--select", *STATES)
+    assert lake.rows("transaction_fetch_queue where attempts > 0", "item") == []
+    assert {"minor", "mega", "idle"} <= set(lake.due("transaction_fetch_queue", now))
 
 
 @pytest.mark.full
@@ -287,7 +314,7 @@ def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
         **dict.fromkeys(STATES, "*"),
     }
     before = {table: lake.rows(table, columns) for table, columns in tables.items()}
-    lake.build(T0 + 16 * DAY, "run", "--full-refresh", "--select", *tables)
+    lake.build(T0 + 17 * DAY, "run", "--full-refresh", "--select", *tables)
     assert {table: lake.rows(table, columns) for table, columns in tables.items()} == before
 
 
@@ -310,7 +337,7 @@ def test_a_thin_token_is_tracked_where_the_filter_lets_it_and_fails_no_test(lake
 
 def test_a_clock_set_back_is_refused(lake: Lake) -> None:
     (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
-    assert "is before the lake's newest, 2026-03-17T09:00:00.000000Z" in message
+    assert "is before the lake's newest, 2026-03-18T09:00:00Z" in message
 
 
 def test_a_time_that_is_none_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +346,7 @@ def test_a_time_that_is_none_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPa
             return "next tuesday"
 
     (message,) = lake.build(Words(), "run", "--select", "landed_loads", succeeds=False)[:1]  # type: ignore[arg-type]
-    assert "SMART_TRADER_AS_OF='next tuesday' is no time" in message
+    assert "SMART_TRADER_AS_OF: 'next tuesday' is no timestamp" in message
 
 
 def test_a_build_while_a_run_holds_the_lake_is_refused_by_name(lake: Lake) -> None:

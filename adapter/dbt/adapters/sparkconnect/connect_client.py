@@ -3,6 +3,7 @@
 Left alone, pyspark's client retries for more than ten minutes without a word.
 """
 
+import os
 import uuid
 from typing import Any
 from urllib.parse import quote
@@ -20,12 +21,18 @@ RETRIES = {
     "max_server_retry_delay": 5000,
 }
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# in small letters, as gRPC spells it
+GRPC_DIRECT = "no_grpc_proxy"
+
 
 def open_session(creds: SparkConnectCredentials, endpoint: Endpoint) -> Any:
     """Return a new Spark session of its own on a server that is known to answer."""
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    if endpoint.host in LOOPBACK:
+        _bypass_proxies()
     session_id = str(uuid.uuid4())
     url = _url(endpoint, session_id)
     _probe(url, session_id, creds, endpoint)
@@ -33,6 +40,16 @@ def open_session(creds: SparkConnectCredentials, endpoint: Endpoint) -> Any:
     session: Any = SparkSession.builder.remote(url).create()
     session.client.set_retry_policies([DefaultPolicy(**RETRIES)])
     return session
+
+
+def _bypass_proxies() -> None:
+    """Let gRPC reach loopback directly: a proxy has no way there, and would see the token.
+
+    The session's own channel takes no options, so it is said in gRPC's variables.
+    """
+    hosts = os.environ.get(GRPC_DIRECT) or os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    listed = [host.strip() for host in hosts.split(",") if host.strip()]
+    os.environ[GRPC_DIRECT] = ",".join([*listed, *(host for host in LOOPBACK if host not in listed)])
 
 
 def _url(endpoint: Endpoint, session_id: str) -> str:

@@ -26,6 +26,11 @@ class SparkConnectAdapter(SparkAdapter):
     def _is_offline(self) -> bool:
         return bool(self.config.credentials.is_offline)
 
+    @available.parse_none
+    def is_offline(self) -> bool:
+        """Tell macros whether no statement can be run, so that they compile without asking the server."""
+        return self._is_offline
+
     def list_relations_without_caching(self, schema_relation: BaseRelation) -> list[BaseRelation]:
         """List a schema's relations; without a server there are none."""
         if self._is_offline:

@@ -1,0 +1,89 @@
+"""Takes text apart that is almost JSON, such as one with NaN or half a surrogate pair in it.
+
+It finds where each value begins and ends and judges none, so that one bad value can be told from the good ones beside
+it. What is cut off, or no JSON at all, is refused here too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+# numbers stay text: some are too long for Python to read
+_decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
+
+
+def as_text(content: bytes) -> str:
+    """Decode, keeping bytes that are no UTF-8; `as_bytes` gives them back."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def as_bytes(text: str) -> bytes:
+    """Encode what `as_text` decoded."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def members(text: str) -> dict[str, str]:
+    """Return the text of each member of an object, by name.
+
+    Raises:
+        ValueError: It is no object.
+        RecursionError: It is nested too deep.
+    """
+    found = {}
+
+    def read(start: int) -> int:
+        name, end = _decoder.raw_decode(text, start)
+        colon = _after_blanks(text, end)
+        if not isinstance(name, str) or text[colon : colon + 1] != ":":
+            raise ValueError(f"no member at {start}")
+        begin = _after_blanks(text, colon + 1)
+        _, end = _decoder.raw_decode(text, begin)
+        found[name] = text[begin:end]
+        return end
+
+    _each(text, "{", "}", read)
+    return found
+
+
+def elements(text: str) -> list[str]:
+    """Return the text of each element of a list.
+
+    Raises:
+        ValueError: It is no list.
+        RecursionError: It is nested too deep.
+    """
+    found = []
+
+    def read(start: int) -> int:
+        _, end = _decoder.raw_decode(text, start)
+        found.append(text[start:end])
+        return end
+
+    _each(text, "[", "]", read)
+    return found
+
+
+def _each(text: str, opening: str, closing: str, read: Callable[[int], int]) -> None:
+    """Call `read` where each entry starts; it returns where the entry ended."""
+    at = _after(text, opening, 0)
+    if not text.startswith(closing, at):
+        at = _after_blanks(text, read(at))
+        while text.startswith(",", at):
+            at = _after_blanks(text, read(_after(text, ",", at)))
+    if _after(text, closing, at) != len(text):
+        raise ValueError("more text behind the end")
+
+
+def _after(text: str, sign: str, at: int) -> int:
+    at = _after_blanks(text, at)
+    if not text.startswith(sign, at):
+        raise ValueError(f"no {sign} at {at}")
+    return _after_blanks(text, at + 1)
+
+
+def _after_blanks(text: str, at: int) -> int:
+    match = _BLANKS.match(text, at)
+    return match.end() if match else at

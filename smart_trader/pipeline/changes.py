@@ -1,0 +1,97 @@
+"""What a run builds because of the project's own edits, whatever landed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from smart_trader.fingerprints import ProjectCode
+from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.evidence import PROJECT, Evidence
+from smart_trader.pipeline.stamps import Nodes
+from smart_trader.pipeline.steps import Step
+
+SHOWN_NAMES = 6
+
+
+class Changes:
+    """What a run has to build because the project was edited, or has other vars, since the lake was built.
+
+    Args:
+        builds: dbt, for the project's nodes; it is asked only where a file or a var differs.
+        evidence: What the lake was built by.
+        overrides: Values of vars of this run alone.
+        with_tests: Whether data tests are run.
+    """
+
+    def __init__(self, builds: Builds, evidence: Evidence, overrides: Mapping[str, Any], with_tests: bool) -> None:
+        self._builds = builds
+        self._evidence = evidence
+        self._kinds = ("model", "snapshot", "test") if with_tests else ("model", "snapshot")
+        self._code = ProjectCode.read(overrides)
+
+    @property
+    def formula_version(self) -> str:
+        """Version of the code that makes a wallet's figures and its verdict."""
+        return self._code.formula_version
+
+    @cached_property
+    def _nodes(self) -> Nodes:
+        return Nodes(self._builds.nodes(), self._code)
+
+    @cached_property
+    def _whole(self) -> str:
+        return self._code.whole()
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether all of the lake is known to be built by the project as it is; saves asking dbt."""
+        return self._evidence.project() == self._whole
+
+    def stale(self, step: Step) -> list[str]:
+        """Return the names of what an edit made old and the step builds or tests."""
+        if self._is_current:
+            return []
+        stale = {key for key in self._nodes.stale(self._evidence.stamps()) if self._nodes.is_kind(key, *self._kinds)}
+        if step.queue is not None:
+            stale &= self._nodes.above(step.queue)
+        return self._nodes.names(stale)
+
+    def stale_seeds(self) -> list[str]:
+        """Return the names of the seeds whose lines the lake does not have."""
+        if self._is_current:
+            return []
+        return self._nodes.names(
+            key for key in self._nodes.stale(self._evidence.stamps()) if self._nodes.is_kind(key, "seed")
+        )
+
+    def remade(self) -> set[str]:
+        """Return the ids of the tables that have to be built from all rows."""
+        return set() if self._is_current else self._nodes.remade(self._evidence.stamps())
+
+    def told(self) -> str:
+        """Put into words what was edited, and what is built from all rows for it."""
+        built = self._evidence.stamps()
+        if not built:
+            return "the lake does not say by which code it was built: the whole project is built once"
+        edited = _listed(self._nodes.edited(built)) or "data tests"
+        remade = self._nodes.names(self._nodes.remade(built))
+        again = f"; built again from all rows: {_listed(remade)}" if remade else ""
+        return f"changed since the last build: {edited}{again}"
+
+    def note_built(self) -> None:
+        """Note by what the nodes were built that dbt's last command built or tested well."""
+        made = self._builds.made
+        if made and not self._is_current:
+            self._evidence.mark_stamps({key: stamp for key, stamp in self._nodes.stamps.items() if key in made})
+
+    def note_end(self) -> None:
+        """Note that nothing is old any more, if that is so."""
+        if not self._is_current and not self._nodes.stale(self._evidence.stamps()):
+            self._evidence.mark(PROJECT, self._whole)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN_NAMES])
+    return f"{shown} and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else shown

@@ -1,0 +1,162 @@
+"""A load that fails as a whole: what has landed is built all the same, the run says so once, and fails.
+
+Only dbt is replaced here, by a note of what it is asked to build; the loads, their lake and the API's answers are real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dbt.cli.main
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from loaders import jobs
+from loaders.bronze import Bronze
+from loaders.settings import loader_settings
+from loaders.tables import FETCH_LOG, PIPELINE_RUNS
+from smart_trader.delta import read_table
+from smart_trader.errors import SmartTraderError
+from smart_trader.paths import LakePaths
+from smart_trader.pipeline import run
+from smart_trader.pipeline.builds import Builds, Built
+from smart_trader.pipeline.sources import Wanted
+from smart_trader.sandbox.faults import fault_of
+from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.running import serving
+from smart_trader.sandbox.server import sandbox_app
+from smart_trader.settings import lakehouse_settings
+from smart_trader.store_lock import LockLostError
+
+AS_OF = 1_790_000_000
+BUILDS = ["build_tokens", "build_whales", "build_traders"]
+TOKEN_LIST, HOLDERS, SWAPS = "/defi/v3/token/list", "/defi/v3/token/holder", "/trader/txs/seek_by_time"
+
+
+class Pipeline:
+    """A lake with due work, and runs on it against an API with faults."""
+
+    def __init__(self, root: Path, source: MarketSource) -> None:
+        self.bronze = Bronze(LakePaths(root, str(root)))
+        self.told: list[str] = []
+        self.built: list[str] = []
+        self._source = source
+        due = datetime.fromtimestamp(AS_OF, UTC) - timedelta(hours=1)
+        for queue, count in (("whale_fetch_queue", 3), ("transaction_fetch_queue", 4)):
+            rows = [{"item": f"{n + 1}" * 40, "due_at": due, "queue_rank": n, "attempts": 0} for n in range(count)]
+            write_deltalake(str(root / "silver" / queue), pa.Table.from_pylist(rows))
+
+    def run(self, *faults: dict[str, Any], run_id: str = "run", step: str | None = None, **variables: Any) -> Any:
+        settings = loader_settings({"max_request_tries": 1, "requests_per_second": 1000, **variables})
+        self.told, self.built = [], []
+        order = run.Order(Wanted(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
+        app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
+        with serving(app) as url, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(jobs, "LIVE_URL", url)
+            patch.setattr(Builds, "invoke", lambda _, what, *__: self.built.append(what) or Built(1, 1.0))
+            return run.run_pipeline(order, settings, lakehouse_settings(), self.told.append)
+
+    def rows(self, table: Any) -> list[dict[str, Any]]:
+        return list(read_table(self.bronze.location(table)).to_pylist())
+
+
+@pytest.fixture(scope="module")
+def source() -> MarketSource:
+    return market(11, 20, AS_OF - 30 * 86_400, AS_OF)
+
+
+@pytest.fixture
+def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    @contextmanager
+    def no_engine(*_: object) -> Iterator[Any]:
+        yield lambda: None
+
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "lake"))
+    monkeypatch.delenv("LAKEHOUSE_URI", raising=False)
+    monkeypatch.setenv("BIRDEYE_API_KEY", "of-a-test")
+    monkeypatch.setattr(run, "_engine", no_engine)
+    monkeypatch.setattr(run, "register_missing", lambda *_: False)
+    return Pipeline(tmp_path / "lake", source)
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"),
+    [
+        pytest.param({"fault": "cu_exhausted", "endpoint": HOLDERS}, {"tokens"}, id="month-ends-at-whales"),
+        pytest.param({"fault": "cu_exhausted", "endpoint": SWAPS}, {"tokens", "holders"}, id="month-ends-at-swaps"),
+        pytest.param({"fault": "unauthorized", "endpoint": SWAPS}, {"tokens", "holders"}, id="key-refused-at-swaps"),
+        pytest.param(
+            {"fault": "internal_error", "endpoint": HOLDERS}, {"tokens", "holders", "swaps"}, id="whales-down"
+        ),
+        pytest.param({"fault": "bad_gateway", "endpoint": SWAPS}, {"tokens", "holders", "swaps"}, id="swaps-down"),
+    ],
+)
+def test_what_has_landed_is_built_and_the_run_fails_once(
+    pipeline: Pipeline, fault: dict[str, Any], asked: set[str]
+) -> None:
+    with pytest.raises(run.LoadsFailedError) as failed:
+        pipeline.run(fault)
+    assert [what for what in pipeline.built if what in BUILDS] == BUILDS
+    assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == asked
+    reason = failed.value.what.splitlines()[0]
+    assert not any(reason[:40] in line for line in pipeline.told)
+    assert failed.value.what.endswith("what had landed before is built and ranked")
+    outcomes = {row["step"]: row["outcome"] for row in pipeline.rows(PIPELINE_RUNS)}
+    assert list(outcomes.values()).count("failed") == 1
+    assert outcomes["build_traders"] == "complete"
+    assert failed.value.exit_code == 1
+
+
+def test_after_the_months_end_nothing_more_is_asked(pipeline: Pipeline) -> None:
+    pipeline.run()
+    with pytest.raises(run.LoadsFailedError, match="the plan's compute units are used up") as failed:
+        pipeline.run({"fault": "cu_exhausted"}, run_id="second")
+    assert failed.value.what.count("used up") == 1
+    loads = {row["step"]: row for row in pipeline.rows(PIPELINE_RUNS) if row["run_id"] == "second"}
+    assert [loads[step]["outcome"] for step in ("load_tokens", "load_whales", "load_transactions")] == [
+        "failed", "skipped", "skipped",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["cu_exhausted", "unauthorized", "internal_error"])
+def test_a_new_lake_without_an_answer_has_nothing_to_build(pipeline: Pipeline, fault: str) -> None:
+    with pytest.raises(SmartTraderError):
+        pipeline.run({"fault": fault})
+    assert pipeline.built == []
+
+
+def test_steps_run_alone_share_the_budget_of_their_run(pipeline: Pipeline) -> None:
+    for step in ("load_tokens", "load_whales", "load_transactions"):
+        pipeline.run(step=step, cu_budget=170, run_id="R1")
+    spent = {row["step"]: row["cu"] for row in pipeline.rows(PIPELINE_RUNS)}
+    assert spent == {"load_tokens": 100, "load_whales": 50, "load_transactions": 20}
+    records = pipeline.run(cu_budget=170, run_id="R1")
+    assert [record.cu for record in records if record.cu is not None] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("ended", "raised"),
+    [
+        pytest.param(KeyboardInterrupt(), KeyboardInterrupt, id="stopped-by-the-user"),
+        pytest.param(SystemExit(143), SystemExit, id="ended"),
+        pytest.param(LockLostError("the lock is lost"), LockLostError, id="lock-lost"),
+        pytest.param(ValueError("what dbt says"), SmartTraderError, id="dbt's-own"),
+    ],
+)
+@pytest.mark.parametrize("at", ["parse", "build"])
+def test_what_ends_a_build_from_outside_is_no_failure_of_dbt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, ended: BaseException, raised: type[BaseException]
+) -> None:
+    def invoke(_: Any, arguments: list[str], **__: Any) -> Any:
+        done = at not in arguments
+        return dbt.cli.main.dbtRunnerResult(success=done, exception=None if done else ended, result=None)
+
+    monkeypatch.setattr(dbt.cli.main.dbtRunner, "invoke", invoke)
+    builds = Builds(LakePaths(tmp_path, str(tmp_path)), "2026-01-01", "run", {}, lambda _: None)
+    with pytest.raises(raised):
+        builds.invoke("build_traders", "build")

@@ -1,0 +1,81 @@
+"""`smart-trader retry`: whom it asks for, and that the next run builds its work lists again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from deltalake import write_deltalake
+
+from loaders.bronze import Bronze
+from loaders.tables import FETCH_LOG
+from smart_trader.delta import read_table
+from smart_trader.errors import SmartTraderError
+from smart_trader.paths import LakePaths
+from smart_trader.pipeline.cli import retry
+from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.steps import STEPS
+
+TOKEN, WALLET, OTHER = "T" * 40, "W" * 40, "V" * 40
+AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakePaths:
+    """A lake with failed fetches, whose builds left a token and a wallet alone."""
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    monkeypatch.delenv("LAKEHOUSE_URI", raising=False)
+    paths = LakePaths(tmp_path, str(tmp_path))
+    bronze = Bronze(paths)
+    bronze.prepare()
+    shared = {"outcome": "failed", "origin": "queue", "data_source": "sandbox", "as_of": AS_OF, "landed_at": AS_OF}
+    rows = [
+        {"fetch_id": item, "kind": kind, "item": item, **shared}
+        for kind, item in (("holders", TOKEN), ("swaps", WALLET), ("swaps", OTHER))
+    ]
+    bronze.land({FETCH_LOG: pa.Table.from_pylist(rows, FETCH_LOG.schema)})
+    tokens = pa.table({"token_address": [TOKEN], "is_exhausted": [True]})
+    whales = pa.table({"wallet_address": [WALLET, WALLET, OTHER], "is_exhausted": [True, True, False]})
+    write_deltalake(paths.table("silver", "tracked_tokens"), tokens)
+    write_deltalake(paths.table("silver", "tracked_whales"), whales)
+    return paths
+
+
+def requests(paths: LakePaths) -> set[tuple[str, str, str]]:
+    rows = read_table(Bronze(paths).location(FETCH_LOG)).to_pylist()
+    return {(row["kind"], row["item"], row["data_source"]) for row in rows if row["outcome"] == "retry"}
+
+
+@pytest.mark.parametrize(
+    ("items", "asked", "told"),
+    [
+        pytest.param([], [("holders", TOKEN), ("swaps", WALLET)], "1 tokens, 1 wallets", id="all-that-are-left-alone"),
+        pytest.param([WALLET], [("swaps", WALLET)], "1 wallets", id="a-wallet"),
+        pytest.param(
+            [TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 tokens, 1 wallets", id="one-that-pauses"
+        ),
+    ],
+)
+def test_a_request_lands_for_each(paths: LakePaths, items: list[str], asked: list[tuple[str, str]], told: str) -> None:
+    done = CliRunner().invoke(retry, items)
+    assert (done.exit_code, done.exception) == (0, None)
+    assert done.stderr == f"{told} left alone so far: the next run asks again\n"
+    assert requests(paths) == {(*item, "sandbox") for item in asked}
+
+
+def test_an_item_that_was_never_asked_for_is_refused_by_name(paths: LakePaths) -> None:
+    with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {'X' * 40}"):
+        CliRunner().invoke(retry, [WALLET, "X" * 40], catch_exceptions=False)
+    assert requests(paths) == set()
+
+
+def test_every_build_sees_a_request(paths: LakePaths) -> None:
+    evidence = Evidence(Lake(paths))
+    builds = [step for step in STEPS if step.is_build]
+    before = [evidence.now(step)["fetches"] for step in builds]
+    CliRunner().invoke(retry, [WALLET])
+    assert [evidence.now(step)["fetches"] for step in builds] == [count + 1 for count in before]
