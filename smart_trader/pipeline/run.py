@@ -26,6 +26,7 @@ from smart_trader.pipeline.builds import Builds, Built
 from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.given import untracked_text
 from smart_trader.pipeline.integrity import record_checksums
 from smart_trader.pipeline.lake_version import upgrade_lake
 from smart_trader.pipeline.reading import Lake
@@ -211,6 +212,8 @@ class _Run:
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = _outcome(report)
         self._tell(f"      {report}")
+        if given and step.loader == "whales" and (untracked := untracked_text(self._lake, self._order.run_id)):
+            self._tell(f"      {untracked}")
         failure = _whole_failure(step, report)
         if failure is not None:
             record.outcome, record.error = "failed", failure.what
