@@ -191,9 +191,9 @@ def retry(items: tuple[str, ...]) -> None:
             return
         # time in a lake never moves back, and a made-up market's may run ahead
         request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
-    counts = Counter("tokens" if kind == "holders" else "wallets" for kind, _ in wanted)
-    counted = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
-    say(f"{counted} left alone so far: the next run asks again")
+    counts = Counter("token" if kind == "holders" else "wallet" for kind, _ in wanted)
+    counted = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
+    say(f"asked again by the next run: {counted}")
 
 
 @click.command("as-of")
