@@ -142,6 +142,7 @@ class _Run:
         self._spent = 0
         self._built: list[str] = []
         self._is_registered = False
+        self._defects: list[str] = []
 
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
@@ -160,6 +161,11 @@ class _Run:
                     raise
                 finally:
                     record.seconds = time.monotonic() - started
+        if self._defects:
+            raise SmartTraderError(
+                f"{len(self._defects)} items failed by a defect in the loader: {', '.join(self._defects[:5])}",
+                "everything else is landed and built; report it, with what SMART_TRADER_DEBUG=1 shows",
+            )
 
     def _load(self, step: Step, record: StepRecord, api: Api) -> None:
         """Run a loader with what is left of the run's budget."""
@@ -174,6 +180,7 @@ class _Run:
             run_id=self._order.run_id,
         )
         report = run_job(job, api)
+        self._defects += report.defects
         self._spent += report.cu
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = _outcome(report)
