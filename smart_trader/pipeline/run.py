@@ -173,6 +173,7 @@ class _Run:
         self.failures: list[SmartTraderError] = []
         self._built: list[str] = []
         self._is_registered = False
+        self._defects: list[str] = []
 
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
@@ -191,6 +192,13 @@ class _Run:
                     raise
                 finally:
                     record.seconds = time.monotonic() - started
+        if self._defects:
+            self.failures.append(
+                SmartTraderError(
+                    f"{len(self._defects)} items failed by a defect in the loader: {', '.join(self._defects[:5])}",
+                    "everything else is landed and built; report it, with what SMART_TRADER_DEBUG=1 shows",
+                )
+            )
 
     def _load(self, step: Step, record: StepRecord, api: Api) -> None:
         """Run a loader; what fails it as a whole waits until what has landed is built."""
@@ -209,6 +217,7 @@ class _Run:
             run_id=self._order.run_id,
         )
         report = run_job(job, api)
+        self._defects += report.defects
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = _outcome(report)
         self._tell(f"      {report}")
