@@ -113,14 +113,21 @@ def claim_source(paths: LakePaths, source: str, prefix: str | None = None) -> No
         SettingsError: It holds rows of another source.
     """
     identity = read_identity(paths, prefix)
-    held = identity.source if identity else None
-    if held is not None and held != source:
-        raise SettingsError(
-            f"this lake holds {held} data, this run would land {source} data",
-            "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
-        )
-    if identity is not None and held is None:
+    if identity is None:
+        # tables without an identity are those of an earlier project, which an upgrade still has to see to
+        identity = LakeIdentity.new(lake_version=0 if has_tables(paths, prefix) else LAKE_VERSION)
+    if identity.source is None:
         write_identity(paths, identity.model_copy(update={"source": source}), prefix)
+    elif identity.source != source:
+        raise other_source(identity.source, source)
+
+
+def other_source(held: str, wanted: str) -> SettingsError:
+    """Return the error of a run that would mix sources."""
+    return SettingsError(
+        f"this lake holds {held} data, this run would land {wanted} data",
+        "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
+    )
 
 
 def ensure_usable(paths: LakePaths, prefix: str | None = None) -> None:
