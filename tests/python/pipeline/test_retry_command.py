@@ -55,9 +55,7 @@ def requests(paths: LakePaths) -> set[tuple[str, str, str]]:
     [
         pytest.param([], [("holders", TOKEN), ("swaps", WALLET)], "1 token, 1 wallet", id="all-that-are-left-alone"),
         pytest.param([WALLET], [("swaps", WALLET)], "1 wallet", id="a-wallet"),
-        pytest.param(
-            [TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 token, 1 wallet", id="one-that-pauses"
-        ),
+        pytest.param([TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 token, 1 wallet", id="one-that-pauses"),
     ],
 )
 def test_a_request_lands_for_each(paths: LakePaths, items: list[str], asked: list[tuple[str, str]], told: str) -> None:
