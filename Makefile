@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 
-.PHONY: help setup demo test test-full test-crash test-stack lint audit format docs lock clean
+.PHONY: help setup demo test test-dbt111 test-full test-crash test-stack lint audit format docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,7 +27,7 @@ setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the k
 	"$(PYTHON)" -m venv --clear .venv
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(PY) -m pip check
+	@$(PY) tools/check_installed.py
 	@touch .venv/.ready
 
 demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
@@ -35,6 +35,9 @@ demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
 
 test: setup ## Run every test (at most 15 minutes on 2 cores)
 	$(PY) -m pytest
+
+test-dbt111: .venv/.ready ## Parse, compile and run the quick tests on dbt 1.11 too
+	@tools/test_dbt111.sh $(PY)
 
 test-full: setup ## Run the larger forms too
 	$(PY) -m pytest -m "full or not full"
@@ -59,16 +62,23 @@ format: .venv/.ready ## Let the formatters rewrite the code
 docs: .venv/.ready ## Write the packages' reference to target/api
 	$(BIN)/pdoc -o target/api smart_trader loaders dbt.adapters.sparkconnect
 
-lock: ## Resolve requirements.lock anew from pyproject.toml
+# What is locked stays where pyproject.toml allows it; make lock UPGRADE=--upgrade takes the newest of everything, and
+# UPGRADE="--upgrade-package NAME" of one package.
+UPGRADE ?=
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-strip-extras --no-emit-index-url --no-annotate --no-header $(UPGRADE)
+
+lock: ## Resolve the locks from pyproject.toml again; UPGRADE=--upgrade for the newest versions
 	@test -x $(BIN)/uv || { echo "error: no $(BIN)/uv"; echo "  fix: run make setup first"; exit 1; }
-	echo "# Exact versions and hashes of every package, for all supported Pythons. Made by: make lock" > requirements.lock.part
-	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> requirements.lock.part
-	mv requirements.lock.part requirements.lock
-	echo "# Exact versions and hashes of Airflow's own environment. Made by: make lock" > dags/requirements.lock.part
-	$(BIN)/uv pip compile -q dags/requirements.in --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-annotate --no-header >> dags/requirements.lock.part
-	mv dags/requirements.lock.part dags/requirements.lock
+	cp requirements.lock requirements.lock.part
+	$(COMPILE) pyproject.toml --all-extras -o requirements.lock.part > /dev/null
+	{ echo "# Exact versions and hashes of every package, for all supported Pythons. Made by: make lock"; \
+		cat requirements.lock.part; } > requirements.lock
+	cp dags/requirements.lock dags/requirements.lock.part
+	$(COMPILE) dags/requirements.in -o dags/requirements.lock.part > /dev/null
+	{ echo "# Exact versions and hashes of Airflow's own environment. Made by: make lock"; \
+		cat dags/requirements.lock.part; } > dags/requirements.lock
+	rm requirements.lock.part dags/requirements.lock.part
 
 clean: ## Remove .venv and dbt's output; the lake stays
-	rm -rf .venv target logs
+	rm -rf .venv .venv-dbt111 target logs

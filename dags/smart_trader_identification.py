@@ -18,12 +18,19 @@ with DAG(
     last = command(
         "choose_as_of", 'smart-trader as-of "$WANTED"', WANTED="{{ logical_date.isoformat() if logical_date else '' }}"
     )
+    # what has landed is built and ranked also when a load failed; only the run as a whole is failed then
+    all_loaded = command("all_loaded", "true")
     for step in STEPS:
+        is_build = step.startswith("build_")
         task = command(
             step,
             f'smart-trader run --step {step} --run-id "$RUN_ID" --as-of "$AS_OF" $SMART_TRADER_SOURCE',
+            trigger_rule="all_done" if is_build else "all_success",
             RUN_ID="{{ dag_run.run_id }}",
             AS_OF="{{ ti.xcom_pull(task_ids='choose_as_of') }}",
         )
         last >> task
+        if not is_build:
+            task >> all_loaded
         last = task
+    last >> all_loaded

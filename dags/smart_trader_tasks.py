@@ -31,12 +31,13 @@ RULES: dict[str, Any] = {
 }
 
 
-def command(task_id: str, line: str, **values: str) -> BashOperator:
+def command(task_id: str, line: str, trigger_rule: str = "all_success", **values: str) -> BashOperator:
     """Return a task that runs a command line in the project.
 
     Args:
         task_id: The task's name.
         line: The command, as a shell reads it; its last line of output is the task's result.
+        trigger_rule: Airflow's rule for when it runs, by how the tasks before it ended.
         values: Variables for it, which may be templates: a value never becomes part of the line itself.
     """
     return BashOperator(
@@ -46,4 +47,5 @@ def command(task_id: str, line: str, **values: str) -> BashOperator:
         env={"BIN": BIN, **values},
         append_env=True,
         do_xcom_push=task_id == "choose_as_of",
+        trigger_rule=trigger_rule,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -15,18 +14,16 @@ import pyarrow as pa
 
 from loaders.pending import WorkFolder, is_machines
 from loaders.tables import FETCH_LOG, TABLES, Table
-from smart_trader.console import say
 from smart_trader.delta import first_value, is_table, open_table
-from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.errors import SmartTraderError
+from smart_trader.lake_identity import claim_source, other_source, read_identity
 from smart_trader.paths import LakePaths
 from smart_trader.settings import store_settings
-from smart_trader.store import arrow_location, check_reachable, storage_options
+from smart_trader.store import check_reachable, storage_options
 
 logger = logging.getLogger(__name__)
 
 PIPELINE = "bronze"
-# The lake's own word on where its rows come from, beside its schemas; written before the first row.
-SOURCE_FILE = "_source.json"
 # Dlt's folder of packages that wait to be normalized.
 EXTRACTED = "extracted"
 ROW_ID = "_dlt_id"
@@ -255,37 +252,20 @@ class Bronze:
         Raises:
             SettingsError: The lake holds rows of another source.
         """
-        noted = self._noted_source()
-        for held in (noted, None if noted == data_source else self._landed_source()):
-            if held is not None and held != data_source:
-                raise SettingsError(
-                    f"this lake holds {held} data, this run would land {data_source} data",
-                    "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
-                )
-        if noted is None:
-            files, path = arrow_location(self._source_file)
-            if self._paths.is_local:
-                files.create_dir(path.rpartition("/")[0])
-            with files.open_output_stream(path) as out:
-                out.write(json.dumps({"data_source": data_source}).encode())
+        held = self._noted_source() or self._landed_source()
+        if held is not None and held != data_source:
+            raise other_source(held, data_source)
+        claim_source(self._paths, data_source, self._prefix)
 
     @property
-    def _source_file(self) -> str:
+    def _prefix(self) -> str:
         # a schema with a prefix of its own is a lake of its own in the same folder
-        root = str(self._paths.local_root) if self._paths.is_local else self._paths.uri
-        return f"{root}/{SOURCE_FILE}" if self.schema == PIPELINE else f"{root}/{self.schema}/{SOURCE_FILE}"
+        return self.schema.removesuffix(PIPELINE)
 
     def _noted_source(self) -> str | None:
-        """Return what the lake itself says; None where it says nothing, or nothing that can be read."""
-        files, path = arrow_location(self._source_file)
-        try:
-            with files.open_input_stream(path) as file:
-                return str(json.loads(file.read())["data_source"])
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError):
-            say(f"{self._source_file} cannot be read: it is written again from the rows of the lake")
-            return None
+        """Return what the lake itself says; None where it says nothing."""
+        identity = read_identity(self._paths, self._prefix)
+        return identity.source if identity else None
 
     def _landed_source(self) -> str | None:
         for table in TABLES:

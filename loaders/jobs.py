@@ -23,7 +23,8 @@ from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
 from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport
 from smart_trader.clock import check_as_of, check_follows
-from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.errors import SmartTraderError
+from smart_trader.lake_identity import other_source
 from smart_trader.paths import LakePaths
 from smart_trader.schemas import schema_name
 
@@ -198,10 +199,7 @@ def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
     """
     held = bronze.data_source()
     if held is not None and held != data_source:
-        raise SettingsError(
-            f"this lake holds {held} data, this run would land {data_source} data",
-            "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
-        )
+        raise other_source(held, data_source)
     check_as_of(as_of, data_source)
     check_follows(as_of, bronze.newest_as_of(), data_source)
 

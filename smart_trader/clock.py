@@ -215,7 +215,7 @@ def check_command_time(text: str, default: datetime, newest: str | None, data_so
     """
     as_of = command_time(text, default)
     check_as_of(as_of, data_source, AS_OF_VARIABLE)
-    check_follows(as_of, parse_timestamp(newest) if newest else None, data_source, AS_OF_VARIABLE)
+    check_follows(as_of, parse_timestamp(str(newest)) if newest else None, data_source, AS_OF_VARIABLE)
 
 
 class TimestampType(click.ParamType[datetime]):

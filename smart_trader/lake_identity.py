@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import OWNER_ONLY_FILE, LakePaths
 from smart_trader.schemas import schema_name
-from smart_trader.store import arrow_location, is_remote
+from smart_trader.store import arrow_location, is_remote, s3_client
 
 # What this project writes. smart_trader/pipeline/lake_version.py has a step for each number up to it.
 LAKE_VERSION = 1
@@ -113,14 +113,21 @@ def claim_source(paths: LakePaths, source: str, prefix: str | None = None) -> No
         SettingsError: It holds rows of another source.
     """
     identity = read_identity(paths, prefix)
-    held = identity.source if identity else None
-    if held is not None and held != source:
-        raise SettingsError(
-            f"this lake holds {held} data, this run would land {source} data",
-            "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
-        )
-    if identity is not None and held is None:
+    if identity is None:
+        # tables without an identity are those of an earlier project, which an upgrade still has to see to
+        identity = LakeIdentity.new(lake_version=0 if has_tables(paths, prefix) else LAKE_VERSION)
+    if identity.source is None:
         write_identity(paths, identity.model_copy(update={"source": source}), prefix)
+    elif identity.source != source:
+        raise other_source(identity.source, source)
+
+
+def other_source(held: str, wanted: str) -> SettingsError:
+    """Return the error of a run that would mix sources."""
+    return SettingsError(
+        f"this lake holds {held} data, this run would land {wanted} data",
+        "point LAKEHOUSE_HOME at another folder: real and made-up data never mix",
+    )
 
 
 def ensure_usable(paths: LakePaths, prefix: str | None = None) -> None:
@@ -162,12 +169,11 @@ def write_whole(location: str, content: bytes) -> None:
     Raises:
         SmartTraderError: It cannot be written.
     """
-    files, path = arrow_location(location)
+    _, path = arrow_location(location)
+    if is_remote(location):
+        _put_object(location, path, content)
+        return
     try:
-        if is_remote(location):
-            with files.open_output_stream(path) as stream:
-                stream.write(content)
-            return
         part = f"{path}.part"
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, OWNER_ONLY_FILE)
         with open(descriptor, "wb") as stream:
@@ -179,6 +185,17 @@ def write_whole(location: str, content: bytes) -> None:
         raise SmartTraderError(
             f"cannot write {location}: {error.strerror or error}", "make the lake writable, and room on its disk"
         ) from None
+
+
+def _put_object(location: str, path: str, content: bytes) -> None:
+    """Write an object in one request, so that it is there as a whole or not at all."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, _, key = path.partition("/")
+    try:
+        s3_client().put_object(Bucket=bucket, Key=key, Body=content)
+    except (BotoCoreError, ClientError) as error:
+        raise SmartTraderError(f"cannot write {location}: {error}", "see to the store, then run again") from None
 
 
 def _read(location: str) -> bytes | None:

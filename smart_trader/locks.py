@@ -82,7 +82,7 @@ class FileLock:
 
         Raises:
             LockHeldError: Another process holds it.
-            SmartTraderError: The lock file cannot be opened or written, or its folder is somebody else's.
+            SmartTraderError: The lock file cannot be opened, or its folder is somebody else's.
         """
         claim_folder(self.path.parent)
         deadline = time.monotonic() + LOOK_S
@@ -102,9 +102,7 @@ class FileLock:
             finally:
                 if self._fd is None:
                     os.close(fd)
-        # the name is for others' message: a full disk must not keep away the command that frees it
-        with suppress(SmartTraderError):
-            self.write_holder(os.getpid())
+        self.write_holder(os.getpid())
         return self
 
     def _open(self) -> tuple[int, bool]:
@@ -142,17 +140,12 @@ class FileLock:
     def write_holder(self, pid: int) -> None:
         """Write who holds the lock; `pid` differs from ours when it is handed to a child.
 
-        Raises:
-            SmartTraderError: The disk is full.
+        The name is for others' message: a full disk must not keep away the command that frees it.
         """
         holder = Holder(pid, socket.gethostname(), self.command, time.time())
-        try:
+        with suppress(OSError):
             os.ftruncate(self.fileno(), 0)
             os.pwrite(self.fileno(), json.dumps(asdict(holder)).encode(), 0)
-        except OSError as error:
-            raise SmartTraderError(
-                f"cannot write the lock {self.path}: {error.strerror}", "free some space on its disk, then run again"
-            ) from None
 
     def fileno(self) -> int:
         """Return the open file's descriptor, to hand the lock to a child process."""

@@ -11,4 +11,9 @@ quarantined_wallets as (
 
 )
 
-select * from quarantined_wallets
+select
+    wallet_address,
+    failed_checks,
+    failed_row,
+    calculation_date
+from quarantined_wallets

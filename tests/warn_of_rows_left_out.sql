@@ -11,7 +11,13 @@ swap_loads as (
 
 )
 
-select * from swap_loads
+select
+    load_id,
+    load_batch,
+    bronze_row_count,
+    foreign_owner_count,
+    undirected_count
+from swap_loads
 where
     load_batch = (select max(newest.load_batch) from swap_loads as newest)
     and (foreign_owner_count > 0 or undirected_count > 0)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-LOCKS = (PROJECT / "requirements.lock", PROJECT / "dags" / "requirements.lock")
+LOCKS = tuple(PROJECT / name for name in ("requirements.lock", "requirements-dbt111.lock", "dags/requirements.lock"))
 CLEAN, VULNERABLE, NOT_CHECKED = 0, 1, 3
 # OSV answers for every name, known or not; an index mirror without vulnerability data would pass for a clean bill.
 COMMAND = (

@@ -1,7 +1,18 @@
 {{ config(incremental_strategy='append', full_refresh=false) }}
 
 {%- set tables = ['wallet_trades', 'fifo_positions', 'position_pnl', 'pnl_calculations'] -%}
-{%- set sources = tables + ['unreadable_amount', 'all_tokens', 'fifo_intervals'] %}
+{%- set sources = tables + ['unreadable_amount', 'all_tokens', 'fifo_intervals'] -%}
+
+{#- Without a new calculation nothing is read. -#}
+{%- set has_new = true -%}
+{%- if execute and is_incremental() -%}
+    {%- set has_new = run_query(
+        "select 1 from " ~ ref('pnl_calculations') ~ " as calculated left anti join " ~ this ~ " as built"
+        ~ " on calculated.wallet_address = built.wallet_address"
+        ~ " and calculated.calculation_date = built.calculation_date"
+        ~ " where calculated.token_address = 'ALL_TOKENS' limit 1"
+    ).rows | length > 0 -%}
+{%- endif %}
 
 with
 
@@ -59,17 +70,17 @@ broken_{{ table }} as (
     left semi join new_calculations
         on
             {{ table }}.wallet_address = new_calculations.wallet_address
-            {% if table != 'wallet_trades' -%}
-                and {{ table }}.calculation_date = new_calculations.calculation_date
+            {%- if table != 'wallet_trades' %}
+            and {{ table }}.calculation_date = new_calculations.calculation_date
             {%- endif %}
-    where {{ broken_checks(wallet_checks(table)) }} != ''
+    where {{ has_new }} and {{ broken_checks(wallet_checks(table)) }} != ''
 
 ),
 
 {{ table }}_faults as (
 
     select
-        '{{ table }}' as source,
+        '{{ table }}' as origin,
         wallet_address,
         {{ 'cast(null as timestamp)' if table == 'wallet_trades' else 'calculation_date' }}
             as calculation_date,
@@ -88,14 +99,14 @@ unreadable_trades as (
     from wallet_trades
     left semi join new_calculations
         on wallet_trades.wallet_address = new_calculations.wallet_address
-    where wallet_trades.has_unreadable_amount
+    where {{ has_new }} and wallet_trades.has_unreadable_amount
 
 ),
 
 unreadable_amount_faults as (
 
     select
-        'unreadable_amount' as source,
+        'unreadable_amount' as origin,
         wallet_address,
         cast(null as timestamp) as calculation_date,
         'unreadable_amount' as failed_checks,
@@ -129,7 +140,7 @@ broken_sums as (
 all_tokens_faults as (
 
     select
-        'all_tokens' as source,
+        'all_tokens' as origin,
         wallet_address,
         calculation_date,
         'pnl_calculations.all_tokens' as failed_checks,
@@ -141,12 +152,13 @@ all_tokens_faults as (
 fifo_intervals_faults as (
 
     select
-        'fifo_intervals' as source,
+        'fifo_intervals' as origin,
         wallet_address,
         calculation_date,
         'fifo_positions.intervals' as failed_checks,
         to_json(struct(*)) as failed_row
     from fifo_disagreements
+    where {{ has_new }}
 
 ),
 
@@ -170,7 +182,7 @@ checks as (
         nullif(concat_ws(
             ', '
             {%- for source in sources %},
-            max(if(faults.source = '{{ source }}', faults.failed_checks, null))
+            max(if(faults.origin = '{{ source }}', faults.failed_checks, null))
             {%- endfor %}
         ), '') as failed_checks,
         max(faults.failed_row) as failed_row,

@@ -104,7 +104,7 @@ built as (
     -- read from the row as JSON: a table of before there were versions has no such column, and null is no version
     select
         *,
-        get_json_object(to_json(struct(*)), '$.code_version') as built_version
+        from_json(to_json(struct(*)), 'code_version string').code_version as built_version
     from {{ this }}
 
 ),
@@ -121,7 +121,7 @@ due as (
             when built.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
             when built.covered_batch < current_state.covered_batch then 'rows'
             -- another formula makes other figures of the same swaps
-            when built.built_version is distinct from {{ code_version() }} then 'code'
+            when coalesce(built.built_version <> {{ code_version() }}, true) then 'code'
             -- new swaps go before age: they may be of this very time, of which there is one calculation
             when
                 not current_state.has_swaps_to_come

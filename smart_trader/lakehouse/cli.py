@@ -8,7 +8,7 @@ import time
 
 import click
 
-from smart_trader.console import say
+from smart_trader.console import printable, say, show
 from smart_trader.errors import SmartTraderError
 from smart_trader.settings import cluster_settings, lakehouse_settings
 
@@ -107,12 +107,13 @@ def logs(lines: int, follow: bool) -> None:
     path = lakehouse_settings().paths.log
     if not path.exists():
         raise SmartTraderError(f"no log yet: {path}", "run `smart-trader lakehouse start`")
-    click.echo("\n".join(read_tail(path, 10_000_000).splitlines()[-lines:]))
+    # what strangers wrote comes into it with Spark's errors
+    show("\n".join(read_tail(path, 10_000_000).splitlines()[-lines:]))
     if follow:
         with path.open(errors="replace") as file:
             file.seek(0, 2)
             while True:
-                click.echo(file.read(), nl=False)
+                click.echo(printable(file.read()), nl=False)
                 time.sleep(0.5)
 
 

@@ -219,7 +219,8 @@ def _wait_for_other_start(
                 return record
         elif not is_held(paths.server_lock):
             raise SmartTraderError(f"the other start of {paths.home} failed", "start again to see why")
-        elif (abandoned := _abandoned(paths)) is not None:
+        # read again: a server that became ready during the look has a starter no more
+        elif (abandoned := _abandoned(paths)) is not None and running(paths) is None:
             progress(f"process {abandoned.pid} is left from a start that was killed")
             stop_process(abandoned, progress)
             return None

@@ -1,4 +1,4 @@
-"""Copies a lake to a folder and back, and proves each time that the copy is whole.
+"""Copies a lake to a folder, and proves that the copy is whole.
 
 A backup holds what cannot be made again (bronze, histories, rows that wait to be landed) and, since a rebuild takes
 time, every other table as well. It leaves out what belongs to one place or one process: Spark's catalog, which is a
@@ -24,15 +24,14 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake_identity import (
     LAKE_VERSION,
     LAYERS,
-    RESTORING_NAME,
     NewerLakeError,
     project_version,
     read_identity,
     schema_prefix,
     write_whole,
 )
-from smart_trader.locks import is_held
 from smart_trader.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, LakePaths
+from smart_trader.pipeline.integrity import CHECKSUMS_NAME
 from smart_trader.pipeline.upkeep import megabytes
 
 Tell = Callable[[str], None]
@@ -107,18 +106,18 @@ def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
     Raises:
         SmartTraderError: The target cannot be used, the lake is broken or changed meanwhile, or a copy is not equal.
     """
-    _ensure_local(paths)
+    ensure_local(paths)
     _check_target(paths, target)
     before = table_versions(paths)
     if not before:
         raise SmartTraderError(f"the lake {paths.uri} has no table yet: nothing to back up", "fill it first")
-    _ensure_whole(paths.local_root, before, "the lake")
+    ensure_whole(paths.local_root, before, "the lake")
     pieces = list(_pieces(paths))
-    _ensure_room(target, sum(piece.bytes for piece in pieces))
+    ensure_room(target, sum(piece.bytes for piece in pieces))
     identity = read_identity(paths)
     was_there = target.exists()
     try:
-        _make_folder(target)
+        make_folder(target)
         files = _copy(pieces, target, tell)
         changed = _changed(before, table_versions(paths))
         if changed:
@@ -126,7 +125,7 @@ def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
                 f"these tables were written while they were copied: {', '.join(changed)}",
                 "wait until the dbt build on this lake is done, then run this again",
             )
-        _ensure_whole(target / TABLES_FOLDER, before, "the copy")
+        ensure_whole(target / TABLES_FOLDER, before, "the copy")
         manifest = Manifest(
             form=FORM,
             made_at=datetime.now(UTC),
@@ -139,7 +138,7 @@ def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
             folders=tuple(_folders(paths)),
             files=tuple(files),
         )
-        _verify(manifest, target, tell)
+        verify(manifest, target, tell)
         write_whole(str(target / MANIFEST), manifest.model_dump_json(indent=1).encode())
     except OSError as error:
         _remove_copy(target, was_there)
@@ -176,40 +175,6 @@ def read_manifest(source: Path) -> Manifest:
     return manifest
 
 
-def restore(paths: LakePaths, source: Path, tell: Tell) -> Manifest:
-    """Copy a backup into an empty lake. The caller holds the lake's lock.
-
-    The catalog is not part of a backup: the next run registers every table, and makes the views.
-
-    Raises:
-        SmartTraderError: The backup is not whole, the lake is not empty or of another source, or a copy is not equal.
-    """
-    _ensure_local(paths)
-    manifest = read_manifest(source)
-    marker = paths.local_root / RESTORING_NAME
-    if not _is_same_restore(marker, manifest):
-        _ensure_empty(paths, manifest)
-    if is_held(paths.server_lock):
-        raise SmartTraderError(f"a server runs on the lake {paths.uri}", "stop it: smart-trader lakehouse stop")
-    tell(f"backup of {manifest.lake} at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {len(manifest.files)} files")
-    _verify(manifest, source, tell)
-    _ensure_room(paths.local_root, sum(file.bytes for file in manifest.files))
-    try:
-        _make_folder(paths.local_root)
-        write_whole(str(marker), manifest.model_dump_json(exclude={"files"}).encode())
-        # a catalog of tables that are gone would hide those that come
-        shutil.rmtree(paths.metastore, ignore_errors=True)
-        paths.built_file.unlink(missing_ok=True)
-        _copy_back(paths, manifest, source, tell)
-        _ensure_whole(paths.local_root, manifest.tables, "the restored lake")
-        marker.unlink()
-    except OSError as error:
-        raise SmartTraderError(
-            f"cannot restore to {paths.uri}: {error}", "see to the cause, then run it again"
-        ) from None
-    return manifest
-
-
 def table_versions(paths: LakePaths) -> dict[str, int]:
     """Return the newest version of each table below the lake's schemas, bronze first.
 
@@ -218,13 +183,13 @@ def table_versions(paths: LakePaths) -> dict[str, int]:
     """
     return {
         f"{schema.name}.{table.name}": open_table(str(table)).version()
-        for schema in _schemas(paths.local_root)
+        for schema in schema_folders(paths.local_root)
         for table in sorted(schema.iterdir())
         if (table / "_delta_log").is_dir()
     }
 
 
-def _schemas(root: Path) -> list[Path]:
+def schema_folders(root: Path) -> list[Path]:
     """Return the folders of schemas, of every prefix, bronze first."""
     found = [
         folder
@@ -237,14 +202,15 @@ def _schemas(root: Path) -> list[Path]:
 
 def _pieces(paths: LakePaths) -> Iterator[Piece]:
     root = paths.local_root
-    folders = [(folder, f"{TABLES_FOLDER}/{folder.name}") for folder in _schemas(root)]
+    folders = [(folder, f"{TABLES_FOLDER}/{folder.name}") for folder in schema_folders(root)]
     folders.append((paths.dlt_home, f"{HOME_FOLDER}/{paths.dlt_home.name}"))
     for folder, name in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path.name not in LEFT_OUT:
                 yield Piece(path, f"{name}/{path.relative_to(folder)}", path.stat().st_size)
     singles = [(path, TABLES_FOLDER) for path in sorted(root.glob("_lake*.json"))]
-    for path, name in [*singles, (paths.market_file, HOME_FOLDER)]:
+    singles += [(path, HOME_FOLDER) for path in (paths.market_file, paths.home / CHECKSUMS_NAME)]
+    for path, name in singles:
         if path.is_file():
             yield Piece(path, f"{name}/{path.name}", path.stat().st_size)
 
@@ -269,41 +235,9 @@ def _copy(pieces: Sequence[Piece], target: Path, tell: Tell) -> list[CopiedFile]
     return copied
 
 
-def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, tell: Tell) -> None:
-    """Copy the files of a backup to their places, and see that each is what the manifest says."""
-    places = {TABLES_FOLDER: paths.local_root, HOME_FOLDER: paths.home}
-    for folder in manifest.folders:
-        top, _, rest = folder.partition("/")
-        _make_folder(places[top] / rest)
-    done, last = 0, time.monotonic()
-    for file in manifest.files:
-        top, _, rest = file.path.partition("/")
-        target = places[top] / rest
-        size, digest = copy_file(source / file.path, target)
-        if (size, digest) != (file.bytes, file.sha256):
-            raise SmartTraderError(f"{source / file.path} changed while it was copied", "run this again")
-        if checksum(target) != digest:
-            raise SmartTraderError(f"{target} does not hold what was written to it", "look at this disk's health")
-        done += size
-        if time.monotonic() - last >= LINE_EVERY_S:
-            last = time.monotonic()
-            tell(f"      {megabytes(done)} of {megabytes(sum(one.bytes for one in manifest.files))}")
-    _redirect_pending(paths, manifest)
-    tell(f"restored {len(manifest.files)} files, {megabytes(done)}")
-
-
-def _redirect_pending(paths: LakePaths, manifest: Manifest) -> None:
-    """Let the jobs that wait in dlt's folder name the files here: they hold absolute paths, one a line."""
-    for job in paths.dlt_home.rglob("*.reference"):
-        lines = job.read_text().split("\n")
-        before = f"{manifest.home}/"
-        moved = [f"{paths.home}/{line.removeprefix(before)}" if line.startswith(before) else line for line in lines]
-        job.write_text("\n".join(moved))
-
-
 def copy_file(source: Path, target: Path) -> tuple[int, str]:
     """Copy a file for its owner alone; returns the size and checksum of what was read."""
-    _make_folder(target.parent)
+    make_folder(target.parent)
     digest, size = hashlib.sha256(), 0
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, OWNER_ONLY_FILE)
     with source.open("rb") as reading, open(descriptor, "wb") as writing:
@@ -325,7 +259,7 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify(manifest: Manifest, folder: Path, tell: Tell) -> None:
+def verify(manifest: Manifest, folder: Path, tell: Tell) -> None:
     """See that each file of a backup is there and holds what was copied.
 
     Raises:
@@ -348,7 +282,7 @@ def _verify(manifest: Manifest, folder: Path, tell: Tell) -> None:
     tell(f"verified {len(manifest.files)} files against their checksums")
 
 
-def _ensure_whole(root: Path, tables: Iterable[str], what: str) -> None:
+def ensure_whole(root: Path, tables: Iterable[str], what: str) -> None:
     """See that every file that the newest version of each table names is there, in its full size.
 
     Raises:
@@ -367,7 +301,12 @@ def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
     return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
 
 
-def _ensure_local(paths: LakePaths) -> None:
+def ensure_local(paths: LakePaths) -> None:
+    """Refuse a lake that is not on this machine.
+
+    Raises:
+        SmartTraderError: It is on a store; says how to copy it.
+    """
     if not paths.is_local:
         raise SmartTraderError(
             f"the lake {paths.uri} is not on this machine: backup and restore copy local lakes only",
@@ -393,7 +332,16 @@ def _check_target(paths: LakePaths, target: Path) -> None:
         )
 
 
-def _ensure_room(target: Path, needed: int) -> None:
+def ensure_room(target: Path, needed: int) -> None:
+    """Refuse a disk without room.
+
+    Args:
+        target: Where files will be written; need not exist.
+        needed: Bytes.
+
+    Raises:
+        SmartTraderError: Less is free.
+    """
     folder = target
     while not folder.exists():
         folder = folder.parent
@@ -405,31 +353,8 @@ def _ensure_room(target: Path, needed: int) -> None:
         )
 
 
-def _is_same_restore(marker: Path, manifest: Manifest) -> bool:
-    """Whether a lake is the half that an earlier try of this very restore left."""
-    try:
-        return marker.read_text() == manifest.model_dump_json(exclude={"files"})
-    except FileNotFoundError:
-        return False
-
-
-def _ensure_empty(paths: LakePaths, manifest: Manifest) -> None:
-    identity = read_identity(paths)
-    held = identity.source if identity else None
-    if held is not None and manifest.source is not None and held != manifest.source:
-        raise SmartTraderError(
-            f"the lake {paths.uri} is for {held} data, the backup holds {manifest.source} data",
-            "point LAKEHOUSE_HOME at an empty folder: real and made-up data never mix",
-        )
-    marked = [path for path in (paths.local_root / RESTORING_NAME, paths.dlt_home) if path.exists()]
-    for path in [*_schemas(paths.local_root), *marked]:
-        raise SmartTraderError(
-            f"the lake {paths.uri} is not empty: it holds {path.name}",
-            "point LAKEHOUSE_HOME at an empty folder, or move this lake away: a restore writes over nothing",
-        )
-
-
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, for its owner alone."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(OWNER_ONLY_DIR, exist_ok=True)

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import lakehouse_settings
+
+if TYPE_CHECKING:
+    from smart_trader.pipeline.reading import Lake
 
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
@@ -117,6 +121,20 @@ def run_pipeline(
         raise failure
 
 
+def _readable_lake() -> Lake:
+    """Return the lake for a command that reads it straight from its files.
+
+    Raises:
+        SmartTraderError: A newer project has written it, or it is only half restored.
+    """
+    from smart_trader.lake_identity import ensure_usable
+    from smart_trader.pipeline.reading import Lake
+
+    lake = Lake(lakehouse_settings().paths)
+    ensure_usable(lake.paths)
+    return lake
+
+
 @click.command()
 @click.option("--top", type=click.IntRange(min=1), help="Wallets at most; default: all.")
 @click.option(
@@ -125,9 +143,8 @@ def run_pipeline(
 def leaderboard(top: int | None, form: str) -> None:
     """Show the ranked traders, read straight from the lake."""
     from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
 
-    show(shown.leaderboard_text(shown.leaderboard_rows(Lake(lakehouse_settings().paths), top), form))
+    show(shown.leaderboard_text(shown.leaderboard_rows(_readable_lake(), top), form))
 
 
 @click.command()
@@ -135,9 +152,8 @@ def leaderboard(top: int | None, form: str) -> None:
 def explain(wallet: str) -> None:
     """Explain one wallet: its verdict and why, its figures, each token."""
     from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
 
-    show(shown.explanation(Lake(lakehouse_settings().paths), wallet))
+    show(shown.explanation(_readable_lake(), wallet))
 
 
 @click.command()
@@ -145,9 +161,8 @@ def explain(wallet: str) -> None:
 def status(as_json: bool) -> None:
     """Show tables, pending work, items left alone, the last run, the disk."""
     from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
 
-    facts = shown.status_facts(Lake(lakehouse_settings().paths))
+    facts = shown.status_facts(_readable_lake())
     show(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
 
 
@@ -176,9 +191,9 @@ def retry(items: tuple[str, ...]) -> None:
             return
         # time in a lake never moves back, and a made-up market's may run ahead
         request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
-    counts = Counter("tokens" if kind == "holders" else "wallets" for kind, _ in wanted)
-    counted = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
-    say(f"{counted} left alone so far: the next run asks again")
+    counts = Counter("token" if kind == "holders" else "wallet" for kind, _ in wanted)
+    counted = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
+    say(f"asked again by the next run: {counted}")
 
 
 @click.command("as-of")
@@ -303,11 +318,12 @@ def restore(source: Path) -> None:
     Reading commands work at once; the next run registers the tables with Spark and makes the views.
     """
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline import backup
+    from smart_trader.pipeline.backup import read_manifest
+    from smart_trader.pipeline.restore import restore as restore_lake
 
     paths, folder = lakehouse_settings().paths, source.expanduser().absolute()
     # before the lock, which would make the lake's folder
-    backup.read_manifest(folder)
+    read_manifest(folder)
     with lock_lake(paths, f"restore {source}", restores=True):
-        made = backup.restore(paths, folder, say)
+        made = restore_lake(paths, folder, say)
     say(f"restored {len(made.tables)} tables to {paths.uri}; go on with: smart-trader run")

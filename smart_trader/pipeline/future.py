@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.fs
 import pyarrow.parquet
 
 from loaders.bronze import Bronze
@@ -134,6 +135,7 @@ def discard_future(
         kept = builds.histories()
         for schema, table in sorted(catalog_tables(ask) & set(spark_tables(lake)) - kept):
             ask(f"drop table if exists {schema}.{table}")
+            _remove_folder(lake.paths.table(schema, table))
         _delete_from_bronze(lake, future, tell)
         builds = builds_at(_newest_time(lake))
         tell(f"seeds: {builds.invoke('seeds', 'seed')}")
@@ -168,6 +170,13 @@ def _rewind_histories(lake: Lake, future: Future, ask: Ask) -> None:
     for schema, table, statement, condition in changes:
         if lake.has(schema, table):
             ask(statement.format(table=f"{schema_name(schema)}.{table}", condition=condition))
+
+
+def _remove_folder(location: str) -> None:
+    """Remove what a dropped table leaves behind: the files of one that was registered by its location stay."""
+    files, folder = arrow_location(location)
+    if files.get_file_info(folder).type == pyarrow.fs.FileType.Directory:
+        files.delete_dir(folder)
 
 
 def _delete_from_bronze(lake: Lake, future: Future, tell: Tell) -> None:

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from loaders.bronze import LOAD_ID, ROW_ID
 from loaders.tables import FETCH_LOG, TABLES, TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS
-from smart_trader.delta import open_table
 from smart_trader.lake_identity import write_whole
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
@@ -55,21 +54,28 @@ def record_checksums(lake: Lake) -> int:
     if not lake.paths.is_local:
         return 0
     known = _recorded(lake.paths)
-    current = {name: known.get(name) or _sha256(name) for name in _bronze_files(lake)}
+    root = str(lake.paths.local_root)
+    current = {name: known.get(name) or _sha256(f"{root}/{name}") for name in _bronze_files(lake)}
     # other targets' tables, with schemas of their own, are noted in the same file
-    own = f"{lake.paths.table(schema_name('bronze'), '')}"
+    own = f"{schema_name('bronze')}/"
     others = {name: digest for name, digest in known.items() if not name.startswith(own)}
     if current.keys() != known.keys() - others.keys():
         write_whole(str(lake.paths.home / CHECKSUMS_NAME), json.dumps(others | current).encode())
     return len(current.keys() - known.keys())
 
 
-def changed_file(lake: Lake, location: str, names: Iterable[str]) -> str | None:
-    """Return the first file of a table that is no longer what a run has noted; None where all are."""
+def changed_file(lake: Lake, table: tuple[str, str], names: Iterable[str]) -> str | None:
+    """Return the first file of a table that is no longer what a run has noted; None where all are.
+
+    Args:
+        lake: The lake.
+        table: Schema and name.
+        names: Its files.
+    """
     known = _recorded(lake.paths)
     for name in names:
-        noted = known.get(f"{location}/{name}")
-        if noted is not None and _sha256(f"{location}/{name}") != noted:
+        noted = known.get(f"{table[0]}/{table[1]}/{name}")
+        if noted is not None and _sha256(f"{lake.paths.table(*table)}/{name}") != noted:
             return f"{name}: its checksum is not the one noted when it was new"
     return None
 
@@ -154,12 +160,12 @@ def _pending_loads(paths: LakePaths) -> set[str]:
 
 
 def _bronze_files(lake: Lake) -> list[str]:
+    """Return the files of bronze by their path in the lake, which stays true where a lake is moved."""
     found = []
     for table in TABLES:
         if lake.has("bronze", table.name):
-            location = lake.location("bronze", table.name)
-            actions = open_table(location).get_add_actions(flatten=True)
-            found += [f"{location}/{path}" for path in actions["path"].to_pylist()]
+            actions = lake.delta("bronze", table.name).get_add_actions(flatten=True)
+            found += [f"{schema_name('bronze')}/{table.name}/{path}" for path in actions["path"].to_pylist()]
     return found
 
 

@@ -43,8 +43,9 @@ class Findings:
     losses: list[str] = field(default_factory=list)
 
 
-def fault_of(lake: Lake, location: str) -> str | None:
+def fault_of(lake: Lake, schema: str, name: str) -> str | None:
     """Return what is wrong with a Delta table, or None: its log is read, and each file looked for and read."""
+    location = lake.paths.table(schema, name)
     try:
         table = open_table(location)
     except BrokenTableError as error:
@@ -55,7 +56,7 @@ def fault_of(lake: Lake, location: str) -> str | None:
     missing = [name for name, info in zip(names, found, strict=True) if info.type != pyarrow.fs.FileType.File]
     if missing:
         return f"{len(missing)} of its {len(names)} files are gone, the first: {missing[0]}"
-    corrupted = changed_file(lake, location, names) or unreadable_file(location, names)
+    corrupted = changed_file(lake, (schema, name), names) or unreadable_file(location, names)
     return f"a file is corrupted: {corrupted}" if corrupted else None
 
 
@@ -69,10 +70,9 @@ def examine(lake: Lake, histories: Collection[Name]) -> Findings:
     findings = Findings()
     bronze = [(schema_name("bronze"), table.name) for table in TABLES]
     for name in [*bronze, *spark_tables(lake)]:
-        location = lake.paths.table(*name)
-        if not _is_there(location):
+        if not _is_there(lake.paths.table(*name)):
             continue
-        fault = fault_of(lake, location)
+        fault = fault_of(lake, *name)
         if fault is not None:
             is_kept = name in bronze or name in histories
             (findings.kept if is_kept else findings.derived)[name] = fault
@@ -149,7 +149,7 @@ def repair(lake: Lake, builds: Builds, ask: Ask, tell: Tell) -> None:
 
 def rebuild(builds: Builds, tell: Tell) -> None:
     """Make every table but the histories again from bronze."""
-    tell(f"seeds: {builds.invoke('seeds', 'seed', '--full-refresh')}")
+    tell(f"seeds: {builds.invoke('seeds', 'seed')}")
     # what grows with each load is only right as a whole
     tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
 

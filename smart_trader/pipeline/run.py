@@ -26,6 +26,7 @@ from smart_trader.pipeline.builds import Builds, Built
 from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.engine import Ask, lake_server
 from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.given import untracked_text
 from smart_trader.pipeline.integrity import record_checksums
 from smart_trader.pipeline.lake_version import upgrade_lake
 from smart_trader.pipeline.reading import Lake
@@ -172,6 +173,7 @@ class _Run:
         self.failures: list[SmartTraderError] = []
         self._built: list[str] = []
         self._is_registered = False
+        self._defects: list[str] = []
 
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
@@ -190,6 +192,13 @@ class _Run:
                     raise
                 finally:
                     record.seconds = time.monotonic() - started
+        if self._defects:
+            self.failures.append(
+                SmartTraderError(
+                    f"{len(self._defects)} items failed by a defect in the loader: {', '.join(self._defects[:5])}",
+                    "everything else is landed and built; report it, with what SMART_TRADER_DEBUG=1 shows",
+                )
+            )
 
     def _load(self, step: Step, record: StepRecord, api: Api) -> None:
         """Run a loader; what fails it as a whole waits until what has landed is built."""
@@ -208,9 +217,12 @@ class _Run:
             run_id=self._order.run_id,
         )
         report = run_job(job, api)
+        self._defects += report.defects
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = _outcome(report)
         self._tell(f"      {report}")
+        if given and step.loader == "whales" and (untracked := untracked_text(self._lake, self._order.run_id)):
+            self._tell(f"      {untracked}")
         failure = _whole_failure(step, report)
         if failure is not None:
             record.outcome, record.error = "failed", failure.what

@@ -114,6 +114,9 @@ def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
     lines = [f"{len(newest)} wallets evaluated, {qualified} qualify"]
     if reasons:
         lines[0] += "; rules failed: " + ", ".join(f"{rule} {count}" for rule, count in reasons.most_common())
+    apart = quarantined_wallets(lake)
+    if apart:
+        lines.append(f"quarantined, so not ranked, for what their numbers broke: {_named(apart)}")
     for wallet in wallets:
         verdict = newest.get(wallet)
         if verdict is None:
@@ -121,6 +124,22 @@ def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
         else:
             lines.append(f"  {wallet}: {verdict['tier'] or 'does not qualify: ' + verdict['failed_rules']}")
     return "\n".join(lines)
+
+
+def quarantined_wallets(lake: Lake) -> list[str]:
+    """Return the wallets whose newest calculation broke a check, each with the checks."""
+    if not lake.has("silver", "calculation_checks"):
+        return []
+    checks = lake.read("silver", "calculation_checks", ["wallet_address", "calculation_date", "failed_checks"])
+    newest: dict[str, str | None] = {}
+    for row in rows_of(checks.sort_by([("calculation_date", "ascending")])):
+        newest[row["wallet_address"]] = row["failed_checks"]
+    return [f"{wallet}: {failed}" for wallet, failed in sorted(newest.items()) if failed]
+
+
+def _named(items: Sequence[str]) -> str:
+    more = f" and {len(items) - SHOWN_ITEMS} more" if len(items) > SHOWN_ITEMS else ""
+    return "; ".join(items[:SHOWN_ITEMS]) + more
 
 
 def explanation(lake: Lake, wallet: str) -> str:
@@ -207,6 +226,7 @@ def status_facts(lake: Lake) -> dict[str, Any]:
             facts["left_alone"][f"wallets {flag}"] = _flagged(lake, "tracked_whales", "wallet_address", flag)
     if lake.has("silver", "tracked_tokens"):
         facts["left_alone"]["tokens is_exhausted"] = _flagged(lake, "tracked_tokens", "token_address", "is_exhausted")
+    facts["left_alone"]["wallets quarantined"] = quarantined_wallets(lake)
     if lake.has("bronze", "pipeline_runs"):
         runs = rows_of(lake.read("bronze", "pipeline_runs").sort_by([("started_at", "ascending")]))
         facts["last_run"] = [row for row in runs if row["run_id"] == runs[-1]["run_id"]]

@@ -76,7 +76,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> LoadedLake:
 
 
 @pytest.fixture
-def lake(filled: LoadedLake, tmp_path: Path) -> LoadedLake:
+def loaded(filled: LoadedLake, tmp_path: Path) -> LoadedLake:
     """A copy of the filled lake."""
     shutil.copytree(filled.root, tmp_path / "lake")
     return LoadedLake(tmp_path / "lake")

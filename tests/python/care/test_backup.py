@@ -21,7 +21,8 @@ from smart_trader.lake_lock import lock_lake
 from smart_trader.locks import FileLock
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline import backup
-from smart_trader.pipeline.backup import MANIFEST, back_up, read_manifest, restore
+from smart_trader.pipeline.backup import MANIFEST, back_up, read_manifest
+from smart_trader.pipeline.restore import restore
 
 
 def quiet(line: str) -> None:
@@ -41,7 +42,7 @@ def backed_up(filled: LoadedLake, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_a_deleted_lake_comes_back_elsewhere_and_loads_go_on(
-    lake: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path
+    loaded: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path
 ) -> None:
     private = [
         "spark.properties",
@@ -52,14 +53,14 @@ def test_a_deleted_lake_comes_back_elsewhere_and_loads_go_on(
         "dbt-target/run.json",
     ]
     for name in private:
-        (lake.root / name).parent.mkdir(exist_ok=True)
-        (lake.root / name).write_text("recognisable token")
-    before, identity = lake.tables(), read_identity(lake.paths)
-    done = lake.smart_trader("backup", str(tmp_path / "backup"))
+        (loaded.root / name).parent.mkdir(exist_ok=True)
+        (loaded.root / name).write_text("recognisable token")
+    before, identity = loaded.tables(), read_identity(loaded.paths)
+    done = loaded.smart_trader("backup", str(tmp_path / "backup"))
     assert done.returncode == 0, done.stderr
     assert f"backed up {len(before)} tables" in done.stderr
     assert not [name for name, held in contents(tmp_path / "backup").items() if b"recognisable token" in held]
-    shutil.rmtree(lake.root)
+    shutil.rmtree(loaded.root)
 
     restored = made_lake("another place")
     done = restored.smart_trader("restore", str(tmp_path / "backup"))
@@ -73,20 +74,20 @@ def test_a_deleted_lake_comes_back_elsewhere_and_loads_go_on(
 
 
 def test_rows_that_wait_to_be_landed_are_part_of_a_backup(
-    lake: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill_the_disk(*_: object, **__: object) -> None:
         raise OSError("No space left on device")
 
-    before = len(lake.rows("bronze.pipeline_runs"))
+    before = len(loaded.rows("bronze.pipeline_runs"))
     waiting = pa.Table.from_pylist([{"run_id": "waits", "step": "load_tokens"}], PIPELINE_RUNS.schema)
     with monkeypatch.context() as patched:
         patched.setattr("dlt.common.libs.deltalake.write_delta_table", fill_the_disk)
         with pytest.raises(SmartTraderError, match="No space left on device"):
-            Bronze(lake.paths).land({PIPELINE_RUNS: waiting})
-    assert list(lake.paths.dlt_home.rglob("*.reference"))
-    back_up(lake.paths, tmp_path / "backup", quiet)
-    shutil.rmtree(lake.root)
+            Bronze(loaded.paths).land({PIPELINE_RUNS: waiting})
+    assert list(loaded.paths.dlt_home.rglob("*.reference"))
+    back_up(loaded.paths, tmp_path / "backup", quiet)
+    shutil.rmtree(loaded.root)
     restored = made_lake("restored")
     restore(restored.paths, tmp_path / "backup", quiet)
     done = restored.load("init")
@@ -105,54 +106,54 @@ def test_rows_that_wait_to_be_landed_are_part_of_a_backup(
     ],
 )
 def test_a_target_that_cannot_hold_a_backup_is_refused(
-    lake: LoadedLake, tmp_path: Path, name: str, message: str
+    loaded: LoadedLake, tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "kept.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
     before = contents(tmp_path)
     with pytest.raises(SmartTraderError, match=message):
-        back_up(lake.paths, tmp_path / name, quiet)
+        back_up(loaded.paths, tmp_path / name, quiet)
     assert contents(tmp_path) == before
 
 
-def test_a_disk_without_room_is_refused_before_a_byte_is_copied(lake: LoadedLake, tmp_path: Path) -> None:
+def test_a_disk_without_room_is_refused_before_a_byte_is_copied(loaded: LoadedLake, tmp_path: Path) -> None:
     with small_disk(tmp_path / "small", "200k") as disk:
         with pytest.raises(SmartTraderError, match=r"has 0\.2 MB free, this takes"):
-            back_up(lake.paths, disk / "backup", quiet)
+            back_up(loaded.paths, disk / "backup", quiet)
         assert not (disk / "backup").exists()
 
 
 def test_a_backup_that_fails_half_way_leaves_nothing(
-    lake: LoadedLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_meanwhile(source: Path, target: Path) -> tuple[int, str]:
         if source.name == "market.json" or source.parent.name == "leaderboard":
             rows = pa.table({"wallet_address": ["c"], "value": [1.0]})
-            write_deltalake(str(lake.table("gold.leaderboard")), rows, mode="append")
+            write_deltalake(str(loaded.table("gold.leaderboard")), rows, mode="append")
         return copy_file(source, target)
 
     copy_file = backup.copy_file
     monkeypatch.setattr(backup, "copy_file", write_meanwhile)
     with pytest.raises(SmartTraderError, match=r"written while they were copied: gold\.leaderboard"):
-        back_up(lake.paths, tmp_path / "backup", quiet)
+        back_up(loaded.paths, tmp_path / "backup", quiet)
     assert not (tmp_path / "backup").exists()
 
 
-def test_a_lake_in_use_or_broken_is_not_backed_up(lake: LoadedLake, tmp_path: Path) -> None:
-    with lock_lake(lake.paths, "run of somebody"):
-        done = lake.smart_trader("backup", str(tmp_path / "backup"))
+def test_a_lake_in_use_or_broken_is_not_backed_up(loaded: LoadedLake, tmp_path: Path) -> None:
+    with lock_lake(loaded.paths, "run of somebody"):
+        done = loaded.smart_trader("backup", str(tmp_path / "backup"))
     assert done.returncode == 1
     assert "is in use by 'run of somebody'" in done.stderr
-    lake.files("bronze.transaction_history")[0].unlink()
-    done = lake.smart_trader("backup", str(tmp_path / "backup"))
+    loaded.files("bronze.transaction_history")[0].unlink()
+    done = loaded.smart_trader("backup", str(tmp_path / "backup"))
     assert done.returncode == 1
     assert "the lake lacks a file of bronze.transaction_history" in done.stderr
     assert not (tmp_path / "backup").exists()
 
 
-def test_a_lake_on_a_store_is_refused_with_the_way_to_do_it(lake: LoadedLake, tmp_path: Path) -> None:
-    paths = LakePaths(lake.root, "s3://bucket/lake")
+def test_a_lake_on_a_store_is_refused_with_the_way_to_do_it(loaded: LoadedLake, tmp_path: Path) -> None:
+    paths = LakePaths(loaded.root, "s3://bucket/lake")
     with pytest.raises(SmartTraderError, match=r"copy local lakes only\n.*aws s3 sync"):
         back_up(paths, tmp_path / "backup", quiet)
     with pytest.raises(SmartTraderError, match="copy local lakes only"):
@@ -213,12 +214,12 @@ def test_a_backup_that_is_not_whole_restores_nothing(
     assert not (tmp_path / "restored").exists()
 
 
-def test_nothing_is_restored_over_a_lake(lake: LoadedLake, backed_up: Path) -> None:
-    before = lake.tables()
-    done = lake.smart_trader("restore", str(backed_up))
+def test_nothing_is_restored_over_a_lake(loaded: LoadedLake, backed_up: Path) -> None:
+    before = loaded.tables()
+    done = loaded.smart_trader("restore", str(backed_up))
     assert done.returncode == 1
     assert "is not empty: it holds bronze" in done.stderr
-    assert lake.tables() == before
+    assert loaded.tables() == before
 
 
 def test_a_lake_of_another_source_is_refused_by_name(backed_up: Path, made_lake: Callable[[str], LoadedLake]) -> None:
@@ -251,7 +252,7 @@ def test_a_restore_that_was_cut_short_is_finished_by_the_same_one_alone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(backup, "copy_file", die)
+        patched.setattr("smart_trader.pipeline.restore.copy_file", die)
         with pytest.raises(KeyboardInterrupt):
             restore(lake.paths, backed_up, quiet)
     done = lake.load("tokens")

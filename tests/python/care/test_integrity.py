@@ -10,9 +10,11 @@ import pytest
 from care.conftest import LoadedLake
 
 from smart_trader.errors import SmartTraderError
+from smart_trader.pipeline.backup import back_up
 from smart_trader.pipeline.integrity import lost_rows, record_checksums
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import examine, refuse_what_is_lost, report_losses
+from smart_trader.pipeline.restore import restore
 
 SWAPS = "bronze.transaction_history"
 HISTORY = ("silver", "pnl_calculations")
@@ -25,21 +27,33 @@ def flip(path: Path, share: float) -> None:
     path.write_bytes(held)
 
 
-def largest(lake: LoadedLake, name: str) -> Path:
-    return max(lake.files(name), key=lambda path: path.stat().st_size)
+def largest(loaded: LoadedLake, name: str) -> Path:
+    return max(loaded.files(name), key=lambda path: path.stat().st_size)
 
 
-def test_a_whole_lake_has_no_findings(lake: LoadedLake) -> None:
-    findings = examine(Lake(lake.paths), {HISTORY})
+def test_a_whole_lake_has_no_findings(loaded: LoadedLake) -> None:
+    findings = examine(Lake(loaded.paths), {HISTORY})
     assert (findings.kept, findings.derived, findings.losses) == ({}, {}, [])
 
 
+def test_a_bit_that_flips_after_a_backup_is_found_where_it_was_restored(
+    loaded: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path
+) -> None:
+    record_checksums(Lake(loaded.paths))
+    back_up(loaded.paths, tmp_path / "backup", lambda line: None)
+    restored = made_lake("restored")
+    restore(restored.paths, tmp_path / "backup", lambda line: None)
+    assert examine(Lake(restored.paths), {HISTORY}).kept == {}
+    flip(largest(restored, SWAPS), 0.5)
+    assert list(examine(Lake(restored.paths), {HISTORY}).kept) == [("bronze", "transaction_history")]
+
+
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.98])
-def test_each_flipped_bit_of_a_bronze_file_is_found(lake: LoadedLake, share: float) -> None:
-    assert record_checksums(Lake(lake.paths)) > 0
-    assert record_checksums(Lake(lake.paths)) == 0
-    flip(largest(lake, SWAPS), share)
-    findings = examine(Lake(lake.paths), {HISTORY})
+def test_each_flipped_bit_of_a_bronze_file_is_found(loaded: LoadedLake, share: float) -> None:
+    assert record_checksums(Lake(loaded.paths)) > 0
+    assert record_checksums(Lake(loaded.paths)) == 0
+    flip(largest(loaded, SWAPS), share)
+    findings = examine(Lake(loaded.paths), {HISTORY})
     assert list(findings.kept) == [("bronze", "transaction_history")]
     with pytest.raises(
         SmartTraderError, match=r"bronze\.transaction_history: a file is corrupted: .*parquet.*checksum"
@@ -59,39 +73,39 @@ def test_each_flipped_bit_of_a_bronze_file_is_found(lake: LoadedLake, share: flo
     ],
 )
 def test_a_file_that_cannot_be_read_to_its_end_is_named(
-    lake: LoadedLake, name: str, kind: str, harm: Callable[[Path], object]
+    loaded: LoadedLake, name: str, kind: str, harm: Callable[[Path], object]
 ) -> None:
-    path = lake.files(name)[0]
+    path = loaded.files(name)[0]
     harm(path)
-    found = getattr(examine(Lake(lake.paths), {HISTORY}), kind)
+    found = getattr(examine(Lake(loaded.paths), {HISTORY}), kind)
     assert list(found) == [tuple(name.split("."))]
     assert f"a file is corrupted: {path.name}: " in next(iter(found.values()))
 
 
-def lose_a_load(lake: LoadedLake) -> None:
-    max((lake.root / "bronze" / "_dlt_loads").glob("*.jsonl"), key=lambda path: path.name).unlink()
+def lose_a_load(loaded: LoadedLake) -> None:
+    max((loaded.root / "bronze" / "_dlt_loads").glob("*.jsonl"), key=lambda path: path.name).unlink()
 
 
-def lose_the_rows_of_a_commit(lake: LoadedLake) -> None:
-    max((lake.table(SWAPS) / "_delta_log").glob("*.json")).unlink()
+def lose_the_rows_of_a_commit(loaded: LoadedLake) -> None:
+    max((loaded.table(SWAPS) / "_delta_log").glob("*.json")).unlink()
 
 
-def lose_the_table(lake: LoadedLake) -> None:
-    shutil.rmtree(lake.table(SWAPS))
+def lose_the_table(loaded: LoadedLake) -> None:
+    shutil.rmtree(loaded.table(SWAPS))
 
 
-def lose_the_table_which_a_loader_makes_again(lake: LoadedLake) -> None:
-    shutil.rmtree(lake.table(SWAPS))
-    assert lake.load("init").returncode == 0
+def lose_the_table_which_a_loader_makes_again(loaded: LoadedLake) -> None:
+    shutil.rmtree(loaded.table(SWAPS))
+    assert loaded.load("init").returncode == 0
 
 
-def lose_the_log(lake: LoadedLake) -> None:
-    shutil.rmtree(lake.table("bronze.fetch_log"))
+def lose_the_log(loaded: LoadedLake) -> None:
+    shutil.rmtree(loaded.table("bronze.fetch_log"))
 
 
-def lose_the_log_which_a_loader_makes_again(lake: LoadedLake) -> None:
-    lose_the_log(lake)
-    assert lake.load("init").returncode == 0
+def lose_the_log_which_a_loader_makes_again(loaded: LoadedLake) -> None:
+    lose_the_log(loaded)
+    assert loaded.load("init").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -117,9 +131,9 @@ def lose_the_log_which_a_loader_makes_again(lake: LoadedLake) -> None:
         ),
     ],
 )
-def test_what_bronze_has_lost_is_named(lake: LoadedLake, harm: Callable[[LoadedLake], None], message: str) -> None:
-    assert lost_rows(Lake(lake.paths)) == []
-    harm(lake)
-    findings = examine(Lake(lake.paths), {HISTORY})
+def test_what_bronze_has_lost_is_named(loaded: LoadedLake, harm: Callable[[LoadedLake], None], message: str) -> None:
+    assert lost_rows(Lake(loaded.paths)) == []
+    harm(loaded)
+    findings = examine(Lake(loaded.paths), {HISTORY})
     with pytest.raises(SmartTraderError, match=message):
         report_losses(findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ class Spoiler:
         if loader == "tokens" and "min_liquidity" in query:
             item = self.crowd.items[int(query["min_liquidity"])]
             # every list has tokens of its own
-            body = body.replace(b'"address":"', b'"address":"' + item.rstrip("z").encode() + b".")
+            name = item.rstrip("z").encode()
+            body = re.sub(rb'(?<="address":")\w+', lambda found: name + found[0][len(name) :], body)
         if item in self.cases:
             body = self.cases[item].spoil(body.decode())
         self.sent[loader, item].append(body)

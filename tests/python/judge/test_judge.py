@@ -163,6 +163,22 @@ def test_a_transaction_nets_to_one_trade(rows: list[dict[str, Any]], expected: t
     assert (*got, more["round_trip_usd"]) == expected
 
 
+ROUND_TRIPS = [
+    pytest.param([buy("T", 30, 60), sell("T", 10, 25)], 1, id="a part of it"),
+    pytest.param([buy("T", 10, 20), sell("T", 10, 20)], 1, id="at no difference"),
+    pytest.param([swap("T", leg("SOL", 1), leg("A", 1000)), swap("T", leg("A", 1000), leg("B", 500))], 1, id="a hop"),
+    pytest.param([buy("T", 30, 60), sell("T", 10, None)], 1, id="without a price"),
+    pytest.param([buy("T", 10, 20), sell("U", 10, 30)], 0, id="not over two transactions"),
+    pytest.param([buy("T", 10, 20), sell("T", D("0.4"), 1)], 0, id="less than a base unit is nothing"),
+]
+
+
+@pytest.mark.parametrize(("rows", "count"), ROUND_TRIPS)
+def test_a_transaction_that_buys_and_sells_is_a_round_trip(rows: list[dict[str, Any]], count: int) -> None:
+    verdict = run(*rows)
+    assert (extra(verdict)["round_trip_count"], extra(verdict, ALL_TOKENS)["round_trip_count"]) == (count, count)
+
+
 @pytest.mark.parametrize(
     ("bought", "sold", "trades"),
     [(10**9 + 1, 10**9 - 1, 0), (10**9, 10**9 - 2, 1)],

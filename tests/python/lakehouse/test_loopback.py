@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 import requests
+from dbt.adapters.sparkconnect.connect_client import open_session
+from dbt.adapters.sparkconnect.credentials import Endpoint, SparkConnectCredentials
 from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
 from smart_trader.lakehouse.probe import ask_connect
@@ -39,6 +41,10 @@ class Answering(base_pb2_grpc.SparkConnectServiceServicer):
     def ExecutePlan(self, request: object, context: object) -> Iterator[base_pb2.ExecutePlanResponse]:
         yield base_pb2.ExecutePlanResponse()
 
+    def AnalyzePlan(self, request: base_pb2.AnalyzePlanRequest, context: object) -> base_pb2.AnalyzePlanResponse:
+        version = base_pb2.AnalyzePlanResponse.SparkVersion(version="4.2.0")
+        return base_pb2.AnalyzePlanResponse(session_id=request.session_id, spark_version=version)
+
     def ReleaseSession(self, request: object, context: object) -> base_pb2.ReleaseSessionResponse:
         return base_pb2.ReleaseSessionResponse()
 
@@ -55,6 +61,14 @@ def connect_port() -> Iterator[int]:
 
 def test_the_probe_asks_connect_directly(proxied: None, connect_port: int) -> None:
     ask_connect(connect_port, "token", timeout_s=5)
+
+
+def test_a_python_models_session_reaches_connect_directly(proxied: None, connect_port: int) -> None:
+    credentials = SparkConnectCredentials(host="localhost", method="thrift", schema="s", connect_deadline=5)
+    session = open_session(credentials, Endpoint("localhost", connect_port, "token"))
+    # the session's own channel, which the probe before it is not
+    assert session.client._analyze(method="spark_version").spark_version == "4.2.0"
+    session.client.close()
 
 
 def test_requests_reach_a_sandbox_directly(proxied: None) -> None:

@@ -131,3 +131,12 @@ def test_an_address_may_escape_what_a_path_may_hold() -> None:
     assert lake_paths(Path("/tmp"), "file:/lake%20one").local_root == Path("/lake one")
     with pytest.raises(SettingsError, match="do not take #"):
         lake_paths(Path("/tmp"), "file:/lake#1")
+
+
+def test_what_strangers_wrote_into_the_servers_log_steers_no_terminal(tmp_path: Path) -> None:
+    claim_folder(tmp_path / "lake")
+    (tmp_path / "lake" / "server.log").write_text("ERROR no table \x1b]0;title\x07\x9b2J\n")
+    done = run_module(
+        "smart_trader.cli", "lakehouse", "logs", env=clean_environment(LAKEHOUSE_HOME=str(tmp_path / "lake"))
+    )
+    assert done.stdout == "ERROR no table \\x1b]0;title\\x07\\x9b2J\n"

@@ -39,9 +39,9 @@ run(wait, "wait")
 ENDS = [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 
 
-def begin(code: str, **options: object) -> subprocess.Popen[str]:
+def begin(code: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -123,4 +123,33 @@ def test_a_loader_told_to_stop_lands_what_it_fetched(tmp_path: Path, number: sig
     assert said.endswith(f"stopped by {number.name}\n")
     log = DeltaTable(str(tmp_path / "lake" / "bronze" / "fetch_log")).to_pyarrow_table().to_pylist()
     assert 0 < sum(row["outcome"] == "complete" for row in log) < len(source.wallets)
+    assert not is_held(tmp_path / "lake" / "_lake.lock")
+
+
+# The demo's token list takes one request: too short to be stopped at a time of choice.
+SLOW_RUN = """
+import time
+from smart_trader import cli
+from smart_trader.pipeline import run
+def slow(job, api):
+    print("waits", flush=True)
+    time.sleep(60)
+run.run_job = slow
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_run_told_to_stop_says_so_in_its_record(tmp_path: Path, number: signal.Signals) -> None:
+    env = clean_environment(LAKEHOUSE_HOME=str(tmp_path / "lake"))
+    arguments = ["run", "--demo", "--market-wallets", "20", "--step", "load_tokens", "--run-id", "stopped"]
+    run = begin(SLOW_RUN, *arguments, env=env)
+    run.send_signal(number)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 128 + number, said
+    assert said.endswith(f"stopped by {number.name}\n")
+    rows = DeltaTable(str(tmp_path / "lake" / "bronze" / "pipeline_runs")).to_pyarrow_table().to_pylist()
+    assert [(row["run_id"], row["step"], row["outcome"], row["error"]) for row in rows] == [
+        ("stopped", "load_tokens", "failed", f"stopped by {number.name}")
+    ]
     assert not is_held(tmp_path / "lake" / "_lake.lock")

@@ -5,17 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from api_rows import address, swap
+from api_rows import recordings as recorded
+from deltalake import write_deltalake
 from lake import Lake
 
+from loaders import fetches
 from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.fetches import Fetch
 from loaders.run import Stamp, Work, fetch_and_land
 from loaders.settings import loader_settings
+from loaders.swap_rows import RowKey
 from loaders.tables import FETCH_LOG, TOKEN_METRICS
 from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
+from smart_trader.pipeline.run import Order, run_pipeline
+from smart_trader.pipeline.sources import Wanted
+from smart_trader.settings import lakehouse_settings
 from smart_trader.store_lock import LockLostError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,7 +67,7 @@ def test_an_end_from_outside_ends_the_load(
 ) -> None:
     bronze = Bronze(Lake(tmp_path).paths)
     bronze.prepare()
-    settings = loader_settings({"max_parallel_requests": 2})
+    settings = loader_settings({"max_parallel_requests": 1})
     client = BirdeyeClient("http://127.0.0.1:9", "k", settings.pacer(), UnitMeter({}), 1, 1)
 
     def stop() -> Work:
@@ -71,3 +80,44 @@ def test_an_end_from_outside_ends_the_load(
     # another may write already where the lock is lost; what is fetched is paid for otherwise
     assert landed == ([] if isinstance(end, LockLostError) else ["first"])
     assert ("what is fetched is landed first" in capsys.readouterr().err) == (end is KeyboardInterrupt)
+
+
+def test_a_whole_run_ends_with_an_error_for_a_defect_in_one_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    queue = pa.table(
+        {
+            "item": pa.array([], pa.string()),
+            "due_at": pa.array([], pa.timestamp("us", "UTC")),
+            "queue_rank": pa.array([], pa.int64()),
+        }
+    )
+    write_deltalake(lake.paths.table("silver", "transaction_fetch_queue"), queue)
+    rows = [swap(address(name), 1_750_000_000, name) for name in ("good", "bad")]
+    recorded(tmp_path / "rows", *rows)
+    keys_of = fetches.row_keys
+
+    def row_keys(table: pa.Table) -> list[RowKey]:
+        if address("bad") in table["owner"].to_pylist():
+            raise ZeroDivisionError("never thought of")
+        return keys_of(table)
+
+    monkeypatch.setattr(fetches, "row_keys", row_keys)
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(lake.root))
+    order = Order(
+        Wanted(replay=tmp_path / "rows"),
+        NOW,
+        "run",
+        step="load_transactions",
+        wallets=",".join(map(address, ("bad", "good"))),
+    )
+    with pytest.raises(SmartTraderError, match=f"1 items failed by a defect in the loader: {address('bad')}"):
+        run_pipeline(order, loader_settings(), lakehouse_settings(), lambda _: None)
+    assert [row["tx_hash"] for row in lake.rows("transaction_history")] == ["good"]
+    assert {row["item"]: row["outcome"] for row in lake.rows("fetch_log")} == {
+        address("good"): "complete",
+        address("bad"): "failed",
+    }
+    (step,) = lake.rows("pipeline_runs")
+    assert "a defect in the loader: ZeroDivisionError" in step["error"]

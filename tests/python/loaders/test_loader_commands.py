@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,42 @@ def test_the_key_shows_nowhere(lake: Lake, api: str) -> None:
 def test_init_makes_empty_tables(lake: Lake) -> None:
     done = load(lake, "init")
     assert (done.returncode, lake.rows("transaction_history")) == (0, [])
+
+
+@pytest.mark.parametrize("hangs_in", ["answer", "name-look-up"])
+def test_the_first_ctrl_c_answers_while_a_request_hangs(lake: Lake, api: str, hangs_in: str) -> None:
+    with serving(sandbox_app(recorded(lake.root.parent / "rows", swap(WALLETS[0], AS_OF, "t")))) as hanging:
+        fault = {"fault": "timeout", "times": None, "seconds": 600}
+        requests.post(f"{hanging}/sandbox/faults", json=[fault], timeout=10).raise_for_status()
+        # a thread in a call of the system that nothing ends must not hold up the process either
+        stuck = "import time; from loaders.transport import Transport; get = Transport.get; Transport.get = "
+        stuck += "lambda *it: get(*it) if it[1] == '/sandbox/info' else time.sleep(600)\n"
+        code = (stuck if hangs_in == "name-look-up" else "") + (
+            "import sys; from loaders.cli import load; from smart_trader.console import run; run(load, 'loaders')"
+        )
+        options = ["transactions", "--wallets", ",".join(WALLETS[:3]), "--sandbox", hanging, *MOMENT]
+        running = subprocess.Popen(
+            [sys.executable, "-c", code, *options],
+            cwd=PROJECT,
+            env=clean_environment(LAKEHOUSE_HOME=str(lake.root)),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert running.stderr is not None
+        assert "3 to fetch" in running.stderr.readline()
+        # tables are opened and the threads are started behind that line
+        time.sleep(1.5)
+        begun = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.readline()
+        answered = time.monotonic() - begun
+        rest = running.stderr.read()
+        code_of_exit = running.wait(timeout=30)
+        ended = time.monotonic() - begun
+    assert "stopping: what is fetched is landed first" in said
+    assert answered < 1
+    assert ended < 5
+    assert (code_of_exit, "stopped by the user" in rest, "Traceback" in rest) == (130, True, False)
 
 
 def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:

@@ -11,6 +11,9 @@ from engine import Engine
 from market_lake import FIRST, HOUR, MarketLake
 from pipeline.project_copy import copy_project, edited
 
+# a first run and eight builds alone
+pytestmark = pytest.mark.full
+
 WATCHED = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
 NOTHING = "nothing landed or changed, nothing to build"
 ALONE = ("--run-id", "edits")

@@ -58,7 +58,7 @@ class Pipeline:
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
             patch.setattr(jobs, "LIVE_URL", url)
-            patch.setattr(Builds, "invoke", lambda _, what, *__: self.built.append(what) or Built(1, 1.0))
+            patch.setattr(Builds, "invoke", lambda _, what, *__, **___: self.built.append(what) or Built(1, 1.0))
             return run.run_pipeline(order, settings, lakehouse_settings(), self.told.append)
 
     def rows(self, table: Any) -> list[dict[str, Any]]:

@@ -53,17 +53,15 @@ def requests(paths: LakePaths) -> set[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("items", "asked", "told"),
     [
-        pytest.param([], [("holders", TOKEN), ("swaps", WALLET)], "1 tokens, 1 wallets", id="all-that-are-left-alone"),
-        pytest.param([WALLET], [("swaps", WALLET)], "1 wallets", id="a-wallet"),
-        pytest.param(
-            [TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 tokens, 1 wallets", id="one-that-pauses"
-        ),
+        pytest.param([], [("holders", TOKEN), ("swaps", WALLET)], "1 token, 1 wallet", id="all-that-are-left-alone"),
+        pytest.param([WALLET], [("swaps", WALLET)], "1 wallet", id="a-wallet"),
+        pytest.param([TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 token, 1 wallet", id="one-that-pauses"),
     ],
 )
 def test_a_request_lands_for_each(paths: LakePaths, items: list[str], asked: list[tuple[str, str]], told: str) -> None:
     done = CliRunner().invoke(retry, items)
     assert (done.exit_code, done.exception) == (0, None)
-    assert done.stderr == f"{told} left alone so far: the next run asks again\n"
+    assert done.stderr == f"asked again by the next run: {told}\n"
     assert requests(paths) == {(*item, "sandbox") for item in asked}
 
 

@@ -349,6 +349,10 @@ def test_recorded_wallets_are_as_the_judge_has_them(later: Lake) -> None:
     )
     found = [row for wallet in pages for row in later.pnl(wallet, T1).values()]
     assert differences(verdict.wallet_pnl, found) == []
+    positions = [row for row in later.table("silver.position_pnl") if row["wallet_address"] in pages]
+    expected = [row for row in verdict.extras if row["token_address"] != "ALL_TOKENS"]
+    assert differences(expected, positions, fields=("round_trip_count", "round_trip_usd", "trade_count")) == []
+    assert sum(row["round_trip_count"] for row in positions) > 0
 
 
 def test_full_refresh_equals_incremental(later: Lake) -> None:

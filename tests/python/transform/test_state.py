@@ -318,6 +318,23 @@ def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
     assert {table: lake.rows(table, columns) for table, columns in tables.items()} == before
 
 
+def test_a_thin_token_is_tracked_where_the_filter_lets_it_and_fails_no_test(lake: Lake) -> None:
+    now = T0 + 16 * DAY
+    lake.bronze.land(token_metrics=[token("tokenT", now, liquidity="50000")], fetch_log=[fetch("tokens", "again", now)])
+    tables = ["token_observations", "tracked_tokens", "whale_fetch_queue"]
+    thin = '{"tracked_min_liquidity": 0, "min_liquidity": 0}'
+    lake.build(now, "run", "--vars", thin, "--select", *tables)
+    for heals in (False, True):
+        if heals:
+            # as a version without THIN left it
+            observed = f"{TARGET}_silver.token_observations"
+            lake.engine.sql(f"update {observed} set liquidity_tier = null where token_address = 'tokenT'")
+            lake.build(now, "run", "--select", *tables)
+        assert ("tokenT", True, "THIN") in lake.rows("tracked_tokens", "token_address, is_active, liquidity_tier")
+        lake.build(now, "test", "--select", "tracked_tokens_hold", "token_observations_hold")
+        assert "tokenT" in lake.due("whale_fetch_queue", now)
+
+
 def test_a_clock_set_back_is_refused(lake: Lake) -> None:
     (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
     assert "is before the lake's newest, 2026-03-18T09:00:00Z" in message

@@ -1,0 +1,63 @@
+"""What strangers wrote never steers the terminal."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+import pytest
+
+from smart_trader.console import one_line, printable, run, say, show
+from smart_trader.errors import SmartTraderError
+
+HOSTILE = {
+    "clear-the-screen": ("a\x1b[2Jb", "a\\x1b[2Jb"),
+    "window-title": ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+    "clipboard": ("\x1b]52;c;eA==\x1b\\", "\\x1b]52;c;eA==\\x1b\\"),
+    "8-bit-csi": ("\x9b31m", "\\x9b31m"),
+    "overwrite": ("bad\rgood", "bad\\rgood"),
+    "backspace": ("a\x08\x7f", "a\\x08\\x7f"),
+    "zero-byte": ("a\0b", "a\\x00b"),
+    "right-to-left": ("\u202eabc\u2066", "\\u202eabc\\u2066"),
+    "half-a-surrogate-pair": ("a\ud800", "a\\ud800"),
+}
+HARMLESS = ["plain", "a\tb\nc", "H\u00e9llo \u540d \U0001f980\u200d\U0001f980", "\u05d0\u0645", "100 \u20ac"]
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE.values(), ids=HOSTILE)
+def test_every_printed_line_is_harmless(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert printable(text) == one_line(text) == shown
+    say(text)
+    show(text)
+    assert capsys.readouterr() == (f"{shown}\n", f"{shown}\n")
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_people_write_stays(text: str) -> None:
+    assert printable(text) == text
+
+
+def test_a_strangers_text_stays_on_its_line() -> None:
+    assert one_line("no\nerror: all lost\t!") == "no\\nerror: all lost\\t!"
+
+
+@pytest.mark.parametrize("text", [case[0] for case in HOSTILE.values()], ids=HOSTILE)
+def test_errors_and_log_lines_are_too(
+    text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+
+    @click.command()
+    def command() -> None:
+        logging.getLogger("loaders.test").warning("the API says %s", text)
+        raise SmartTraderError(f"refused: {text}", "ask again")
+
+    monkeypatch.setattr("sys.argv", ["test"])
+    with pytest.raises(SystemExit) as ended:
+        run(command, "test")
+    shown = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert f"the API says {printable(text)}" in shown
+    assert f"error: refused: {printable(text)}" in shown
+    assert text not in shown
