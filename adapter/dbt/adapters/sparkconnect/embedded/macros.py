@@ -22,9 +22,12 @@ def _refuse(what: str) -> str:
 
 def _arithmetic(name: str, operator: str) -> str:
     """Decimals only where both engines agree on the result's type, and so on its digits."""
-    agree = (
-        "typeof(a) = typeof(b) and regexp_full_match(typeof(a), 'DECIMAL\\(38,[0-6]\\)')" if operator in "+-" else "false"
-    )
+    money = "regexp_full_match(typeof({0}), 'DECIMAL\\(38,[0-6]\\)')"
+    whole = "typeof({0}) in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT')"
+    first, second = money.format("a"), money.format("b")
+    agree = f"({first} and {whole.format('b')}) or ({second} and {whole.format('a')})"
+    if operator in "+-":
+        agree += f" or ({first} and typeof(a) = typeof(b))"
     return f"""create or replace macro spark_{name}(a, b) as case
         when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
             and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
@@ -39,24 +42,27 @@ def _rounded(digits: int) -> list[str]:
     For half even: the text cut to one digit more shows a tie, if it is the number exactly.
     """
     one, ten = f"decimal(38, {digits})", f"decimal(38, {digits + 1})"
+    # no `in (...)`: DuckDB makes a join of a longer one, and computes it where a CASE around it would not
     unit = "cast(1 as decimal(38, 0))" if digits == 0 else f"cast('0.{'0' * (digits - 1)}1' as {one})"
     text = "cast(x as varchar)"
     even = f"""case
-        when try_cast({text} as {ten}) = x and right(replace(cast(try_cast({text} as {ten}) as varchar), '.', ''), 2)
-            in ('05', '25', '45', '65', '85')
+        when try_cast({text} as {ten}) = x
+            and contains('05 25 45 65 85', right(replace(cast(try_cast({text} as {ten}) as varchar), '.', ''), 2))
         then cast(cast({text} as {one}) - cast(sign(x) as int) * {unit} as {one})
         else cast({text} as {one}) end"""
     up = f"cast({text} as {one})"
-    no_decimal = "error('`method: embedded` refuses rounding of a decimal that no cast to decimal or double stands around')"
+    no_double = (
+        "error('`method: embedded` refuses rounding of ' || typeof(x) || ' with no cast to decimal or double around it: "
+        "its result has another type on Spark')"
+    )
     macros = []
     for name, decimal in (("bround", even), ("round", up)):
         macros.append(f"create or replace macro spark_{name}_{digits}(x) as {decimal}")
-        # whole numbers stay; what is beyond a decimal's digits has none after the point
+        # what is beyond a double's digits has none after the point
         macros.append(f"""create or replace macro spark_{name}_{digits}_number(x) as case
-            when {_IS_DECIMAL.format("x")} then {no_decimal}
-            when typeof(x) in ('DOUBLE', 'FLOAT') and (not isfinite(x) or abs(x) >= 1e15) then x
-            when typeof(x) in ('DOUBLE', 'FLOAT') then cast(spark_{name}_{digits}(x) as double)
-            else x end""")
+            when typeof(x) not in ('DOUBLE', '"NULL"') then {no_double}
+            when not isfinite(x) or abs(x) >= 1e15 then x
+            else cast(spark_{name}_{digits}(x) as double) end""")
     return macros
 
 
@@ -121,12 +127,14 @@ create or replace macro spark_to_double
         else spark_try_double(x) end;
 
 create or replace macro spark_decimal_text
-    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') then cast(x as varchar) else x end,
+    (x) as cast(x as varchar),
+    (x boolean) as cast(cast(x as int) as varchar),
     (x varchar) as case
         when not contains(x, '_') and regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') then trim(x)
         else spark_bad_cast(x, 'DECIMAL') end;
 create or replace macro spark_try_decimal_text
-    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') then cast(x as varchar) else x end,
+    (x) as cast(x as varchar),
+    (x boolean) as cast(cast(x as int) as varchar),
     (x varchar) as case
         when not contains(x, '_') and regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
         then trim(x) end;

@@ -245,6 +245,15 @@ def _regular(node: exp.Expr, function: str) -> str:
     return pattern
 
 
+def _in(node: exp.Expr) -> exp.Expr:
+    """Spell a list inside a CASE as comparisons: DuckDB joins a longer one, and computes it for all rows."""
+    values = node.expressions
+    if isinstance(node.this, exp.Column) or not values or node.find_ancestor(exp.Case, exp.If, exp.Coalesce) is None:
+        return node
+    tests = [exp.EQ(this=node.this.copy(), expression=value) for value in values]
+    return exp.Paren(this=exp.or_(*tests))
+
+
 def _extract(node: exp.Expr) -> exp.Expr:
     part = node.this.name.upper()
     if part not in _INT_PARTS:
@@ -590,6 +599,7 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.IntDiv: _division("spark_div"),
     exp.DPipe: _joined_text,
     exp.Bracket: _bracket,
+    exp.In: _in,
     exp.Like: _like,
     exp.ILike: _like,
     exp.RegexpLike: _regexp,
