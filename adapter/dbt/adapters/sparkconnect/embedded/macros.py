@@ -13,26 +13,27 @@ OVERLOADED = frozenset(
 ROUNDED_DIGITS = range(19)
 
 _IS_DECIMAL = "typeof({0}) like 'DECIMAL%'"
-_INTERVALS = "('INTERVAL')"
 
 
 def _refuse(what: str) -> str:
     return f"error('`method: embedded` refuses {what}: their result has another type on Spark. Cast one side to double')"
 
 
+# types of both sides, in one text: every mention of an argument is one more copy of it to plan
+_TYPES = "typeof(a) || '/' || typeof(b)"
+_WITH_DECIMAL = r"DECIMAL[^/]*/(DECIMAL.*|.*INT.*)|[^/]*INT[^/]*/DECIMAL.*"
+_WHOLE = "(TINYINT|SMALLINT|INTEGER|BIGINT)"
+_MONEY = r"DECIMAL\(38,[0-6]\)"
+
+
 def _arithmetic(name: str, operator: str) -> str:
     """Decimals only where both engines agree on the result's type, and so on its digits."""
-    money = "regexp_full_match(typeof({0}), 'DECIMAL\\(38,[0-6]\\)')"
-    whole = "typeof({0}) in ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT')"
-    first, second = money.format("a"), money.format("b")
-    agree = f"({first} and {whole.format('b')}) or ({second} and {whole.format('a')})"
+    agreed = f"{_MONEY}/{_WHOLE}|{_WHOLE}/{_MONEY}"
     if operator in "+-":
-        agree += f" or ({first} and typeof(a) = typeof(b))"
+        agreed += "".join(rf"|DECIMAL\(38,{scale}\)/DECIMAL\(38,{scale}\)" for scale in range(7))
     return f"""create or replace macro spark_{name}(a, b) as case
-        when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
-            and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
-            and not ({agree})
-        then {_refuse("`" + operator + "` of the decimals ' || typeof(a) || ' and ' || typeof(b) || '")}
+        when regexp_full_match({_TYPES}, '{_WITH_DECIMAL}') and not regexp_full_match({_TYPES}, '{agreed}')
+        then {_refuse("`" + operator + "` of ' || " + _TYPES + " || '")}
         else a {operator} b end"""
 
 
@@ -89,9 +90,10 @@ _TIME = "'%Y-%m-%d %H:%M:%S.%f'"
 _CASTS = rf"""
 create or replace macro spark_string
     (x) as case
-        when typeof(x) in ('DOUBLE', 'FLOAT') then spark_double_string(try_cast(x as double))
-        when typeof(x) like '%[]' or typeof(x) like 'STRUCT%' or typeof(x) like 'MAP%' or typeof(x) in ('BLOB', 'INTERVAL')
-        then error('`method: embedded` refuses cast(' || typeof(x) || ' as string): Spark writes it otherwise')
+        when typeof(x) in ('DOUBLE', 'FLOAT')
+        then list_extract(list_transform([try_cast(x as double)], lambda d: spark_double_string(d)), 1)
+        when regexp_full_match(typeof(x), '.*\[\]|STRUCT.*|MAP.*|BLOB|INTERVAL')
+        then error('`method: embedded` refuses cast(... as string) of a list, struct, map, interval or binary')
         else cast(x as varchar) end,
     (x varchar) as x,
     (x timestamptz) as rtrim(regexp_replace(strftime(x, {_TIME}), '(\.\d*?)0+$', '\1'), '.'),
@@ -202,10 +204,9 @@ create or replace macro spark_no_decimal(x, what) as case
         error('`method: embedded` refuses ' || what || ' of ' || typeof(x) || ': its result has another type on Spark. '
             || 'Cast to double') else x end;
 create or replace macro spark_divided(a, b) as case
-    when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
-        and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
-    then {_refuse("the division of ' || typeof(a) || ' by ' || typeof(b) || '")}
+    when regexp_full_match({_TYPES}, '{_WITH_DECIMAL}') then {_refuse("the division of ' || " + _TYPES + " || '")}
     else a / b end;
+create or replace macro spark_divide_double(a, b) as case when b = 0 then spark_by_zero() else a / b end;
 create or replace macro spark_divide(a, b) as case when b = 0 then spark_by_zero() else spark_divided(a, b) end;
 create or replace macro spark_try_divide(a, b) as case when b = 0 then null else spark_divided(a, b) end;
 create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() else cast(a // b as bigint) end;
