@@ -1,4 +1,4 @@
-"""The dbt target of the adapter's tests: the session's real server."""
+"""The dbt target of the adapter's tests: the session's real server, or the engine in dbt's own process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,40 @@ from typing import Any
 import pytest
 from engine import Engine
 
-from .support import delta_config
+from .support import EMBEDDED_REFUSES, delta_config
+
+BOTH_METHODS = "test_dbt_"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run dbt's own tests with both connection methods."""
+    if metafunc.module.__name__.rpartition(".")[2].startswith(BOTH_METHODS) and "method" in metafunc.fixturenames:
+        metafunc.parametrize("method", ["thrift", "embedded"], indirect=True, scope="class")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what the embedded engine refuses, by its reason."""
+    for item in items:
+        reason = EMBEDDED_REFUSES.get("::".join(part.partition("[")[0] for part in item.nodeid.split("::")[1:]))
+        if reason and "[embedded" in item.name:
+            item.add_marker(pytest.mark.skip(reason=f"method: embedded refuses {reason}"))
 
 
 @pytest.fixture(scope="class")
-def dbt_profile_target(engine: Engine) -> dict[str, Any]:
+def method(request: pytest.FixtureRequest) -> str:
+    """The connection method of the target."""
+    return str(getattr(request, "param", "thrift"))
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target(
+    request: pytest.FixtureRequest, method: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Override of dbt's fixture: the target every test project runs against."""
+    if method == "embedded":
+        lake = tmp_path_factory.mktemp("lake with space")
+        return {"type": "sparkconnect", "method": "embedded", "lake": str(lake), "threads": 2}
+    engine: Engine = request.getfixturevalue("engine")
     return {
         "type": "sparkconnect",
         "endpoint_file": str(engine.endpoint_file),

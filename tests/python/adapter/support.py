@@ -23,6 +23,10 @@ def delta_config(**models: Any) -> dict[str, Any]:
     }
 
 
+#: dbt's tests that need what the embedded engine refuses by name, and what that is.
+EMBEDDED_REFUSES: dict[str, str] = {}
+
+
 class Engine(Protocol):
     """What the tests need to know of a running server."""
 

@@ -218,7 +218,7 @@ class Lake:
         columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
         nothing = f"select {nulls} where false"
-        files = [unquote(urlparse(uri).path) if uri.startswith("file:") else uri for uri in delta.file_uris()]
+        files = [unquote(urlparse(uri).path if uri.startswith("file:") else uri) for uri in delta.file_uris()]
         if not files:
             return Snapshot(delta, delta.version(), nothing, columns)
         partitions = delta.metadata().partition_columns

@@ -13,23 +13,27 @@ OVERLOADED = frozenset(
 ROUNDED_DIGITS = range(19)
 
 _IS_DECIMAL = "typeof({0}) like 'DECIMAL%'"
-_INTERVALS = "('INTERVAL')"
 
 
 def _refuse(what: str) -> str:
     return f"error('`method: embedded` refuses {what}: their result has another type on Spark. Cast one side to double')"
 
 
+# types of both sides, in one text: every mention of an argument is one more copy of it to plan
+_TYPES = "typeof(a) || '/' || typeof(b)"
+_WITH_DECIMAL = r"DECIMAL[^/]*/(DECIMAL.*|.*INT.*)|[^/]*INT[^/]*/DECIMAL.*"
+_WHOLE = "(TINYINT|SMALLINT|INTEGER|BIGINT)"
+_MONEY = r"DECIMAL\(38,[0-6]\)"
+
+
 def _arithmetic(name: str, operator: str) -> str:
     """Decimals only where both engines agree on the result's type, and so on its digits."""
-    agree = (
-        "typeof(a) = typeof(b) and regexp_full_match(typeof(a), 'DECIMAL\\(38,[0-6]\\)')" if operator in "+-" else "false"
-    )
+    agreed = f"{_MONEY}/{_WHOLE}|{_WHOLE}/{_MONEY}"
+    if operator in "+-":
+        agreed += "".join(rf"|DECIMAL\(38,{scale}\)/DECIMAL\(38,{scale}\)" for scale in range(7))
     return f"""create or replace macro spark_{name}(a, b) as case
-        when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
-            and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
-            and not ({agree})
-        then {_refuse("`" + operator + "` of the decimals ' || typeof(a) || ' and ' || typeof(b) || '")}
+        when regexp_full_match({_TYPES}, '{_WITH_DECIMAL}') and not regexp_full_match({_TYPES}, '{agreed}')
+        then {_refuse("`" + operator + "` of ' || " + _TYPES + " || '")}
         else a {operator} b end"""
 
 
@@ -39,24 +43,27 @@ def _rounded(digits: int) -> list[str]:
     For half even: the text cut to one digit more shows a tie, if it is the number exactly.
     """
     one, ten = f"decimal(38, {digits})", f"decimal(38, {digits + 1})"
+    # no `in (...)`: DuckDB makes a join of a longer one, and computes it where a CASE around it would not
     unit = "cast(1 as decimal(38, 0))" if digits == 0 else f"cast('0.{'0' * (digits - 1)}1' as {one})"
     text = "cast(x as varchar)"
     even = f"""case
-        when try_cast({text} as {ten}) = x and right(replace(cast(try_cast({text} as {ten}) as varchar), '.', ''), 2)
-            in ('05', '25', '45', '65', '85')
+        when try_cast({text} as {ten}) = x
+            and contains('05 25 45 65 85', right(replace(cast(try_cast({text} as {ten}) as varchar), '.', ''), 2))
         then cast(cast({text} as {one}) - cast(sign(x) as int) * {unit} as {one})
         else cast({text} as {one}) end"""
     up = f"cast({text} as {one})"
-    no_decimal = "error('`method: embedded` refuses rounding of a decimal that no cast to decimal or double stands around')"
+    no_double = (
+        "error('`method: embedded` refuses rounding of ' || typeof(x) || ' with no cast to decimal or double around it: "
+        "its result has another type on Spark')"
+    )
     macros = []
     for name, decimal in (("bround", even), ("round", up)):
         macros.append(f"create or replace macro spark_{name}_{digits}(x) as {decimal}")
-        # whole numbers stay; what is beyond a decimal's digits has none after the point
+        # what is beyond a double's digits has none after the point
         macros.append(f"""create or replace macro spark_{name}_{digits}_number(x) as case
-            when {_IS_DECIMAL.format("x")} then {no_decimal}
-            when typeof(x) in ('DOUBLE', 'FLOAT') and (not isfinite(x) or abs(x) >= 1e15) then x
-            when typeof(x) in ('DOUBLE', 'FLOAT') then cast(spark_{name}_{digits}(x) as double)
-            else x end""")
+            when typeof(x) not in ('DOUBLE', '"NULL"') then {no_double}
+            when not isfinite(x) or abs(x) >= 1e15 then x
+            else cast(spark_{name}_{digits}(x) as double) end""")
     return macros
 
 
@@ -83,9 +90,10 @@ _TIME = "'%Y-%m-%d %H:%M:%S.%f'"
 _CASTS = rf"""
 create or replace macro spark_string
     (x) as case
-        when typeof(x) in ('DOUBLE', 'FLOAT') then spark_double_string(try_cast(x as double))
-        when typeof(x) like '%[]' or typeof(x) like 'STRUCT%' or typeof(x) like 'MAP%' or typeof(x) in ('BLOB', 'INTERVAL')
-        then error('`method: embedded` refuses cast(' || typeof(x) || ' as string): Spark writes it otherwise')
+        when typeof(x) in ('DOUBLE', 'FLOAT')
+        then list_extract(list_transform([try_cast(x as double)], lambda d: spark_double_string(d)), 1)
+        when regexp_full_match(typeof(x), '.*\[\]|STRUCT.*|MAP.*|BLOB|INTERVAL')
+        then error('`method: embedded` refuses cast(... as string) of a list, struct, map, interval or binary')
         else cast(x as varchar) end,
     (x varchar) as x,
     (x timestamptz) as rtrim(regexp_replace(strftime(x, {_TIME}), '(\.\d*?)0+$', '\1'), '.'),
@@ -121,12 +129,14 @@ create or replace macro spark_to_double
         else spark_try_double(x) end;
 
 create or replace macro spark_decimal_text
-    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') then cast(x as varchar) else x end,
+    (x) as cast(x as varchar),
+    (x boolean) as cast(cast(x as int) as varchar),
     (x varchar) as case
         when not contains(x, '_') and regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') then trim(x)
         else spark_bad_cast(x, 'DECIMAL') end;
 create or replace macro spark_try_decimal_text
-    (x) as case when typeof(x) in ('DOUBLE', 'FLOAT') then cast(x as varchar) else x end,
+    (x) as cast(x as varchar),
+    (x boolean) as cast(cast(x as int) as varchar),
     (x varchar) as case
         when not contains(x, '_') and regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
         then trim(x) end;
@@ -194,10 +204,9 @@ create or replace macro spark_no_decimal(x, what) as case
         error('`method: embedded` refuses ' || what || ' of ' || typeof(x) || ': its result has another type on Spark. '
             || 'Cast to double') else x end;
 create or replace macro spark_divided(a, b) as case
-    when ({_IS_DECIMAL.format("a")} or {_IS_DECIMAL.format("b")})
-        and typeof(a) not in ('DOUBLE', 'FLOAT', '"NULL"') and typeof(b) not in ('DOUBLE', 'FLOAT', '"NULL"')
-    then {_refuse("the division of ' || typeof(a) || ' by ' || typeof(b) || '")}
+    when regexp_full_match({_TYPES}, '{_WITH_DECIMAL}') then {_refuse("the division of ' || " + _TYPES + " || '")}
     else a / b end;
+create or replace macro spark_divide_double(a, b) as case when b = 0 then spark_by_zero() else a / b end;
 create or replace macro spark_divide(a, b) as case when b = 0 then spark_by_zero() else spark_divided(a, b) end;
 create or replace macro spark_try_divide(a, b) as case when b = 0 then null else spark_divided(a, b) end;
 create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() else cast(a // b as bigint) end;

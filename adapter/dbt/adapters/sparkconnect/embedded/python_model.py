@@ -92,13 +92,19 @@ class Session:
 
         return self._view(_FRAME.sub(name_of, text))
 
-    def createDataFrame(self, data: Any) -> Frame:  # noqa: N802 - pyspark's name
-        """Return a pandas DataFrame or a pyarrow Table as a frame."""
+    def createDataFrame(self, data: Any, schema: Sequence[str] | None = None) -> Frame:  # noqa: N802 - pyspark's name
+        """Return a pandas DataFrame, a pyarrow Table or a list of rows with the names of their columns as a frame."""
+        if isinstance(data, list) and schema and not isinstance(schema, str):
+            columns = [pa.array([row[at] for row in data]) for at in range(len(schema))]
+            data = pa.table(dict(zip(schema, columns, strict=True)))
         if isinstance(data, pa.Table):
             return self._result(data.to_reader())
         if type(data).__module__.partition(".")[0] == "pandas":
             return self._result(pa.Table.from_pandas(data, preserve_index=False).to_reader())
-        raise EmbeddedError(f"createDataFrame takes a pandas DataFrame or a pyarrow Table, not {type(data).__name__}")
+        raise EmbeddedError(
+            "createDataFrame takes a pandas DataFrame, a pyarrow Table, or a list of rows and the names of their "
+            f"columns, not {type(data).__name__}"
+        )
 
     def relation(self, name: str) -> duckdb.DuckDBPyRelation:
         """Return a view as a query of DuckDB's."""

@@ -18,6 +18,7 @@ _WHOLE_TYPES = {exp.DType.INT: "int", exp.DType.BIGINT: "bigint", exp.DType.SMAL
 _INT_PARTS = frozenset("YEAR QUARTER MONTH DAY HOUR MINUTE".split())
 _TRUNCATED = frozenset("year quarter month week day hour minute second".split())
 _DIFFERENCES = frozenset("year month day hour minute second".split())
+_DOUBLES = frozenset("spark_to_double spark_try_double spark_divide spark_divide_double spark_try_divide".split())
 _OUTER = (exp.Window, exp.Filter)
 _STRUCTURE_TYPES = {
     "string": "VARCHAR", "int": "INTEGER", "bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN",
@@ -68,11 +69,18 @@ def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """Return a call of a function of DuckDB."""
     if name in OVERLOADED and _is_bound_late(arguments[0]):
         # DuckDB chooses a macro's form before it knows the type of an aggregate; in a lambda it knows
-        each = _lambda("x_", exp.Anonymous(this=name, expressions=[exp.column("x_")]))
-        listed = exp.Anonymous(this="list_value", expressions=list(arguments))
-        made = exp.Anonymous(this="list_transform", expressions=[listed, each])
-        return exp.Anonymous(this="list_extract", expressions=[made, _number(1)])
+        return once(name, *arguments)
     return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def once(name: str, argument: exp.Expr) -> exp.Anonymous:
+    """Return a macro's call for which its argument is computed, and planned, once however often it is mentioned."""
+    if isinstance(argument, (exp.Column, exp.Literal)) and name not in OVERLOADED:
+        return exp.Anonymous(this=name, expressions=[argument])
+    each = _lambda("x_", exp.Anonymous(this=name, expressions=[exp.column("x_")]))
+    listed = exp.Anonymous(this="list_value", expressions=[argument])
+    made = exp.Anonymous(this="list_transform", expressions=[listed, each])
+    return exp.Anonymous(this="list_extract", expressions=[made, _number(1)])
 
 
 def _is_bound_late(node: exp.Expr) -> bool:
@@ -193,8 +201,12 @@ def _kind(node: exp.Expr) -> str:
         if node.to.this == exp.DType.DOUBLE:
             return "double"
         return "whole" if node.to.this in _WHOLE_TYPES else ""
+    if isinstance(node, (exp.Add, exp.Sub, exp.Mul)) and "double" in (_kind(node.left), _kind(node.right)):
+        return "double"
+    if isinstance(node, exp.Coalesce):
+        return "double" if all(_kind(part) == "double" for part in (node.this, *node.expressions)) else ""
     if isinstance(node, exp.Anonymous):
-        return "double" if node.name in {"spark_to_double", "spark_try_double", "spark_divide"} else ""
+        return "double" if node.name in _DOUBLES else ""
     return "whole" if isinstance(node, exp.Count) else ""
 
 
@@ -206,6 +218,11 @@ def _arithmetic(name: str) -> Callable[[exp.Expr], exp.Expr]:
         return call(f"spark_{name}", node.left, node.right)
 
     return change
+
+
+def _divided(node: exp.Expr) -> exp.Expr:
+    is_double = "double" in (_kind(node.left), _kind(node.right))
+    return call("spark_divide_double" if is_double else "spark_divide", node.left, node.right)
 
 
 def _division(name: str) -> Callable[[exp.Expr], exp.Expr]:
@@ -243,6 +260,15 @@ def _regular(node: exp.Expr, function: str) -> str:
     if pattern is None:
         raise RefusedError(f"a pattern of {function} that Java and DuckDB read differently", *place(node))
     return pattern
+
+
+def _in(node: exp.Expr) -> exp.Expr:
+    """Spell a list inside a CASE as comparisons: DuckDB joins a longer one, and computes it for all rows."""
+    values = node.expressions
+    if isinstance(node.this, exp.Column) or not values or node.find_ancestor(exp.Case, exp.If, exp.Coalesce) is None:
+        return node
+    tests = [exp.EQ(this=node.this.copy(), expression=value) for value in values]
+    return exp.Paren(this=exp.or_(*tests))
 
 
 def _extract(node: exp.Expr) -> exp.Expr:
@@ -418,7 +444,7 @@ def _rounding(name: str) -> Callable[[exp.Expr, list[exp.Expr]], exp.Expr]:
             parent = parent.parent
         kind = parent.to.this if isinstance(parent, exp.Cast) else None
         is_cast = kind in (exp.DType.DECIMAL, exp.DType.DOUBLE)
-        return call(f"spark_{name}_{digits}" if is_cast else f"spark_{name}_{digits}_number", arguments[0])
+        return once(f"spark_{name}_{digits}" if is_cast else f"spark_{name}_{digits}_number", arguments[0])
 
     return spelled
 
@@ -585,11 +611,12 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Add: _arithmetic("plus"),
     exp.Sub: _arithmetic("minus"),
     exp.Mul: _arithmetic("times"),
-    exp.Div: _division("spark_divide"),
+    exp.Div: _divided,
     exp.Mod: _division("spark_mod"),
     exp.IntDiv: _division("spark_div"),
     exp.DPipe: _joined_text,
     exp.Bracket: _bracket,
+    exp.In: _in,
     exp.Like: _like,
     exp.ILike: _like,
     exp.RegexpLike: _regexp,

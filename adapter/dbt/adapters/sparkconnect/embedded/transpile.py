@@ -50,7 +50,7 @@ def transpiled(statement: str) -> Query:
 def parsed(statement: str) -> exp.Expr:
     """Return a statement's tree, in which every function is one of ours or one that sqlglot reads right."""
     try:
-        tokens = _SPARK.tokenize(statement)
+        tokens = _with_whole_texts(_SPARK.tokenize(statement), statement)
         _refuse_unknown_functions(tokens)
         trees = _SPARK.parser(error_level=ErrorLevel.RAISE).parse([_renamed(tokens, at) for at in range(len(tokens))], statement)
     except ParseError as exc:
@@ -80,6 +80,25 @@ def expression_of(text: str) -> exp.Expr:
     """Return one expression's tree, e.g. a condition."""
     tree = parsed(f"select {text}")
     return tree.expressions[0]
+
+
+def _with_whole_texts(tokens: list[Token], statement: str) -> list[Token]:
+    """Read `'it''s'` as one text with a quote in it; sqlglot reads two texts."""
+    whole: list[Token] = []
+    for token in tokens:
+        last = whole[-1] if whole else None
+        is_one = (
+            last is not None
+            and last.token_type == token.token_type == TokenType.STRING
+            and last.end + 1 == token.start
+            and statement[last.end] == statement[token.start]
+        )
+        if last is None or not is_one:
+            whole.append(token)
+            continue
+        text = f"{last.text}{statement[last.end]}{token.text}"
+        whole[-1] = Token(TokenType.STRING, text, last.line, last.col, last.start, token.end, list(last.comments))
+    return whole
 
 
 def _refuse_unknown_functions(tokens: list[Token]) -> None:
