@@ -27,6 +27,8 @@ _OF_SPARK = {spark: delta for delta, (spark, _) in _PRIMITIVE.items()} | {
 _OF_DUCKDB = {duck: delta for delta, (_, duck) in _PRIMITIVE.items()} | {
     # sums of integers, and positions in lists; Spark has a bigint for all of them
     "HUGEINT": "long",
+    # what to_json returns is a text to Spark
+    "JSON": "string",
     "UBIGINT": "long",
     "UINTEGER": "long",
     "USMALLINT": "integer",
