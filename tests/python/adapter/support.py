@@ -24,7 +24,16 @@ def delta_config(**models: Any) -> dict[str, Any]:
 
 
 #: dbt's tests that need what the embedded engine refuses by name, and what that is.
-EMBEDDED_REFUSES: dict[str, str] = {}
+EMBEDDED_REFUSES: dict[str, str] = {
+    "TestColumnsThatChange::test_columns": "column mapping by name, which dropping a column needs",
+    "TestPredicates::test__incremental_predicates": "tables without `file_format: delta`",
+    "TestUniqueKey::test__bad_unique_key": "nothing: Spark finds no such column, and here the words differ",
+    "TestPythonIncremental::test_incremental": "conditions of columns (`df.id > 5`) of a DataFrame",
+    "TestFrames::test_different_dataframes": "pandas-on-Spark",
+    "TestSimpleSnapshot::test_new_column_captured_by_snapshot": "varchar(n), whose length it would not check",
+    "TestNewRecordTimestamp::test_snapshot_new_record_mode": "varchar(n), whose length it would not check",
+    "TestNewRecordCheck::test_snapshot_new_record_mode": "varchar(n), whose length it would not check",
+}
 
 
 class Engine(Protocol):

@@ -188,9 +188,9 @@ READ_BY_SQLGLOT = frozenset(
 
 #: Words that a bracket may follow without being functions.
 WORDS = frozenset(
-    "all and as between by case cube distinct div else end escape except exists filter from having ilike in inner "
+    "all and as between by case check cube distinct div else end escape except exists filter from having ilike in inner "
     "intersect interval is join lateral like limit not on or over partition qualify rlike rollup select sets some "
-    "then union using values when where with within".split()
+    "tblproperties then union using values when where with within".split()
 )
 
 #: Types that take sizes in brackets.

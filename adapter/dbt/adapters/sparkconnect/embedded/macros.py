@@ -154,8 +154,9 @@ create or replace macro spark_to_boolean
         else spark_try_boolean(x) end;
 
 create or replace macro spark_is_time_text(x) as regexp_full_match(trim(x),
-    '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T]\d{{1,2}}:\d{{1,2}}(:\d{{1,2}}(\.\d{{1,9}})?)?( ?(Z|UTC|[+-]\d{{2}}(:?\d{{2}})?))?)?');
-create or replace macro spark_time_text(x) as regexp_replace(replace(trim(x), ' UTC', 'Z'), '(\.\d{{6}})\d+', '\1');
+    '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T]\d{{1,2}}:\d{{1,2}}(:\d{{1,2}}(\.\d{{1,9}})?)?( ?(Z|UTC|[+-]\d{{1,2}}(:?\d{{2}})?))?)?');
+create or replace macro spark_time_text(x) as regexp_replace(
+    regexp_replace(replace(trim(x), ' UTC', 'Z'), '(\.\d{{6}})\d+', '\1'), '(:\d{{1,2}}(?:\.\d+)?) ?([+-])(\d)$', '\1\20\3');
 create or replace macro spark_unread_time(x, kind) as case
     when regexp_full_match(trim(x), '[+-]?\d{{4,7}}(-\d{{1,2}}(-\d{{1,2}}([ T].*)?)?)?|T?\d{{1,2}}:\d{{1,2}}.*')
     then error('`method: embedded` does not read the time ''' || x || '''; write it as 2026-01-31 09:00:00 or 2026-01-31')

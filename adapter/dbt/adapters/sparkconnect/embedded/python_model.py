@@ -50,6 +50,18 @@ class Frame:
         """
         return self._session.mapped(self, function, schema)
 
+    def limit(self, num: int) -> "Frame":
+        """Return the first rows."""
+        return self._session.sql(f"select * from {{frame}} limit {int(num)}", frame=self)
+
+    def filter(self, condition: str) -> "Frame":
+        """Return the rows for which a condition in SQL holds."""
+        if not isinstance(condition, str):
+            raise RefusedError("a condition of columns", fix="write it as text: frame.filter('id > 5')")
+        return self._session.sql(f"select * from {{frame}} where {condition}", frame=self)
+
+    where = filter
+
     def toArrow(self) -> pa.Table:  # noqa: N802 - pyspark's name
         """Return all rows."""
         return self._session.relation(self.name).to_arrow_table()

@@ -180,7 +180,7 @@ def _cast(node: exp.Expr) -> exp.Expr:
             if name == exp.DType.TIMESTAMPTZ:
                 return exp.Cast(this=_text(value.name.replace(" UTC", "Z")), to=kind)
         return call(prefix + ("date" if name == exp.DType.DATE else "timestamp"), value)
-    if kind.args.get("nested") and isinstance(value, exp.Anonymous) and value.name == "list_value":
+    if kind.args.get("nested") and isinstance(value, exp.Anonymous) and value.name in {"list_value", "map"}:
         return node
     raise RefusedError(f"casts to {kind.sql('databricks').lower()}", *place(value))
 

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -11,6 +12,7 @@ from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.statements import WAREHOUSE, Statements
+from dbt.adapters.sparkconnect.embedded.types import of_duckdb, spark_name
 from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt_common.exceptions import DbtDatabaseError
 from pyhive.hive import HiveParamEscaper
@@ -33,6 +35,22 @@ def lake_of(creds: SparkConnectCredentials) -> Lake:
         return _lakes[key]
 
 
+def type_code(kind: Any) -> str:
+    """Return the name under which Thrift sends a column of this type; contracts compare by it."""
+    try:
+        name = spark_name(of_duckdb(kind, ""))
+    except EmbeddedError:
+        return "NULL_TYPE" if "NULL" in str(kind) else "STRING_TYPE"
+    return f"{re.split('[<(]', name)[0].upper()}_TYPE"
+
+
+def _as_thrift(value: Any) -> Any:
+    """Return a value as PyHive would: dates as text, times without a zone."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    return value.isoformat() if isinstance(value, date) else value
+
+
 class EmbeddedSession:
     """One per thread of dbt; temporary views are its own."""
 
@@ -44,7 +62,7 @@ class EmbeddedSession:
         self.temporary: dict[str, str] = {}
         self.statements = Statements(lake, self.duckdb, self.temporary)
         self.parked = False
-        self._names: list[str] = []
+        self._columns: list[tuple[str, str]] = []
         self._rows: list[tuple[Any, ...]] = []
 
     def cursor(self) -> "EmbeddedSession":
@@ -57,7 +75,7 @@ class EmbeddedSession:
         Raises:
             DbtDatabaseError: It failed or is refused; the message has line and column where there are some.
         """
-        self._names, self._rows = [], []
+        self._columns, self._rows = [], []
         comment = _COMMENT.match(sql)
         text = (sql[comment.end() :] if comment else sql).strip().rstrip(";").rstrip()
         if not text:
@@ -68,16 +86,19 @@ class EmbeddedSession:
         text = text.replace("${" + WAREHOUSE + "}", str(self.lake.root))
         try:
             answer = self.statements.run(text)
-            self._names, self._rows = self._query(text) if answer is None else answer
+            if answer is None:
+                self._columns, self._rows = self._query(text)
+            else:
+                self._columns, self._rows = [(name, "STRING_TYPE") for name in answer[0]], answer[1]
         except EmbeddedError as exc:
             raise DbtDatabaseError(str(exc)) from exc
         except duckdb.Error as exc:
             raise DbtDatabaseError(located(str(exc), text)) from exc
 
-    def _query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _query(self, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         cursor = self.duckdb.execute(self.lake.resolved(sql, self.temporary))
-        names = [column[0] for column in cursor.description or []]
-        return names, [tuple(row) for row in cursor.fetchall()]
+        columns = [(column[0], type_code(column[1])) for column in cursor.description or []]
+        return columns, [tuple(_as_thrift(value) for value in row) for row in cursor.fetchall()]
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """Return the rows of the last statement."""
@@ -94,7 +115,7 @@ class EmbeddedSession:
     @property
     def description(self) -> Sequence[Any]:
         """Columns of the last statement, as DB-API has them."""
-        return [(name, "string", None, None, None, None, True) for name in self._names]
+        return [(name, code, None, None, None, None, True) for name, code in self._columns]
 
     def park(self) -> bool:
         """Get ready for the thread's next node."""

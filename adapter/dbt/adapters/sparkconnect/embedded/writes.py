@@ -313,9 +313,9 @@ def _broken(schema: str, name: str, delta: DeltaTable | None, message: str) -> s
     checks = {
         key.removeprefix(_CHECK): text for key, text in delta.metadata().configuration.items() if key.startswith(_CHECK)
     }
-    listed = ", ".join(f"{key} ({text})" for key, text in checks.items())
+    listed = " or ".join(f"CHECK constraint {key} ({text})" for key, text in checks.items())
     rows = message.partition("Preview of invalid data:")[2].strip()
-    return f"[DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint {listed} of {schema}.{name} violated by:\n{rows}"
+    return f"[DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] {listed} of {schema}.{name} violated by:\n{rows}"
 
 
 def typed_columns(relation: duckdb.DuckDBPyRelation) -> list[tuple[str, Type]]:
