@@ -194,7 +194,10 @@ WORDS = frozenset(
 )
 
 #: Types that take sizes in brackets.
-SIZED_TYPES = frozenset("decimal dec numeric varchar char".split())
+SIZED_TYPES = frozenset("decimal dec numeric".split())
+
+#: Types whose length Spark checks, and sqlglot forgets.
+LENGTH_TYPES = frozenset("varchar char character".split())
 
 #: What sqlglot makes of the rest of a statement; a construct that is not listed is refused.
 NODES = frozenset(

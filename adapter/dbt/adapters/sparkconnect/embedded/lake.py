@@ -18,7 +18,7 @@ from dbt.adapters.sparkconnect.embedded.macros import macros
 from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation, transpiled
 from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 VIEWS_FILE = "_views.json"
 SCRATCH = ".tmp"
@@ -205,6 +205,8 @@ class Lake:
             except TableNotFoundError as exc:
                 self._snapshots.pop(key, None)
                 raise RelationNotFoundError(f"{schema}.{name}") from exc
+            except (DeltaError, OSError, ValueError) as exc:
+                raise EmbeddedError(f"`method: embedded` cannot read {schema}.{name}: {exc}") from exc
             self._snapshots[key] = self._read(f"{schema}.{name}", delta)
             return self._snapshots[key]
 

@@ -45,8 +45,6 @@ class Merge:
         """Apply the statement; a merge that changes nothing is no commit."""
         target = lake.snapshot(self.schema, self.name)
         source = cursor.sql(lake.resolved(self.source, temporary)).to_arrow_table()
-        if not source.num_rows:
-            return
         cursor.register("merge_source", source)
         try:
             changes = self._changes(lake, cursor, temporary, target.columns, source.column_names)

@@ -160,8 +160,6 @@ def _cast(node: exp.Expr) -> exp.Expr:
         # `1d`, `1L`: sqlglot's reading of a literal
         return node
     if name in exp.DataType.TEXT_TYPES:
-        if kind.expressions:
-            raise RefusedError(f"casts to {kind.sql('databricks').lower()}, which Spark pads or cuts", *place(value))
         return value if isinstance(value, exp.Literal) and value.is_string else call("spark_string", value)
     prefix = "spark_try_" if is_try else "spark_to_"
     plain = exp.TryCast if is_try else exp.Cast
@@ -275,7 +273,7 @@ def _extract(node: exp.Expr) -> exp.Expr:
     part = node.this.name.upper()
     if part not in _INT_PARTS:
         raise RefusedError(f"extract({part.lower()} from ...)", *place(node))
-    return cast(node.copy(), "int")
+    return cast(call(part.lower(), call("spark_to_timestamp", node.expression)), "int")
 
 
 def _position(node: exp.Expr) -> exp.Expr:

@@ -107,6 +107,8 @@ def _refuse_unknown_functions(tokens: list[Token]) -> None:
         if not _is_call(tokens, at):
             continue
         word = token.text.lower()
+        if word in functions.LENGTH_TYPES:
+            raise RefusedError(f"the type {word}(...)", token.line, token.col - len(token.text) + 1, "use string")
         known = word in functions.FUNCTIONS or word in functions.READ_BY_SQLGLOT or word in functions.WORDS
         if known or word in functions.SIZED_TYPES or _is_name_with_columns(tokens, at):
             continue
