@@ -80,7 +80,9 @@ def test_two_rows_for_one_are_refused_as_on_spark(session: EmbeddedSession) -> N
         session.execute(MERGE.format(rows="(1, 'x', 1d), (1, 'y', 2d)"))
 
 
-def test_a_merge_with_conditions_updates_deletes_and_inserts_in_one_commit(lake: Lake, session: EmbeddedSession) -> None:
+def test_a_merge_with_conditions_updates_deletes_and_inserts_in_one_commit(
+    lake: Lake, session: EmbeddedSession
+) -> None:
     make_trades(session)
     session.execute(
         "merge into silver.trades t using (select * from values (1, 'x'), (2, 'gone'), (4, 'new') as v(id, name)) s on t.id = s.id "
@@ -122,7 +124,11 @@ def test_descriptions_are_one_commit_and_stay_when_rows_are_replaced(lake: Lake,
 def test_a_statement_reads_the_newest_version_of_another_writer(lake: Lake, session: EmbeddedSession) -> None:
     make_trades(session)
     assert rows(session, "select count(*) from silver.trades") == [(2,)]
-    write_deltalake(str(lake.folder("silver", "trades")), pa.table({"id": pa.array([9], pa.int32()), "name": ["z"], "usd": [0.5]}), mode="append")
+    write_deltalake(
+        str(lake.folder("silver", "trades")),
+        pa.table({"id": pa.array([9], pa.int32()), "name": ["z"], "usd": [0.5]}),
+        mode="append",
+    )
     assert rows(session, "select count(*) from silver.trades") == [(3,)]
 
 
@@ -163,8 +169,12 @@ def test_a_temporary_view_is_of_its_session_alone(lake: Lake, session: EmbeddedS
 @pytest.mark.parametrize(
     ("settings", "features", "named"),
     [
-        pytest.param({"delta.columnMapping.mode": "name"}, ["columnMapping"], "(?i)column ?mapping", id="column-mapping"),
-        pytest.param({"delta.enableDeletionVectors": "true"}, ["deletionVectors"], "deletionVectors", id="deletion-vectors"),
+        pytest.param(
+            {"delta.columnMapping.mode": "name"}, ["columnMapping"], "(?i)column ?mapping", id="column-mapping"
+        ),
+        pytest.param(
+            {"delta.enableDeletionVectors": "true"}, ["deletionVectors"], "deletionVectors", id="deletion-vectors"
+        ),
     ],
 )
 def test_tables_it_would_read_wrong_are_refused(
@@ -207,7 +217,9 @@ def test_a_python_model_maps_a_stream_in_order(lake: Lake, session: EmbeddedSess
 
     model = Session(lake)
     numbers = model.sql("select id from range(0, 250000) sort by id desc")
-    mapped = model.sql("select sum(rows) as n, min(last) as last from {m}", m=numbers.mapInArrow(counted, "last bigint, rows bigint"))
+    mapped = model.sql(
+        "select sum(rows) as n, min(last) as last from {m}", m=numbers.mapInArrow(counted, "last bigint, rows bigint")
+    )
     assert mapped.toArrow().to_pylist() == [{"n": 250_000, "last": 0}]
     assert len(seen) > 1
     with pytest.raises(Exception, match="refuses `groupBy` of a DataFrame"):
@@ -216,7 +228,9 @@ def test_a_python_model_maps_a_stream_in_order(lake: Lake, session: EmbeddedSess
 
 
 def credentials(tmp_path: Path, **settings: Any) -> SparkConnectCredentials:
-    return SparkConnectCredentials(schema="s", lake=str(tmp_path), endpoint_file=str(tmp_path / "server.json"), **settings)  # type: ignore[call-arg]
+    return SparkConnectCredentials(
+        schema="s", lake=str(tmp_path), endpoint_file=str(tmp_path / "server.json"), **settings
+    )  # type: ignore[call-arg]
 
 
 def test_auto_takes_the_server_where_one_is_up(tmp_path: Path) -> None:
@@ -236,5 +250,3 @@ def test_the_embedded_method_needs_a_lake() -> None:
 
     with pytest.raises(DbtConfigError, match="needs `lake`"):
         SparkConnectCredentials(schema="s", method=ConnectionMethod.EMBEDDED)  # type: ignore[call-arg]
-
-

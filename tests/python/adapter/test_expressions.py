@@ -113,7 +113,17 @@ def test_every_function_on_the_list_is_in_the_table() -> None:
     text = TABLE.read_text(encoding="utf-8").lower()
     # tables of rows are compared by the tests of statements
     of_rows = {"explode", "inline", "flatten", "sequence", "to_json", "map"}
-    same = {"lcase", "ucase", "character_length", "len", "cardinality", "array_size", "mean", "array_agg", "regexp_like"}
+    same = {
+        "lcase",
+        "ucase",
+        "character_length",
+        "len",
+        "cardinality",
+        "array_size",
+        "mean",
+        "array_agg",
+        "regexp_like",
+    }
     rarely = {"cbrt", "degrees", "radians", "make_date", "dayofmonth", "date_diff", "unix_date", "first", "last"}
     rarely |= {"any_value", "percent_rank", "cume_dist", "nth_value"}
     absent = {name for name in functions.FUNCTIONS if f"{name}(" not in text}

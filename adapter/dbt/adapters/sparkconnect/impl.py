@@ -71,23 +71,23 @@ class SparkConnectAdapter(SparkAdapter):
         Args:
             path: The folder; `{a,b}` in it stands for either.
         """
+        if self._is_offline:
+            return False
         session = self.connections.get_thread_connection().handle
         if isinstance(session, ThriftSession):
             # the handler is for the missing path alone: any other trouble with the folder stays an error
-            _, answer = self.execute(
-                "begin declare exit handler for path_not_found begin select false as found; end; "
-                f"select true as found from text.`{path}/_delta_log/*.json` limit 1; end",
-                fetch=True,
-            )
+            sought = f"select true as found from text.`{path}/_delta_log/*.json` limit 1"  # noqa: S608 - it is a path
+            handler = "declare exit handler for path_not_found begin select false as found; end;"
+            _, answer = self.execute(f"begin {handler} {sought}; end", fetch=True)
             return bool(len(answer.rows) and answer.rows[0][0])
         return bool(session.lake.has_delta_log(path))
 
     @available.parse_none
     def set_column_comments(self, relation: BaseRelation, comments: dict[str, str]) -> bool:
         """Set the comments of a table's columns in one commit, if the engine can; returns whether it did."""
-        session = self.connections.get_thread_connection().handle
-        if not self.config.credentials.is_embedded:
+        if self._is_offline or not self.config.credentials.is_embedded:
             return False
+        session = self.connections.get_thread_connection().handle
         session.statements.comment_columns(relation.schema, relation.identifier, comments)
         return True
 

@@ -78,9 +78,13 @@ class Lake:
         try:
             scratch.mkdir(parents=True, exist_ok=True)
             self._database = duckdb.connect(
-                config={"threads": threads, "memory_limit": memory, "temp_directory": str(scratch / "duckdb"),
-                        # what this process has not brought along is not fetched from elsewhere
-                        "autoinstall_known_extensions": False}
+                config={
+                    "threads": threads,
+                    "memory_limit": memory,
+                    "temp_directory": str(scratch / "duckdb"),
+                    # what this process has not brought along is not fetched from elsewhere
+                    "autoinstall_known_extensions": False,
+                }
             )
         except (OSError, duckdb.Error) as exc:
             raise EmbeddedError(f"the lake {self.root} cannot be opened: {exc}") from exc
@@ -197,8 +201,9 @@ class Lake:
             known = self._snapshots.get(key)
             log = self.folder(schema, name) / "_delta_log"
             # a log that was made anew begins at 0 again
-            if known is not None and (log / f"{known.version:020}.json").exists():
-                if not (log / f"{known.version + 1:020}.json").exists():
+            if known is not None:
+                is_there, is_newer = ((log / f"{known.version + more:020}.json").exists() for more in (0, 1))
+                if is_there and not is_newer:
                     return known
             try:
                 delta = DeltaTable(str(self.folder(schema, name)))
@@ -364,6 +369,6 @@ def _text_files(path: str) -> str:
     listed = ", ".join(text_literal(file) for file in files)
     # a line is one column, since the separator is in none of them
     return (
-        f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', "
-        "header = false, auto_detect = false, null_padding = true)"
+        f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', "
+        "escape = '', header = false, auto_detect = false, null_padding = true)"
     )

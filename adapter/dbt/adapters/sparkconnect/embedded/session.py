@@ -8,12 +8,12 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.statements import WAREHOUSE, Statements
 from dbt.adapters.sparkconnect.embedded.types import of_duckdb, spark_name
-from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt_common.exceptions import DbtDatabaseError
 from pyhive.hive import HiveParamEscaper
 
