@@ -227,6 +227,24 @@ def test_a_python_model_maps_a_stream_in_order(lake: Lake, session: EmbeddedSess
     model.stop()
 
 
+def test_a_long_query_is_transpiled_once_for_all_processes(lake: Lake, session: EmbeddedSession) -> None:
+    make_trades(session)
+    long = (
+        "select "
+        + ", ".join(f"id + {number} as c{number}" for number in range(300))
+        + " from silver.trades where id = 1"
+    )
+    first = rows(session, long)
+    (kept,) = (lake.root / ".tmp" / "queries").iterdir()
+    other = EmbeddedSession(Lake(str(lake.root), "600MB", 2))
+    kept.write_text(kept.read_text().replace("AS c0,", "AS renamed,"))
+    other.execute(long)
+    assert other.description[0][0] == "renamed"
+    # a file that is not whole is made again
+    kept.write_text("{")
+    assert rows(EmbeddedSession(Lake(str(lake.root), "600MB", 2)), long) == first
+
+
 def credentials(tmp_path: Path, **settings: Any) -> SparkConnectCredentials:
     return SparkConnectCredentials(
         schema="s", lake=str(tmp_path), endpoint_file=str(tmp_path / "server.json"), **settings

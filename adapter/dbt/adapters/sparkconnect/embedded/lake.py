@@ -13,9 +13,10 @@ from urllib.parse import unquote, urlparse
 
 import duckdb
 import pyarrow.parquet as pq
+from dbt.adapters.sparkconnect.embedded.cache import QueryCache
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, PathNotFoundError, RelationNotFoundError
 from dbt.adapters.sparkconnect.embedded.macros import macros
-from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation, transpiled
+from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation
 from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -93,6 +94,7 @@ class Lake:
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         # results of Python models on their way into a table: in DuckDB, which spills them, and gone with the process
         self._kept: dict[tuple[str, str], str] = {}
+        self._queries = QueryCache(scratch / "queries")
         self._columns_of_file: dict[str, frozenset[str]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -283,7 +285,8 @@ class Lake:
             RelationNotFoundError: It names what the lake does not have.
         """
         seen = {Relation("", name): text for name, text in (results or {}).items()}
-        return self._resolved(transpiled(query) if isinstance(query, str) else query, temporary, seen, self.views(), ())
+        known = self._queries.query(query) if isinstance(query, str) else query
+        return self._resolved(known, temporary, seen, self.views(), ())
 
     def _resolved(
         self,
@@ -301,7 +304,7 @@ class Lake:
                 raise EmbeddedError(f"the view {relation} reads itself")
             text = _text_of_view(relation, temporary, views)
             if text is not None:
-                seen[relation] = self._resolved(transpiled(text), temporary, seen, views, (*inside, relation))
+                seen[relation] = self._resolved(self._queries.query(text), temporary, seen, views, (*inside, relation))
             elif relation.schema == "text":
                 seen[relation] = _text_files(relation.name)
             elif relation.schema:

@@ -231,6 +231,9 @@ create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() 
 create or replace macro spark_mod(a, b) as case
     when b = 0 then spark_by_zero() else spark_no_decimal(a, '%') % spark_no_decimal(b, '%') end;
 create or replace macro spark_pmod(a, b) as ((spark_mod(a, b) + b) % b);
+create or replace macro spark_ordered(x) as case
+    when typeof(x) like 'STRUCT%' or typeof(x) like '%[]' then
+        error('`method: embedded` refuses the order of ' || typeof(x) || ': Spark puts nulls in it first') else x end;
 create or replace macro spark_floor(x) as cast(floor(spark_no_decimal(x, 'floor')) as bigint);
 create or replace macro spark_ceil(x) as cast(ceil(spark_no_decimal(x, 'ceil')) as bigint);
 create or replace macro spark_ln(x) as case when x > 0 then ln(x) end;

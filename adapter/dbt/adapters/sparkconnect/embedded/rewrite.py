@@ -109,6 +109,13 @@ def _regexp(node: exp.Expr) -> exp.Expr:
     return call("regexp_matches", node.this, text(regular(node.expression, "rlike")))
 
 
+def _extreme(node: exp.Expr) -> exp.Expr:
+    """Refuse the largest of structs, which DuckDB orders with nulls last."""
+    if isinstance(node.this, exp.Expr) and not isinstance(node.this, exp.Distinct):
+        node.set("this", call("spark_ordered", node.this))
+    return node
+
+
 def _in(node: exp.Expr) -> exp.Expr:
     """Spell a list inside a CASE as comparisons: DuckDB joins a longer one, and computes it for all rows."""
     values = node.expressions
@@ -191,6 +198,8 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.DPipe: _joined_text,
     exp.Bracket: _bracket,
     exp.In: _in,
+    exp.Max: _extreme,
+    exp.Min: _extreme,
     exp.Like: _like,
     exp.ILike: _like,
     exp.RegexpLike: _regexp,

@@ -293,6 +293,8 @@ _SPELLED: dict[str, Callable[[exp.Expr, list[exp.Expr]], exp.Expr]] = {
     "map": _map,
     "array_join": _array_join,
     "forall": lambda node, arguments: call("spark_all", call("list_transform", *arguments)),
+    "greatest": lambda node, arguments: call("greatest", *[call("spark_ordered", part) for part in arguments]),
+    "least": lambda node, arguments: call("least", *[call("spark_ordered", part) for part in arguments]),
     "to_date": lambda node, arguments: call("spark_to_date", *arguments),
     "to_timestamp": lambda node, arguments: call("spark_to_timestamp", *arguments),
 }
