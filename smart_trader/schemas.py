@@ -11,7 +11,7 @@ import yaml
 from smart_trader.errors import SettingsError
 from smart_trader.paths import project_root
 
-EXACT_TARGETS = ("local", "cluster")
+EXACT_TARGETS = ("local", "spark", "embedded", "cluster")
 TARGET_VARIABLE = "DBT_TARGET"
 
 
@@ -48,5 +48,5 @@ def target_output(target: str) -> dict[str, Any]:
         }
     except (OSError, yaml.YAMLError, jinja2.TemplateError, KeyError, TypeError, ValueError):
         raise SettingsError(
-            f"{TARGET_VARIABLE}={target}: no such target in {path}", "use local, ci or cluster"
+            f"{TARGET_VARIABLE}={target}: no such target in {path}", "use local, spark, embedded, ci or cluster"
         ) from None
