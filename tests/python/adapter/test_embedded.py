@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -243,6 +246,16 @@ def test_a_long_query_is_transpiled_once_for_all_processes(lake: Lake, session: 
     # a file that is not whole is made again
     kept.write_text("{")
     assert rows(EmbeddedSession(Lake(str(lake.root), "600MB", 2)), long) == first
+
+
+def test_what_a_killed_process_left_is_swept(lake: Lake) -> None:
+    scratch = lake.root / ".tmp"
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    for name in (f"duckdb-{done.pid}", f"duckdb-{os.getpid()}", "dropped-silver-trades"):
+        (scratch / name).mkdir(exist_ok=True)
+    Lake(str(lake.root), "600MB", 1)
+    assert sorted(path.name for path in scratch.iterdir()) == [f"duckdb-{os.getpid()}", "queries"]
 
 
 def credentials(tmp_path: Path, **settings: Any) -> SparkConnectCredentials:

@@ -23,6 +23,8 @@ class SparkConnectAdapter(SparkAdapter):
     """Runs SQL over Thrift and Python models over Spark Connect, on one server."""
 
     ConnectionManager = SparkConnectConnectionManager
+    # asked of the engine once: a running server's warehouse stays where it is
+    _lake_root: str | None = None
 
     @property
     def _is_offline(self) -> bool:
@@ -61,8 +63,10 @@ class SparkConnectAdapter(SparkAdapter):
     @available.parse_none
     def lake_root(self) -> str:
         """Return the root of the tables, as the engine writes it: Spark's warehouse, or the embedded engine's lake."""
-        _, answer = self.execute(f"select '${{{WAREHOUSE}}}' as root", fetch=True)
-        return str(answer.rows[0][0])
+        if self._lake_root is None:
+            _, answer = self.execute(f"select '${{{WAREHOUSE}}}' as root", fetch=True)
+            self._lake_root = str(answer.rows[0][0])
+        return self._lake_root
 
     @available.parse(lambda *_, **__: True)
     def has_delta_log(self, path: str) -> bool:

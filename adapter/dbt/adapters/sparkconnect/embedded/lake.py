@@ -23,6 +23,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 VIEWS_FILE = "_views.json"
 SCRATCH = ".tmp"
+DROPPED = "dropped-"
+_SPILLED = "duckdb-"
 #: What a reader must know of a table's protocol; all else is refused, since a plain reader would be silently wrong.
 KNOWN_READER_FEATURES = frozenset({"timestampNtz"})
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -77,12 +79,14 @@ class Lake:
         self.lock = threading.RLock()
         scratch = self.root / SCRATCH
         try:
-            scratch.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            scratch.mkdir(mode=0o700, exist_ok=True)
+            _sweep(scratch)
             self._database = duckdb.connect(
                 config={
                     "threads": threads,
                     "memory_limit": memory,
-                    "temp_directory": str(scratch / "duckdb"),
+                    "temp_directory": str(scratch / f"{_SPILLED}{os.getpid()}"),
                     # what this process has not brought along is not fetched from elsewhere
                     "autoinstall_known_extensions": False,
                 }
@@ -313,6 +317,25 @@ class Lake:
             else:
                 raise RelationNotFoundError(relation.name)
         return PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]]})", query.text)
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what processes that were killed left behind: spilled rows, and tables on their way out."""
+    for path in scratch.iterdir():
+        owner = path.name.removeprefix(_SPILLED)
+        is_spilled = path.name.startswith(_SPILLED) and owner.isdigit()
+        if path.name.startswith(DROPPED) or (is_spilled and not _is_alive(int(owner))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _text_of_view(relation: Relation, temporary: Mapping[str, str], views: Mapping[str, View]) -> str | None:

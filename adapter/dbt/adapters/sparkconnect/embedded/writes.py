@@ -13,7 +13,7 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError
-from dbt.adapters.sparkconnect.embedded.lake import Lake
+from dbt.adapters.sparkconnect.embedded.lake import DROPPED, SCRATCH, Lake
 from dbt.adapters.sparkconnect.embedded.types import Type, duckdb_name, of_duckdb, of_spark, quoted
 from deltalake import DeltaTable, Field, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -223,7 +223,7 @@ class Writer:
             folder = self._lake.folder(schema, name)
             if folder.is_dir():
                 # first out of sight, so that a kill in between leaves no half a table
-                doomed = self._lake.root / ".tmp" / f"dropped-{schema}-{name}"
+                doomed = self._lake.root / SCRATCH / f"{DROPPED}{schema}-{name}"
                 shutil.rmtree(doomed, ignore_errors=True)
                 folder.rename(doomed)
                 shutil.rmtree(doomed, ignore_errors=True)
