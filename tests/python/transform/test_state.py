@@ -286,7 +286,7 @@ def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
 
 
 def test_a_thin_token_is_tracked_where_the_filter_lets_it_and_fails_no_test(lake: Lake) -> None:
-    now = T0 + 16 * DAY
+    now = T0 + 17 * DAY
     lake.bronze.land(token_metrics=[token("tokenT", now, liquidity="50000")], fetch_log=[fetch("tokens", "again", now)])
     tables = ["token_observations", "tracked_tokens", "whale_fetch_queue"]
     thin = '{"tracked_min_liquidity": 0, "min_liquidity": 0}'
