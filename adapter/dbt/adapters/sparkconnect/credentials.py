@@ -81,8 +81,8 @@ class SparkConnectCredentials(SparkCredentials):
     def __post_init__(self) -> None:
         if self.method not in tuple(ConnectionMethod):
             raise DbtConfigError(
-                f"The sparkconnect adapter knows the connection methods thrift, embedded and auto, not '{self.method}': "
-                "set `method` to one of them in the profile, or leave it out for thrift."
+                f"The sparkconnect adapter knows no connection method '{self.method}': set `method` in the profile to "
+                "thrift, embedded or auto, or leave it out for thrift."
             )
         if self.method != ConnectionMethod.THRIFT and not self.lake:
             raise DbtConfigError(
@@ -134,7 +134,11 @@ class SparkConnectCredentials(SparkCredentials):
             if self.method == ConnectionMethod.AUTO:
                 is_up = self._has_a_server()
                 self._chosen = ConnectionMethod.THRIFT if is_up else ConnectionMethod.EMBEDDED
-                reason = f"the server of {self.endpoint_file} is up" if is_up else f"{self.endpoint_file} names no running server"
+                reason = (
+                    f"the server of {self.endpoint_file} is up"
+                    if is_up
+                    else f"{self.endpoint_file} names no running server"
+                )
                 engine = "Spark (method: thrift)" if is_up else "the embedded engine (method: embedded)"
                 logger.info(f"Using {engine}: {reason}.")
         return self._chosen == ConnectionMethod.EMBEDDED
