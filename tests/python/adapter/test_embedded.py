@@ -7,13 +7,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
+from dbt.adapters.sparkconnect.credentials import ConnectionMethod, SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.lake import VIEWS_FILE, Lake
 from dbt.adapters.sparkconnect.embedded.python_model import Session
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
@@ -265,8 +268,6 @@ def credentials(tmp_path: Path, **settings: Any) -> SparkConnectCredentials:
 
 
 def test_auto_takes_the_server_where_one_is_up(tmp_path: Path) -> None:
-    from dbt.adapters.sparkconnect.credentials import ConnectionMethod
-
     assert credentials(tmp_path, method=ConnectionMethod.AUTO).is_embedded
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = {"thrift": {"host": "127.0.0.1", "port": server.getsockname()[1]}}
@@ -276,8 +277,23 @@ def test_auto_takes_the_server_where_one_is_up(tmp_path: Path) -> None:
     assert credentials(tmp_path, method=ConnectionMethod.AUTO).is_embedded
 
 
-def test_the_embedded_method_needs_a_lake() -> None:
-    from dbt.adapters.sparkconnect.credentials import ConnectionMethod
+def test_threads_that_ask_at_once_get_the_same_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(4)
 
+    def look(_: SparkConnectCredentials) -> bool:
+        time.sleep(0.05)
+        return False
+
+    def ask(_: int) -> bool:
+        together.wait()
+        return auto.is_embedded
+
+    monkeypatch.setattr(SparkConnectCredentials, "_has_a_server", look)
+    auto = credentials(tmp_path, method=ConnectionMethod.AUTO)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(4))) == [True] * 4
+
+
+def test_the_embedded_method_needs_a_lake() -> None:
     with pytest.raises(DbtConfigError, match="needs `lake`"):
         SparkConnectCredentials(schema="s", method=ConnectionMethod.EMBEDDED)  # type: ignore[call-arg]
