@@ -205,6 +205,8 @@ class Builds:
     def _common(self, variables: Mapping[str, Any]) -> list[str]:
         root = str(project_root())
         common = ["--project-dir", root, "--profiles-dir", root, "--log-path", str(self.log.parent)]
+        # nothing reads the JSON files that dbt would write for each command
+        common.append("--no-write-json")
         # a folder for each engine, since another connection makes dbt parse everything again
         common += ["--target-path", str(self._paths.home / "dbt-target" / self._engine.choice.name)]
         return [*common, "--vars", simplejson.dumps(variables)] if variables else common

@@ -72,14 +72,20 @@ class Evidence:
             self._write({**self._marks(), **marks, _key(PENDING): pending})
         return landed
 
+    def is_due(self, step: Step, as_of: datetime) -> bool:
+        """Whether anything is due by the work list that a step's build has made last."""
+        if step.queue is None:
+            return False
+        due_at = self.lake.read("silver", step.queue, ["due_at"])["due_at"]
+        return bool(pc.any(pc.less_equal(due_at, pa.scalar(as_of))).as_py())
+
     def brings_no_work(self, step: Step, as_of: datetime) -> bool:
         """Whether the newest token list makes no token's holders due: the next build is soon enough for it.
 
         That is so where it names exactly the tokens that are tracked, whatever their prices are now, and no token's
         holders are due by the work list as it was built last.
         """
-        queue = self.lake.read("silver", "whale_fetch_queue", ["item", "due_at"])
-        if pc.any(pc.less_equal(queue["due_at"], pa.scalar(as_of))).as_py():
+        if self.is_due(step, as_of):
             return False
         log = self.lake.read("bronze", FETCH_LOG.name, ["outcome", "as_of", "fetch_id"], pc.field("kind") == step.kind)
         newest = log.filter(pc.equal(log["as_of"], pc.max(log["as_of"]))).to_pylist()

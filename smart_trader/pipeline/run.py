@@ -180,8 +180,8 @@ class _Run:
     def getting_ready(self) -> Iterator[None]:
         """Read the project, and start a server, beside the first load; where no build is sure to come, later."""
         builds = [step for step in self._order.steps if step.is_build]
-        is_sure = any(map(self._evidence.is_first, builds))
-        if not builds or not is_sure:
+        is_sure = any(self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in builds)
+        if not builds or not (is_sure or self._is_calculation_due()):
             yield
             return
         self._engine.begin()
@@ -274,7 +274,7 @@ class _Run:
         pending = self._pending_kinds(step)
         if not is_first and not pending and not stale:
             record.outcome = "skipped"
-            self._tell("      nothing to build for what landed")
+            self._tell("      nothing landed or changed, nothing to build")
             return
         if stale and not is_first:
             self._tell(f"      {self._changes.told()}")

@@ -43,8 +43,8 @@ STEPS = (
 STEP_NAMES = tuple(step.name for step in STEPS)
 LOADS = {step.kind: step for step in STEPS if not step.is_build}
 
-# By kind of load, the tables that read its rows or what became of its fetches. Whatever stands on one of them can change
-# with the load, and nothing else can. A request to retry counts as a fetch of each kind.
+# By kind of load, the tables that read its rows or what became of its fetches. Whatever stands on one of them can
+# change with the load, and nothing else can. A request to retry counts as a fetch of each kind.
 READERS = {
     "tokens": ("token_observations", "tracked_tokens"),
     "holders": ("holder_observations", "tracked_tokens", "whale_fetch_queue"),
