@@ -28,14 +28,17 @@ RESTORING_HOOK = "restore_views"
 BAD = ("error", "fail", "runtime error")
 GOOD = ("success", "pass", "warn")
 REPAIR = "run: smart-trader repair"
-# What Spark and Delta, or DuckDB and delta-rs, say where a table's files or its entry in the catalog are gone, and where
-# the disk is full.
+# What Spark and Delta, or DuckDB and delta-rs, say where a table's files or its entry in the catalog are gone, and
+# where the disk is full.
 FIXES = (
     (
         ("No space left on device", "DISK_FULL", "os error 28", "StorageFull"),
         f"{FULL_DISK_FIX}; then run again",
     ),
-    (("Permission denied", "Read-only file system", "os error 13", "os error 30"), "make the lake's folder writable for this user, then run again"),
+    (
+        ("Permission denied", "Read-only file system", "os error 13", "os error 30"),
+        "make the lake's folder writable for this user, then run again",
+    ),
     (
         (
             "FILE_NOT_EXIST",

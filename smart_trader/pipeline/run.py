@@ -193,7 +193,9 @@ class _Run:
     def getting_ready(self) -> Iterator[None]:
         """Read the project, and start a server, beside the first load; where no build is sure to come, later."""
         builds = [step for step in self._order.steps if step.is_build]
-        is_sure = any(self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in builds)
+        is_sure = any(
+            self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in builds
+        )
         if not builds or not (is_sure or self._is_calculation_due()):
             yield
             return
