@@ -29,7 +29,10 @@ def measure(
         positions = trades.select("wallet_address", "token_address").distinct().count()
         times: dict[str, list[float]] = {"model": [], "baseline": []}
         for repeat in range(repeats + 1):
-            for name, work in (("baseline", lambda: _baseline(trades, positions)), ("model", lambda: _model(session, trades))):
+            for name, work in (
+                ("baseline", lambda: _baseline(trades, positions)),
+                ("model", lambda: _model(session, trades)),
+            ):
                 begun = time.perf_counter()
                 work()
                 if repeat:

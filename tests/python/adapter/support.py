@@ -27,7 +27,6 @@ def delta_config(**models: Any) -> dict[str, Any]:
 EMBEDDED_REFUSES: dict[str, str] = {
     "TestColumnsThatChange::test_columns": "column mapping by name, which dropping a column needs",
     "TestPredicates::test__incremental_predicates": "tables without `file_format: delta`",
-    "TestUniqueKey::test__bad_unique_key": "nothing: Spark finds no such column, and here the words differ",
     "TestPythonIncremental::test_incremental": "conditions of columns (`df.id > 5`) of a DataFrame",
     "TestFrames::test_different_dataframes": "pandas-on-Spark",
     "TestSimpleSnapshot::test_new_column_captured_by_snapshot": "varchar(n), whose length it would not check",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from engine import Engine, run_module
+from embedded_engine import EmbeddedEngine
 from judge import differences, judge
 from lake import NO_FILTERS
 from law import SETTINGS, Landed, Spoilt
@@ -20,12 +19,9 @@ from spoilt_market import NOW, TOKEN_LIST
 
 from smart_trader.sandbox.replay import parse
 
-# a build of its own takes half a minute
-pytestmark = pytest.mark.full
 # what no sum of money can hold is no number
 NO_NUMBER = Decimal("1e30")
 AS_OF = datetime.fromtimestamp(NOW, UTC)
-SCHEMAS = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "fuzz"}
 
 
 class HostilePrices:
@@ -44,31 +40,27 @@ class Built:
     """The built lake, and what it was loaded from."""
 
     lake: MarketLake
+    engine: EmbeddedEngine
     spoilt: Spoilt
 
     def dbt(self, *selection: str) -> None:
         """Build some models once, without their tests."""
-        home = self.lake.engine.paths.home
-        done = run_module(
-            *("dbt.cli.main", "--no-use-colors", "build", "--exclude-resource-type", "test", "unit_test"),
-            *("--target-path", str(home / "dbt-target"), "--log-path", str(home / "dbt-logs")),
-            *("--select", *selection),
-            env={**self.lake.engine.environment, **SCHEMAS, "SMART_TRADER_AS_OF": AS_OF.isoformat()},
-        )
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+        command = ("build", "--exclude-resource-type", "test", "unit_test", "--select", *selection)
+        done = self.engine.dbt(*command, SMART_TRADER_AS_OF=AS_OF.isoformat())
+        assert done.success, done.failures
 
     def pnl(self, wallets: set[str]) -> list[dict[str, Any]]:
         return [row for row in self.lake.rows("silver", "wallet_pnl") if row["wallet_address"] in wallets]
 
 
 @pytest.fixture(scope="module")
-def built(engine: Engine, landed: Landed) -> Built:
-    """The spoilt lake in schemas of its own on the session's server, built once."""
+def built(landed: Landed) -> Built:
+    """The spoilt lake, built once."""
     lake, spoilt = landed.lake, landed.spoilt
     spoilt.cases[TOKEN_LIST] = HostilePrices()
     lake.load("tokens", spoilt.url, as_of=NOW, **SETTINGS, **NO_FILTERS).raise_if_failed()
-    shutil.copytree(lake.root / "bronze", engine.paths.local_root / "fuzz_bronze")
-    made = Built(MarketLake(engine, "fuzz_"), spoilt)
+    engine = EmbeddedEngine(lake.root)
+    made = Built(MarketLake(engine), engine, spoilt)
     made.dbt("+wallet_pnl")
     return made
 
@@ -104,7 +96,7 @@ def test_whose_swaps_landed_is_calculated(built: Built) -> None:
 
 def test_every_number_is_finite(built: Built) -> None:
     for schema in ("silver", "gold"):
-        for path in sorted((built.lake.engine.paths.local_root / f"fuzz_{schema}").iterdir()):
+        for path in sorted((built.engine.paths.local_root / schema).iterdir()):
             if (path / "_delta_log").is_dir():
                 odd = [
                     row
@@ -129,7 +121,6 @@ def test_what_would_be_code_elsewhere_stands_as_text(built: Built) -> None:
     assert len(seen) > 3
 
 
-@pytest.mark.full
 def test_everything_else_is_built_of_spoilt_answers_too(built: Built) -> None:
     built.dbt("fqn:*")
     assert built.lake.rows("silver", "transaction_fetch_queue")

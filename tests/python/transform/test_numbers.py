@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +10,8 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from engine import PROJECT, Engine, run_module
+from embedded_engine import DbtResult, EmbeddedEngine
+from engine import PROJECT
 
 from .bronze import Bronze, fetch, swap
 from .recordings import SAMPLES, bronze_swaps, read_items
@@ -43,26 +43,17 @@ recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are n
 class Lake:
     """A lake in the recordings' time: its bronze, and dbt at a time of choice."""
 
-    engine: Engine
+    engine: EmbeddedEngine
     bronze: Bronze
 
     def build(self, at: datetime, command: str = "run", *arguments: str) -> None:
         """Build the numbers at a time, with their seeds and data tests if the command is build."""
         done = self.dbt(at, command, "--select", "+leaderboard", "+wallet_pnl", "+quarantined_wallets", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.success, done.failures
 
-    def dbt(self, at: datetime, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def dbt(self, at: datetime, *arguments: str) -> DbtResult:
         """Run dbt at a time."""
-        return run_module(
-            "dbt.cli.main",
-            "--no-use-colors",
-            *arguments,
-            "--target-path",
-            str(self.engine.paths.home / "dbt-target"),
-            "--log-path",
-            str(self.engine.paths.home / "dbt-logs"),
-            env={**self.engine.environment, "SMART_TRADER_AS_OF": at.isoformat()},
-        )
+        return self.engine.dbt(*arguments, SMART_TRADER_AS_OF=at.isoformat())
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """Return a table's rows, sorted."""
@@ -160,8 +151,9 @@ def first_load(bronze: Bronze) -> None:
 
 
 @pytest.fixture(scope="module")
-def lake(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The session's lake with one load, built; other tests leave its unprefixed schemas empty."""
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with one load, built."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("lake with space"))
     bronze = Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
     made = Lake(engine, bronze)
     first_load(bronze)
@@ -262,7 +254,7 @@ def test_odd_rows_have_their_right_numbers(lake: Lake) -> None:
     assert (passed["round_trip_count"], passed["round_trip_usd"], passed["trade_count"]) == (1, 0, 0)
     assert (bought["round_trip_count"], bought["bought_usd"]) == (0, Decimal("100.000000"))
     tested = lake.dbt(T0, "test", "--select", *WALLET_TESTS)
-    assert tested.returncode == 0, tested.stdout
+    assert tested.success, tested.failures
 
 
 def test_an_amount_that_is_none_sets_its_wallet_apart_by_name(lake: Lake) -> None:
@@ -376,8 +368,8 @@ def test_a_wrong_number_quarantines_its_wallet_and_nobody_else(later: Lake) -> N
     later.engine.sql(f"update silver.fifo_positions {wrong}")
     later.build(at)
     tested = later.dbt(at, "test", "--select", *WALLET_TESTS, "warn_of_quarantined_wallets")
-    assert tested.returncode == 0, tested.stdout
-    assert "Got 2 results, configured to warn if != 0" in tested.stdout
+    assert tested.success, tested.failures
+    assert tested.messages("warn") == ["Got 2 results, configured to warn if != 0"]
     newest = {row["wallet_address"]: row for row in later.table("gold.trader_evaluations") if row["evaluated_at"] == at}
     assert newest["winner"]["is_qualified"]
     assert newest["dusty"]["failed_rules"] == "quarantined:fifo_positions.intervals"
@@ -388,7 +380,7 @@ def test_a_number_that_goes_wrong_after_its_check_fails_the_tests(later: Lake) -
     at, wallet = T1 + timedelta(hours=2), "where wallet_address = 'winner'"
     later.engine.sql(f"update silver.fifo_positions set realized_pnl_usd = realized_pnl_usd + 0.01d {wallet}")
     found = later.dbt(at, "test", "--select", "assert_fifo_positions_equal_the_interval_form")
-    assert found.returncode == 1
-    assert "Got 1 result" in found.stdout
+    assert not found.success
+    assert found.failures == ["Got 1 result, configured to fail if != 0"]
     later.engine.sql(f"update silver.fifo_positions set realized_pnl_usd = realized_pnl_usd - 0.01d {wallet}")
-    assert later.dbt(at, "test", "--select", "assert_fifo_positions_equal_the_interval_form").returncode == 0
+    assert later.dbt(at, "test", "--select", "assert_fifo_positions_equal_the_interval_form").success

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
 from deltalake import DeltaTable
-from engine import LAKE_VARIABLES, PROJECT, Engine
+from embedded_engine import EmbeddedEngine
 
 from .bronze import Bronze, fetch, holder, swap, token
 
@@ -22,43 +18,22 @@ T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 STATES = ("tracked_tokens", "whale_fetch_queue", "transaction_fetch_queue", "tracked_whales")
-TARGET = "ci"  # prefixed schemas: the lake belongs to the whole test session
+TARGET = "ci"
+PREFIXED = {"DBT_TARGET": TARGET}
 
 
 @dataclass
 class Lake:
     """The lake under test: its bronze, and dbt at a time of choice."""
 
-    engine: Engine
+    engine: EmbeddedEngine
     bronze: Bronze
-    folder: Path
 
     def build(self, at: datetime, *arguments: str, succeeds: bool = True) -> list[str]:
         """Build at a time and return the messages of what failed."""
-        os.environ["SMART_TRADER_AS_OF"] = at.isoformat()
-        done = dbtRunner().invoke(
-            [
-                "--quiet",
-                "--no-use-colors",
-                *arguments,
-                "--target",
-                TARGET,
-                "--project-dir",
-                str(PROJECT),
-                "--profiles-dir",
-                str(PROJECT),
-                "--target-path",
-                str(self.folder / "target"),
-                "--log-path",
-                str(self.folder / "logs"),
-            ]
-        )
-        failed = [
-            str(result.message) for result in getattr(done.result, "results", []) if result.status in ("error", "fail")
-        ]
-        failed += [str(done.exception)] if done.exception else []
-        assert done.success is succeeds, failed
-        return failed
+        done = self.engine.dbt(*arguments, **PREFIXED, SMART_TRADER_AS_OF=at.isoformat())
+        assert done.success is succeeds, done.failures
+        return done.failures
 
     def rows(self, table: str, columns: str, schema: str = "silver") -> list[tuple[Any, ...]]:
         """Return some columns of a table, sorted."""
@@ -77,25 +52,17 @@ class Lake:
 
 
 @pytest.fixture(scope="module")
-def lake(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A lake whose bronze is made and empty."""
-    folder = tmp_path_factory.mktemp("clock")
-    kept = dict(os.environ)
-    for name in [name for name in kept if name.startswith(LAKE_VARIABLES)]:
-        del os.environ[name]
-    os.environ["LAKEHOUSE_HOME"] = str(engine.paths.home)
-    bronze = Bronze(engine.paths.local_root, folder / "pipelines", f"{TARGET}_bronze")
-    made = Lake(engine, bronze, folder)
-    yield made
-    os.environ.clear()
-    os.environ.update(kept)
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with nothing in it, whose schemas have a prefix."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("lake with space"))
+    return Lake(engine, Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines"), f"{TARGET}_bronze"))
 
 
 def test_a_lake_without_bronze_is_refused_with_the_command_that_makes_it(lake: Lake) -> None:
     (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
     assert "python -m loaders init" in message
     assert f"{TARGET}_bronze.fetch_log" in message
-    # Spark made no table of its own where the loaders' will be
+    # the build made no table of its own where the loaders' will be
     assert not (lake.engine.paths.local_root / f"{TARGET}_bronze" / "fetch_log").exists()
 
 
@@ -319,7 +286,7 @@ def test_a_full_refresh_gives_the_same_rows(lake: Lake) -> None:
 
 
 def test_a_thin_token_is_tracked_where_the_filter_lets_it_and_fails_no_test(lake: Lake) -> None:
-    now = T0 + 16 * DAY
+    now = T0 + 17 * DAY
     lake.bronze.land(token_metrics=[token("tokenT", now, liquidity="50000")], fetch_log=[fetch("tokens", "again", now)])
     tables = ["token_observations", "tracked_tokens", "whale_fetch_queue"]
     thin = '{"tracked_min_liquidity": 0, "min_liquidity": 0}'

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class ConnectionMethod(StrEnum):
 
 # seconds that a server of this machine has to take a connection, for `method: auto`
 AUTO_SECONDS = 2.0
+_choosing = threading.Lock()
 
 
 @dataclass
@@ -81,8 +83,8 @@ class SparkConnectCredentials(SparkCredentials):
     def __post_init__(self) -> None:
         if self.method not in tuple(ConnectionMethod):
             raise DbtConfigError(
-                f"The sparkconnect adapter knows the connection methods thrift, embedded and auto, not '{self.method}': "
-                "set `method` to one of them in the profile, or leave it out for thrift."
+                f"The sparkconnect adapter knows no connection method '{self.method}': set `method` in the profile to "
+                "thrift, embedded or auto, or leave it out for thrift."
             )
         if self.method != ConnectionMethod.THRIFT and not self.lake:
             raise DbtConfigError(
@@ -129,15 +131,22 @@ class SparkConnectCredentials(SparkCredentials):
     @property
     def is_embedded(self) -> bool:
         """Whether statements run in this process; `auto` decides once, and reports what it chose."""
-        if self._chosen is None:
-            self._chosen = self.method
-            if self.method == ConnectionMethod.AUTO:
-                is_up = self._has_a_server()
-                self._chosen = ConnectionMethod.THRIFT if is_up else ConnectionMethod.EMBEDDED
-                reason = f"the server of {self.endpoint_file} is up" if is_up else f"{self.endpoint_file} names no running server"
-                engine = "Spark (method: thrift)" if is_up else "the embedded engine (method: embedded)"
-                logger.info(f"Using {engine}: {reason}.")
+        # dbt's threads ask at once; none may see a choice that is half made
+        with _choosing:
+            if self._chosen is None:
+                self._chosen = self._choose()
         return self._chosen == ConnectionMethod.EMBEDDED
+
+    def _choose(self) -> ConnectionMethod:
+        if self.method != ConnectionMethod.AUTO:
+            return self.method
+        is_up = self._has_a_server()
+        reason = (
+            f"the server of {self.endpoint_file} is up" if is_up else f"{self.endpoint_file} names no running server"
+        )
+        engine = "Spark (method: thrift)" if is_up else "the embedded engine (method: embedded)"
+        logger.info(f"Using {engine}: {reason}.")
+        return ConnectionMethod.THRIFT if is_up else ConnectionMethod.EMBEDDED
 
     def _has_a_server(self) -> bool:
         if not self.endpoint_file:

@@ -23,6 +23,8 @@ class SparkConnectAdapter(SparkAdapter):
     """Runs SQL over Thrift and Python models over Spark Connect, on one server."""
 
     ConnectionManager = SparkConnectConnectionManager
+    # asked of the engine once: a running server's warehouse stays where it is
+    _lake_root: str | None = None
 
     @property
     def _is_offline(self) -> bool:
@@ -66,8 +68,10 @@ class SparkConnectAdapter(SparkAdapter):
     @available.parse_none
     def lake_root(self) -> str:
         """Return the root of the tables, as the engine writes it: Spark's warehouse, or the embedded engine's lake."""
-        _, answer = self.execute(f"select '${{{WAREHOUSE}}}' as root", fetch=True)
-        return str(answer.rows[0][0])
+        if self._lake_root is None:
+            _, answer = self.execute(f"select '${{{WAREHOUSE}}}' as root", fetch=True)
+            self._lake_root = str(answer.rows[0][0])
+        return self._lake_root
 
     @available.parse(lambda *_, **__: True)
     def has_delta_log(self, path: str) -> bool:
@@ -76,23 +80,23 @@ class SparkConnectAdapter(SparkAdapter):
         Args:
             path: The folder; `{a,b}` in it stands for either.
         """
+        if self._is_offline:
+            return False
         session = self.connections.get_thread_connection().handle
         if isinstance(session, ThriftSession):
             # the handler is for the missing path alone: any other trouble with the folder stays an error
-            _, answer = self.execute(
-                "begin declare exit handler for path_not_found begin select false as found; end; "
-                f"select true as found from text.`{path}/_delta_log/*.json` limit 1; end",
-                fetch=True,
-            )
+            sought = f"select true as found from text.`{path}/_delta_log/*.json` limit 1"  # noqa: S608 - it is a path
+            handler = "declare exit handler for path_not_found begin select false as found; end;"
+            _, answer = self.execute(f"begin {handler} {sought}; end", fetch=True)
             return bool(len(answer.rows) and answer.rows[0][0])
         return bool(session.lake.has_delta_log(path))
 
     @available.parse_none
     def set_column_comments(self, relation: BaseRelation, comments: dict[str, str]) -> bool:
         """Set the comments of a table's columns in one commit, if the engine can; returns whether it did."""
-        session = self.connections.get_thread_connection().handle
-        if not self.config.credentials.is_embedded:
+        if self._is_offline or not self.config.credentials.is_embedded:
             return False
+        session = self.connections.get_thread_connection().handle
         session.statements.comment_columns(relation.schema, relation.identifier, comments)
         return True
 

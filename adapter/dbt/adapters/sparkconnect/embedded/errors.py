@@ -14,7 +14,9 @@ class RefusedError(EmbeddedError):
     def __init__(self, what: str, line: int | None = None, column: int | None = None, fix: str = "") -> None:
         place = f" at line {line}, column {column}" if line else ""
         text = f"`method: embedded` refuses {what}{place}"
-        super().__init__(f"{text}; {fix}" if fix else f"{text}. Build it on Spark (`method: thrift`), or write it otherwise.")
+        super().__init__(
+            f"{text}; {fix}" if fix else f"{text}. Build it on Spark (`method: thrift`), or write it otherwise."
+        )
 
 
 class RelationNotFoundError(EmbeddedError):
@@ -45,7 +47,8 @@ class PathNotFoundError(EmbeddedError):
 
 
 QUOTED_NAME = re.compile(
-    r"""(?:column|table) (?:named |with name )?["'`]?([\w.]+)["'`]?|["'`]([A-Za-z_]\w*)["'`]|function with name (\w+)|function (\w+)\(""",
+    r"""(?:column|table) (?:named |with name )?["'`]?([\w.]+)["'`]?|["'`]([A-Za-z_]\w*)["'`]"""
+    r"|function with name (\w+)|function (\w+)\(",
     re.IGNORECASE,
 )
 WORD = re.compile(r"(?P<skipped>'(?:[^'\\]|\\.)*'|--[^\n]*|/\*.*?\*/)|(?P<word>[A-Za-z_]\w*)", re.DOTALL)

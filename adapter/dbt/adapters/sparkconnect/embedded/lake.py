@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 
 import duckdb
 import pyarrow.parquet as pq
+from dbt.adapters.sparkconnect.embedded.cache import QueryCache
 from dbt.adapters.sparkconnect.embedded.errors import (
     EmbeddedError,
     PathNotFoundError,
@@ -20,13 +21,15 @@ from dbt.adapters.sparkconnect.embedded.errors import (
     UnreadableTableError,
 )
 from dbt.adapters.sparkconnect.embedded.macros import macros
-from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation, transpiled
+from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation
 from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 VIEWS_FILE = "_views.json"
 SCRATCH = ".tmp"
+DROPPED = "dropped-"
+_SPILLED = "duckdb-"
 #: What a reader must know of a table's protocol; all else is refused, since a plain reader would be silently wrong.
 KNOWN_READER_FEATURES = frozenset({"timestampNtz"})
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -81,11 +84,17 @@ class Lake:
         self.lock = threading.RLock()
         scratch = self.root / SCRATCH
         try:
-            scratch.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            scratch.mkdir(mode=0o700, exist_ok=True)
+            _sweep(scratch)
             self._database = duckdb.connect(
-                config={"threads": threads, "memory_limit": memory, "temp_directory": str(scratch / "duckdb"),
-                        # what this process has not brought along is not fetched from elsewhere
-                        "autoinstall_known_extensions": False}
+                config={
+                    "threads": threads,
+                    "memory_limit": memory,
+                    "temp_directory": str(scratch / f"{_SPILLED}{os.getpid()}"),
+                    # what this process has not brought along is not fetched from elsewhere
+                    "autoinstall_known_extensions": False,
+                }
             )
         except (OSError, duckdb.Error) as exc:
             raise EmbeddedError(f"the lake {self.root} cannot be opened: {exc}") from exc
@@ -94,6 +103,7 @@ class Lake:
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         # results of Python models on their way into a table: in DuckDB, which spills them, and gone with the process
         self._kept: dict[tuple[str, str], str] = {}
+        self._queries = QueryCache(scratch / "queries")
         self._columns_of_file: dict[str, frozenset[str]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -202,8 +212,9 @@ class Lake:
             known = self._snapshots.get(key)
             log = self.folder(schema, name) / "_delta_log"
             # a log that was made anew begins at 0 again
-            if known is not None and (log / f"{known.version:020}.json").exists():
-                if not (log / f"{known.version + 1:020}.json").exists():
+            if known is not None:
+                is_there, is_newer = ((log / f"{known.version + more:020}.json").exists() for more in (0, 1))
+                if is_there and not is_newer:
                     return known
             try:
                 delta = DeltaTable(str(self.folder(schema, name)))
@@ -287,7 +298,8 @@ class Lake:
             RelationNotFoundError: It names what the lake does not have.
         """
         seen = {Relation("", name): text for name, text in (results or {}).items()}
-        return self._resolved(transpiled(query) if isinstance(query, str) else query, temporary, seen, self.views(), ())
+        known = self._queries.query(query) if isinstance(query, str) else query
+        return self._resolved(known, temporary, seen, self.views(), ())
 
     def _resolved(
         self,
@@ -305,7 +317,7 @@ class Lake:
                 raise EmbeddedError(f"the view {relation} reads itself")
             text = _text_of_view(relation, temporary, views)
             if text is not None:
-                seen[relation] = self._resolved(transpiled(text), temporary, seen, views, (*inside, relation))
+                seen[relation] = self._resolved(self._queries.query(text), temporary, seen, views, (*inside, relation))
             elif relation.schema == "text":
                 seen[relation] = _text_files(relation.name)
             elif relation.schema:
@@ -314,6 +326,25 @@ class Lake:
             else:
                 raise RelationNotFoundError(relation.name)
         return PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]]})", query.text)
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what processes that were killed left behind: spilled rows, and tables on their way out."""
+    for path in scratch.iterdir():
+        owner = path.name.removeprefix(_SPILLED)
+        is_spilled = path.name.startswith(_SPILLED) and owner.isdigit()
+        if path.name.startswith(DROPPED) or (is_spilled and not _is_alive(int(owner))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _text_of_view(relation: Relation, temporary: Mapping[str, str], views: Mapping[str, View]) -> str | None:
@@ -373,6 +404,6 @@ def _text_files(path: str) -> str:
     listed = ", ".join(text_literal(file) for file in files)
     # a line is one column, since the separator is in none of them
     return (
-        f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', "
-        "header = false, auto_detect = false, null_padding = true)"
+        f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', "
+        "escape = '', header = false, auto_detect = false, null_padding = true)"
     )

@@ -5,9 +5,21 @@
 
 #: Macros with a form for each type of their argument.
 OVERLOADED = frozenset(
-    "spark_string spark_to_whole spark_try_whole spark_to_double spark_try_double spark_decimal_text "
-    "spark_try_decimal_text spark_to_boolean spark_try_boolean spark_to_timestamp spark_try_timestamp spark_to_date "
-    "spark_try_date".split()
+    [
+        "spark_string",
+        "spark_to_whole",
+        "spark_try_whole",
+        "spark_to_double",
+        "spark_try_double",
+        "spark_decimal_text",
+        "spark_try_decimal_text",
+        "spark_to_boolean",
+        "spark_try_boolean",
+        "spark_to_timestamp",
+        "spark_try_timestamp",
+        "spark_to_date",
+        "spark_try_date",
+    ]
 )
 #: Digits after the point for which `bround` and `round` exist.
 ROUNDED_DIGITS = range(19)
@@ -16,7 +28,9 @@ _IS_DECIMAL = "typeof({0}) like 'DECIMAL%'"
 
 
 def _refuse(what: str) -> str:
-    return f"error('`method: embedded` refuses {what}: their result has another type on Spark. Cast one side to double')"
+    return (
+        f"error('`method: embedded` refuses {what}: their result has another type on Spark. Cast one side to double')"
+    )
 
 
 # types of both sides, in one text: every mention of an argument is one more copy of it to plan
@@ -53,7 +67,7 @@ def _rounded(digits: int) -> list[str]:
         else cast({text} as {one}) end"""
     up = f"cast({text} as {one})"
     no_double = (
-        "error('`method: embedded` refuses rounding of ' || typeof(x) || ' with no cast to decimal or double around it: "
+        "error('`method: embedded` refuses rounding of ' || typeof(x) || ' with no cast to decimal or double around: "
         "its result has another type on Spark')"
     )
     macros = []
@@ -85,6 +99,7 @@ create or replace macro spark_double_string(x) as case
     else spark_double_scientific(spark_double_parts(cast(x as varchar))) end;
 """
 
+_ZONE = r"( ?(Z|UTC|[+-]\d{1,2}(:?\d{2})?))?"
 _TIME = "'%Y-%m-%d %H:%M:%S.%f'"
 
 _CASTS = rf"""
@@ -154,12 +169,14 @@ create or replace macro spark_to_boolean
         else spark_try_boolean(x) end;
 
 create or replace macro spark_is_time_text(x) as regexp_full_match(trim(x),
-    '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T]\d{{1,2}}:\d{{1,2}}(:\d{{1,2}}(\.\d{{1,9}})?)?( ?(Z|UTC|[+-]\d{{1,2}}(:?\d{{2}})?))?)?');
+    '\d{{4}}-\d{{1,2}}-\d{{1,2}}([ T]\d{{1,2}}:\d{{1,2}}(:\d{{1,2}}(\.\d{{1,9}})?)?{_ZONE})?');
 create or replace macro spark_time_text(x) as regexp_replace(
-    regexp_replace(replace(trim(x), ' UTC', 'Z'), '(\.\d{{6}})\d+', '\1'), '(:\d{{1,2}}(?:\.\d+)?) ?([+-])(\d)$', '\1\20\3');
+    regexp_replace(replace(trim(x), ' UTC', 'Z'), '(\.\d{{6}})\d+', '\1'),
+    '(:\d{{1,2}}(?:\.\d+)?) ?([+-])(\d)$', '\1\20\3');
 create or replace macro spark_unread_time(x, kind) as case
     when regexp_full_match(trim(x), '[+-]?\d{{4,7}}(-\d{{1,2}}(-\d{{1,2}}([ T].*)?)?)?|T?\d{{1,2}}:\d{{1,2}}.*')
-    then error('`method: embedded` does not read the time ''' || x || '''; write it as 2026-01-31 09:00:00 or 2026-01-31')
+    then error('`method: embedded` does not read the time ''' || x
+        || '''; write it as 2026-01-31 09:00:00 or 2026-01-31')
     when kind is not null then spark_bad_cast(x, kind) end;
 create or replace macro spark_try_timestamp
     (x) as cast(x as timestamptz),
@@ -214,6 +231,9 @@ create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() 
 create or replace macro spark_mod(a, b) as case
     when b = 0 then spark_by_zero() else spark_no_decimal(a, '%') % spark_no_decimal(b, '%') end;
 create or replace macro spark_pmod(a, b) as ((spark_mod(a, b) + b) % b);
+create or replace macro spark_ordered(x) as case
+    when typeof(x) like 'STRUCT%' or typeof(x) like '%[]' then
+        error('`method: embedded` refuses the order of ' || typeof(x) || ': Spark puts nulls in it first') else x end;
 create or replace macro spark_floor(x) as cast(floor(spark_no_decimal(x, 'floor')) as bigint);
 create or replace macro spark_ceil(x) as cast(ceil(spark_no_decimal(x, 'ceil')) as bigint);
 create or replace macro spark_ln(x) as case when x > 0 then ln(x) end;

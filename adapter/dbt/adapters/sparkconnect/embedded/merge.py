@@ -8,7 +8,7 @@ import pyarrow as pa
 from dbt.adapters.sparkconnect.embedded import transpile
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError
 from dbt.adapters.sparkconnect.embedded.lake import Lake
-from dbt.adapters.sparkconnect.embedded.rewrite import place
+from dbt.adapters.sparkconnect.embedded.nodes import place
 from dbt.adapters.sparkconnect.embedded.types import quoted
 from dbt.adapters.sparkconnect.embedded.writes import Writer
 from sqlglot import exp
@@ -45,8 +45,6 @@ class Merge:
         """Apply the statement; a merge that changes nothing is no commit."""
         target = lake.snapshot(self.schema, self.name)
         source = cursor.sql(lake.resolved(self.source, temporary)).to_arrow_table()
-        if not source.num_rows:
-            return
         cursor.register("merge_source", source)
         try:
             changes = self._changes(lake, cursor, temporary, target.columns, source.column_names)
@@ -76,14 +74,18 @@ class Merge:
         parts = []
         if matched:
             self._refuse_two_for_one(cursor, source, target, on)
-            action = " ".join(f"when {clause.condition} then '{clause.action}{at}'" for at, clause in enumerate(matched))
+            action = " ".join(
+                f"when {clause.condition} then '{clause.action}{at}'" for at, clause in enumerate(matched)
+            )
             new = ", ".join(self._new_value(matched, column, kind) for column, kind in columns.items())
             old = ", ".join(f"{self._target(column)} as {quoted('old ' + column)}" for column in columns)
             differs = " or ".join(f"{quoted(column)} is distinct from {quoted('old ' + column)}" for column in columns)
             parts.append(self._matched_rows(target, source, on, action, new, old, differs, columns))
         for at, clause in enumerate(unmatched):
             others = "".join(f" and ({before.condition}) is not true" for before in unmatched[:at])
-            values = ", ".join(f"cast({clause.values[column]} as {kind}) as {quoted(column)}" for column, kind in columns.items())
+            values = ", ".join(
+                f"cast({clause.values[column]} as {kind}) as {quoted(column)}" for column, kind in columns.items()
+            )
             parts.append(
                 f"select '{INSERT}' as {ACTION}, {values} from {source} anti join {target} on {on} "
                 f"where {clause.condition}{others}"
@@ -174,8 +176,8 @@ class Merge:
         absent = [column for column in columns if column.lower() not in names]
         if absent:
             raise EmbeddedError(
-                f"[DELTA_MERGE_UNRESOLVED_EXPRESSION] Cannot resolve {', '.join(absent)} in a merge of all columns: the "
-                f"source has {', '.join(given)}"
+                f"[DELTA_MERGE_UNRESOLVED_EXPRESSION] Cannot resolve {', '.join(absent)} in a merge of all columns: "
+                f"the source has {', '.join(given)}"
             )
         return {column: f"{quoted(self._source_alias)}.{quoted(names[column.lower()])}" for column in columns}
 
@@ -192,7 +194,9 @@ class Merge:
         keys = []
         for part in parts:
             part = part.unnest()
-            if not (isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column)):
+            if not (
+                isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column)
+            ):
                 continue
             sides = {part.left.table.lower(): part.left.name, part.right.table.lower(): part.right.name}
             target, source = self._target_alias.lower(), self._source_alias.lower()

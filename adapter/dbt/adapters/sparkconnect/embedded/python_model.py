@@ -75,7 +75,7 @@ class Frame:
             raise AttributeError(name)
         raise RefusedError(
             f"`{name}` of a DataFrame",
-            fix="write it as SQL: session.sql('select ... from {frame}', frame=frame); mapInArrow, toArrow and toPandas work",
+            fix="write it as SQL: session.sql('select ... from {frame}', frame=frame)",
         )
 
 
@@ -224,7 +224,9 @@ class EmbeddedPythonJobHelper(PythonJobHelper):
         thread.join(self._creds.python_timeout)
         if thread.is_alive():
             session.interrupt()
-            raise DbtRuntimeError(f"{model.path} ran longer than `python_timeout`, {self._creds.python_timeout:g} seconds.")
+            raise DbtRuntimeError(
+                f"{model.path} ran longer than `python_timeout`, {self._creds.python_timeout:g} seconds."
+            )
         if not outcome:
             raise DbtRuntimeError(f"{model.path} ended the thread it ran in")
         if outcome[0]:

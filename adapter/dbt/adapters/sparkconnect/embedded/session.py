@@ -8,12 +8,12 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.statements import WAREHOUSE, Statements
 from dbt.adapters.sparkconnect.embedded.types import of_duckdb, spark_name
-from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt_common.exceptions import DbtDatabaseError
 from pyhive.hive import HiveParamEscaper
 
@@ -58,12 +58,15 @@ class EmbeddedSession:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
-        self.duckdb = lake.cursor()
         self.temporary: dict[str, str] = {}
-        self.statements = Statements(lake, self.duckdb, self.temporary)
+        self._connect()
         self.parked = False
         self._columns: list[tuple[str, str]] = []
         self._rows: list[tuple[Any, ...]] = []
+
+    def _connect(self) -> None:
+        self.duckdb = self.lake.cursor()
+        self.statements = Statements(self.lake, self.duckdb, self.temporary)
 
     def cursor(self) -> "EmbeddedSession":
         """Return itself, as sessions do."""
@@ -90,10 +93,11 @@ class EmbeddedSession:
                 self._columns, self._rows = self._query(text)
             else:
                 self._columns, self._rows = [(name, "STRING_TYPE") for name in answer[0]], answer[1]
-        except EmbeddedError as exc:
-            raise DbtDatabaseError(str(exc)) from exc
-        except duckdb.Error as exc:
-            raise DbtDatabaseError(located(str(exc), text)) from exc
+        except (EmbeddedError, duckdb.Error) as exc:
+            # a result that was left in the middle would hold the connection
+            self._connect()
+            message = located(str(exc), text) if isinstance(exc, duckdb.Error) else str(exc)
+            raise DbtDatabaseError(message) from exc
 
     def _query(self, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         cursor = self.duckdb.execute(self.lake.resolved(sql, self.temporary))

@@ -65,7 +65,11 @@ class Statements:
 
     def _show_tables(self, sql: str, found: re.Match[str]) -> Answer:
         wanted = _like_pattern(found["pattern"])
-        rows = [(found["schema"], name, False) for name, _ in self._lake.relations(found["schema"]) if wanted.fullmatch(name)]
+        rows = [
+            (found["schema"], name, False)
+            for name, _ in self._lake.relations(found["schema"])
+            if wanted.fullmatch(name)
+        ]
         return ["namespace", "tableName", "isTemporary"], rows
 
     def _show_extended(self, sql: str, found: re.Match[str]) -> Answer:
@@ -103,7 +107,12 @@ class Statements:
         rows: list[tuple[Any, ...]] = list(self.columns(schema, name))
         if found["extended"] and schema:
             is_view = not self._lake.is_table(schema, name)
-            rows += [("", "", ""), ("# Detailed Table Information", "", ""), ("Database", schema, ""), ("Table", name, "")]
+            rows += [
+                ("", "", ""),
+                ("# Detailed Table Information", "", ""),
+                ("Database", schema, ""),
+                ("Table", name, ""),
+            ]
             rows += [("Type", "VIEW" if is_view else "MANAGED", ""), ("Provider", "" if is_view else "delta", "")]
         return ["col_name", "data_type", "comment"], rows
 
@@ -135,7 +144,10 @@ class Statements:
             return
         if not schema:
             raise RefusedError("a view without a schema", 1, 1)
-        columns = {part["column"].lower(): _unescaped(part["text"]) for part in _COLUMN_COMMENT.finditer(found["columns"] or "")}
+        columns = {
+            part["column"].lower(): _unescaped(part["text"])
+            for part in _COLUMN_COMMENT.finditer(found["columns"] or "")
+        }
         comment = _unescaped(found["text"]) if found["text"] is not None else None
         self._lake.save_view(schema, name, View(body, comment, columns))
 
@@ -210,13 +222,11 @@ class Statements:
         unknown = set(new) - {column.lower() for column in snapshot.columns}
         if unknown:
             raise EmbeddedError(f"[UNRESOLVED_COLUMN] no column {', '.join(sorted(unknown))} in {schema}.{name}")
-        columns = ", ".join(
-            f"cast(case when {condition} then {new[column.lower()]} else {quoted(column)} end as {kind}) as {quoted(column)}"
-            if column.lower() in new
-            else quoted(column)
-            for column, kind in snapshot.columns.items()
-        )
-        self._writer.rewrite(schema, name, f"select {columns} from ({snapshot.select})")
+        columns = []
+        for column, kind in snapshot.columns.items():
+            value = f"case when {condition} then {new.get(column.lower())} else {quoted(column)} end"
+            columns.append(f"cast({value} as {kind}) as {quoted(column)}" if column.lower() in new else quoted(column))
+        self._writer.rewrite(schema, name, f"select {', '.join(columns)} from ({snapshot.select})")
 
     def _condition(self, rest: str) -> str:
         where = re.match(r"(?is)\s*where\b(?P<condition>.*)$", rest)
@@ -331,9 +341,7 @@ _SHAPES: Sequence[tuple[re.Pattern[str], _Method]] = (
     (_shape(rf"desc(?:ribe)? history {NAME}"), Statements._describe_history),
     (_shape(rf"desc(?:ribe)?(?: table)?(?P<extended> extended| formatted)? {NAME}\s*$"), Statements._describe),
     (
-        _shape(
-            rf"create or replace(?P<temporary> temporary)? view {NAME}{_VIEW_COLUMNS}(?:<>comment<>{_TEXT})?<>as\b"
-        ),
+        _shape(rf"create or replace(?P<temporary> temporary)? view {NAME}{_VIEW_COLUMNS}(?:<>comment<>{_TEXT})?<>as\b"),
         Statements._create_view,
     ),
     (_shape(rf"drop (?P<kind>view|table)(?P<exists> if exists)? {NAME}"), Statements._drop),

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from dbt.adapters.sparkconnect.embedded import functions, rewrite
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError, parse_error
+from dbt.adapters.sparkconnect.embedded.nodes import OURS, place
 from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError, UnsupportedError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 # "databricks", as sqlglot takes every cast of "spark" for a try_cast
 _SPARK = Dialect.get_or_raise("databricks")
@@ -52,7 +54,9 @@ def parsed(statement: str) -> exp.Expr:
     try:
         tokens = _with_whole_texts(_SPARK.tokenize(statement), statement)
         _refuse_unknown_functions(tokens)
-        trees = _SPARK.parser(error_level=ErrorLevel.RAISE).parse([_renamed(tokens, at) for at in range(len(tokens))], statement)
+        trees = _SPARK.parser(error_level=ErrorLevel.RAISE).parse(
+            [_renamed(tokens, at) for at in range(len(tokens))], statement
+        )
     except ParseError as exc:
         raise parse_error(exc.errors, statement) from exc
     except TokenError as exc:
@@ -79,7 +83,7 @@ def query_of(tree: exp.Expr) -> Query:
 def expression_of(text: str) -> exp.Expr:
     """Return one expression's tree, e.g. a condition."""
     tree = parsed(f"select {text}")
-    return tree.expressions[0]
+    return cast(exp.Expr, tree.expressions[0])
 
 
 def _with_whole_texts(tokens: list[Token], statement: str) -> list[Token]:
@@ -107,6 +111,8 @@ def _refuse_unknown_functions(tokens: list[Token]) -> None:
         if not _is_call(tokens, at):
             continue
         word = token.text.lower()
+        if word in functions.LENGTH_TYPES:
+            raise RefusedError(f"the type {word}(...)", token.line, token.col - len(token.text) + 1, "use string")
         known = word in functions.FUNCTIONS or word in functions.READ_BY_SQLGLOT or word in functions.WORDS
         if known or word in functions.SIZED_TYPES or _is_name_with_columns(tokens, at):
             continue
@@ -145,9 +151,7 @@ def _renamed(tokens: list[Token], at: int) -> Token:
     # `count(*) filter (where ...)`
     if word == "filter" and at + 2 < len(tokens) and tokens[at + 2].token_type == TokenType.WHERE:
         return token
-    return Token(
-        TokenType.VAR, rewrite.OURS + word, token.line, token.col, token.start, token.end, list(token.comments)
-    )
+    return Token(TokenType.VAR, OURS + word, token.line, token.col, token.start, token.end, list(token.comments))
 
 
 def _name_relation(table: exp.Table, relations: list[Relation]) -> None:
@@ -156,7 +160,7 @@ def _name_relation(table: exp.Table, relations: list[Relation]) -> None:
         rewrite.range_table(table)
         return
     if table.catalog and table.catalog.lower() != "spark_catalog":
-        raise RefusedError(f"the catalog {table.catalog}", *rewrite.place(table))
+        raise RefusedError(f"the catalog {table.catalog}", *place(table))
     schema, name = table.db, table.name
     if not schema and _is_cte(table, name):
         return
@@ -174,9 +178,9 @@ def _is_cte(table: exp.Table, name: str) -> bool:
     node = table.parent
     while node is not None:
         with_ = node.args.get("with_") or node.args.get("with")
-        if isinstance(with_, exp.With) and with_ is not inside:
-            if any(cte.alias.lower() == name.lower() for cte in with_.expressions):
-                return True
+        before = with_.expressions if isinstance(with_, exp.With) and with_ is not inside else []
+        if any(cte.alias.lower() == name.lower() for cte in before):
+            return True
         # the queries of a `with` are seen by those after them
         if isinstance(node, exp.With):
             for cte in node.expressions:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError
-from deltalake.schema import ArrayType, Field, MapType, PrimitiveType, StructType
+from deltalake.schema import ArrayType, Field, MapType, PrimitiveType, StructType, VariantType
 
 # Delta's name -> (Spark's, DuckDB's)
 _PRIMITIVE = {
@@ -22,7 +22,8 @@ _PRIMITIVE = {
     "binary": ("binary", "BLOB"),
 }
 _OF_SPARK = {spark: delta for delta, (spark, _) in _PRIMITIVE.items()} | {
-    "long": "long", "integer": "integer", "short": "short", "byte": "byte", "real": "float", "timestamp_ltz": "timestamp",
+    "long": "long", "integer": "integer", "short": "short", "byte": "byte", "real": "float",
+    "timestamp_ltz": "timestamp",
 }  # fmt: skip
 _OF_DUCKDB = {duck: delta for delta, (_, duck) in _PRIMITIVE.items()} | {
     # sums of integers, and positions in lists; Spark has a bigint for all of them
@@ -36,7 +37,7 @@ _OF_DUCKDB = {duck: delta for delta, (_, duck) in _PRIMITIVE.items()} | {
 }
 _DECIMAL = re.compile(r"(?:decimal|dec|numeric)(?:\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
-Type = PrimitiveType | ArrayType | MapType | StructType
+Type = PrimitiveType | ArrayType | MapType | StructType | VariantType
 
 
 def spark_name(kind: Type) -> str:
@@ -47,6 +48,8 @@ def spark_name(kind: Type) -> str:
         return f"map<{spark_name(kind.key_type)},{spark_name(kind.value_type)}>"
     if isinstance(kind, StructType):
         return f"struct<{','.join(f'{field.name}:{spark_name(field.type)}' for field in kind.fields)}>"
+    if isinstance(kind, VariantType):
+        return "variant"
     return _PRIMITIVE[kind.type][0] if kind.type in _PRIMITIVE else kind.type
 
 
@@ -62,11 +65,11 @@ def duckdb_name(kind: Type) -> str:
         return f"MAP({duckdb_name(kind.key_type)}, {duckdb_name(kind.value_type)})"
     if isinstance(kind, StructType):
         return f"STRUCT({', '.join(f'{quoted(field.name)} {duckdb_name(field.type)}' for field in kind.fields)})"
-    if kind.type in _PRIMITIVE:
+    if isinstance(kind, PrimitiveType) and kind.type in _PRIMITIVE:
         return _PRIMITIVE[kind.type][1]
-    if kind.type.startswith("decimal"):
+    if isinstance(kind, PrimitiveType) and kind.type.startswith("decimal"):
         return kind.type.upper()
-    raise EmbeddedError(f"`method: embedded` does not know the type {kind.type}")
+    raise EmbeddedError(f"`method: embedded` does not know the type {spark_name(kind)}")
 
 
 def of_duckdb(kind: Any, column: str) -> Type:

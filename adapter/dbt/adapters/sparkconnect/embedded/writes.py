@@ -13,7 +13,7 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError
-from dbt.adapters.sparkconnect.embedded.lake import Lake
+from dbt.adapters.sparkconnect.embedded.lake import DROPPED, SCRATCH, Lake
 from dbt.adapters.sparkconnect.embedded.types import Type, duckdb_name, of_duckdb, of_spark, quoted
 from deltalake import DeltaTable, Field, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -95,14 +95,13 @@ class Writer:
             if key.startswith(_CHECK):
                 delta.alter.drop_constraint(key.removeprefix(_CHECK))
         described = _with_comments(rows, delta)
-        self._commit(
-            schema, name, lambda: write_deltalake(delta, described, mode="overwrite", schema_mode="overwrite")
-        )
+        self._commit(schema, name, lambda: write_deltalake(delta, described, mode="overwrite", schema_mode="overwrite"))
         changed = {key: value for key, value in settings.configuration.items() if known.get(key) != value}
         if changed:
             self.set_properties(schema, name, changed)
-        if settings.comment is not None and delta.metadata().description != settings.comment:
-            self._commit(schema, name, lambda: self._fresh(schema, name).alter.set_table_description(settings.comment))
+        comment = settings.comment
+        if comment is not None and delta.metadata().description != comment:
+            self._commit(schema, name, lambda: self._fresh(schema, name).alter.set_table_description(comment))
 
     def _partitions(self, schema: str, name: str) -> list[str]:
         return list(self._lake.snapshot(schema, name).delta.metadata().partition_columns)
@@ -120,8 +119,8 @@ class Writer:
         have = self._cursor.execute(f"describe {query}").fetchall()
         if len(have) != len(names):
             raise EmbeddedError(
-                f"[INSERT_COLUMN_ARITY_MISMATCH] Cannot write to `{schema}`.`{name}`: the table takes {len(names)} columns "
-                f"({', '.join(names)}), the data has {len(have)} ({', '.join(row[0] for row in have)})"
+                f"[INSERT_COLUMN_ARITY_MISMATCH] Cannot write to `{schema}`.`{name}`: the table takes {len(names)} "
+                f"columns ({', '.join(names)}), the data has {len(have)} ({', '.join(row[0] for row in have)})"
             )
         listed = ", ".join(quoted(column) for column in names)
         given = set(names)
@@ -158,7 +157,9 @@ class Writer:
     def rewrite(self, schema: str, name: str, query: str) -> None:
         """Put a query's rows, which have the table's columns, in place of a table's; nothing else of it changes."""
         rows = self._cursor.sql(query).to_arrow_reader(BATCH_ROWS)
-        self._commit(schema, name, lambda: write_deltalake(str(self._lake.folder(schema, name)), rows, mode="overwrite"))
+        self._commit(
+            schema, name, lambda: write_deltalake(str(self._lake.folder(schema, name)), rows, mode="overwrite")
+        )
 
     def add_columns(self, schema: str, name: str, columns: Sequence[tuple[str, str]]) -> None:
         """Add columns at the end, null in all rows."""
@@ -222,7 +223,7 @@ class Writer:
             folder = self._lake.folder(schema, name)
             if folder.is_dir():
                 # first out of sight, so that a kill in between leaves no half a table
-                doomed = self._lake.root / ".tmp" / f"dropped-{schema}-{name}"
+                doomed = self._lake.root / SCRATCH / f"{DROPPED}{schema}-{name}"
                 shutil.rmtree(doomed, ignore_errors=True)
                 folder.rename(doomed)
                 shutil.rmtree(doomed, ignore_errors=True)
@@ -243,7 +244,9 @@ class Writer:
         """Run a query as an Arrow stream with the types that Spark would write."""
         relation = self._cursor.sql(query)
         kinds = typed_columns(relation)
-        casts = ", ".join(f"cast({quoted(column)} as {duckdb_name(kind)}) as {quoted(column)}" for column, kind in kinds)
+        casts = ", ".join(
+            f"cast({quoted(column)} as {duckdb_name(kind)}) as {quoted(column)}" for column, kind in kinds
+        )
         return self._cursor.sql(f"select {casts} from ({query}) as q").to_arrow_reader(BATCH_ROWS)
 
     def _commit(self, schema: str, name: str, write: Callable[[], Any]) -> None:

@@ -1,0 +1,79 @@
+"""A lake without a server: dbt's embedded engine works on it, and SQL is asked of it in this process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from dbt.adapters.sparkconnect.embedded.lake import Lake
+from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
+from dbt.cli.main import dbtRunner
+from engine import PROJECT, clean_environment
+
+from smart_trader.paths import LakePaths
+
+
+@dataclass(frozen=True)
+class EmbeddedEngine:
+    """A lake's folder, used as `engine.Engine` is."""
+
+    home: Path
+
+    @property
+    def paths(self) -> LakePaths:
+        return LakePaths(self.home, str(self.home))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return clean_environment(LAKEHOUSE_HOME=str(self.home), DBT_TARGET="embedded")
+
+    def sql(self, statement: str) -> list[tuple[object, ...]]:
+        """Run a statement in Spark's SQL; sees what other processes have committed."""
+        session = EmbeddedSession(Lake(str(self.home), "600MB", 2))
+        try:
+            session.execute(statement)
+            return session.fetchall()
+        finally:
+            session.close()
+
+    def dbt(self, *arguments: str, **environment: str) -> DbtResult:
+        """Run dbt in this process, which spares its imports."""
+        places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+        own = ("--target-path", str(self.home / "dbt-target"), "--log-path", str(self.home / "dbt-logs"))
+        with patch.dict("os.environ", {**self.environment, **environment}, clear=True):
+            done = dbtRunner().invoke(["--quiet", "--no-use-colors", *arguments, *places, *own])
+        nodes = [(str(one.status), str(one.message)) for one in getattr(done.result, "results", [])]
+        listed = done.result if isinstance(done.result, list) else []
+        return DbtResult(done.success, nodes, str(done.exception) if done.exception else None, listed)
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """What a dbt command did.
+
+    Attributes:
+        success: Whether it succeeded.
+        nodes: Each node's status and message.
+        error: What ended the whole command, if something did.
+        listed: What `dbt ls` lists.
+    """
+
+    success: bool
+    nodes: list[tuple[str, str]]
+    error: str | None
+    listed: list[str]
+
+    def messages(self, *statuses: str) -> list[str]:
+        """Return the messages of the nodes of some statuses."""
+        return [message for status, message in self.nodes if status in statuses]
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed, in dbt's words."""
+        return self.messages("error", "fail", "runtime error") + ([self.error] if self.error else [])
+
+    def counts(self) -> Counter[str]:
+        """Return how many nodes have each status."""
+        return Counter(status for status, _ in self.nodes)
