@@ -20,6 +20,7 @@ class EmbeddedEngine:
     """A lake's folder, used as `engine.Engine` is."""
 
     home: Path
+    project: Path = PROJECT
 
     @property
     def paths(self) -> LakePaths:
@@ -40,10 +41,11 @@ class EmbeddedEngine:
 
     def dbt(self, *arguments: str, **environment: str) -> DbtResult:
         """Run dbt in this process, which spares its imports."""
-        places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-        own = ("--target-path", str(self.home / "dbt-target"), "--log-path", str(self.home / "dbt-logs"))
+        command, *rest = arguments
+        places = ("--target-path", str(self.home / "dbt-target"), "--log-path", str(self.home / "dbt-logs"))
+        places += ("--project-dir", str(self.project), "--profiles-dir", str(self.project))
         with patch.dict("os.environ", {**self.environment, **environment}, clear=True):
-            done = dbtRunner().invoke(["--quiet", "--no-use-colors", *arguments, *places, *own])
+            done = dbtRunner().invoke(["--quiet", "--no-use-colors", command, *places, *rest])
         nodes = [(str(one.status), str(one.message)) for one in getattr(done.result, "results", [])]
         listed = done.result if isinstance(done.result, list) else []
         return DbtResult(done.success, nodes, str(done.exception) if done.exception else None, listed)
