@@ -42,6 +42,15 @@ def is_table(location: str) -> bool:
         raise _explained(location, error) from None
 
 
+def table_names(folder: str) -> list[str]:
+    """Return the names of the Delta tables in a folder, sorted; none where it is not there."""
+    files, path = arrow_location(folder)
+    found = files.get_file_info(pyarrow.fs.FileSelector(path, allow_not_found=True))
+    names = sorted(info.base_name for info in found if info.type == pyarrow.fs.FileType.Directory)
+    logs = files.get_file_info([f"{path}/{name}/_delta_log" for name in names]) if names else []
+    return [name for name, log in zip(names, logs, strict=True) if log.type == pyarrow.fs.FileType.Directory]
+
+
 def open_table(location: str) -> DeltaTable:
     """Open a table at its newest version.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -12,6 +13,7 @@ from smart_trader.errors import SettingsError
 from smart_trader.paths import project_root
 
 EXACT_TARGETS = ("local", "spark", "embedded", "cluster")
+DERIVED_SCHEMAS = ("silver", "gold", "snapshots", "test_failures")
 TARGET_VARIABLE = "DBT_TARGET"
 
 
@@ -30,8 +32,12 @@ def current_target() -> str:
     return os.environ.get(TARGET_VARIABLE) or "local"
 
 
-def target_output(target: str) -> dict[str, Any]:
+def target_output(target: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return what profiles.yml says of a target, as dbt reads it.
+
+    Args:
+        target: Its name.
+        environment: Variables that stand before those of the environment.
 
     Raises:
         SettingsError: The target is not in profiles.yml.
@@ -43,7 +49,9 @@ def target_output(target: str) -> dict[str, Any]:
         rendering.filters["as_number"] = int
         outputs = yaml.safe_load(path.read_text())["smart_trader"]["outputs"]
         return {
-            name: rendering.from_string(value).render(env_var=os.environ.get) if isinstance(value, str) else value
+            name: rendering.from_string(value).render(env_var={**os.environ, **(environment or {})}.get)
+            if isinstance(value, str)
+            else value
             for name, value in outputs[target].items()
         }
     except (OSError, yaml.YAMLError, jinja2.TemplateError, KeyError, TypeError, ValueError):

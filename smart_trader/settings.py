@@ -17,6 +17,8 @@ from smart_trader.errors import SettingsError
 from smart_trader.paths import LakePaths, lake_paths, project_root
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+# What dbt's profile reads as well, to build on the same engine.
+ENGINE_VARIABLE = "LAKEHOUSE_ENGINE"
 # What a header can carry; other letters, or a second line, come of copying the wrong thing.
 KEY_LETTERS = re.compile(r"[!-~]+")
 
@@ -40,6 +42,10 @@ class LakehouseSettings(BaseSettings):
 
     home: Path | None = Field(None, description="folder of the server's files; default: .lakehouse in the checkout")
     uri: str | None = Field(None, description="root of the tables; default: the same folder")
+    engine: Literal["auto", "embedded", "spark"] = Field(
+        "auto",
+        description="auto takes Spark where the lake's server is up, else the embedded engine, which needs no Java",
+    )
     thrift_port: Port | None = Field(None, description="fixed port of the SQL door; default: 10000, or a free one")
     connect_port: Port | None = Field(None, description="fixed port of Spark Connect; default: 15002, or a free one")
     driver_memory: MemorySize = Field("1g", description="heap of the JVM, e.g. 1g or 1500m")

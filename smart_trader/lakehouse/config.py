@@ -40,6 +40,8 @@ SQL_PROPERTIES = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+    # the default, INT96, has no time zone and no statistics, and ends in 2262
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # rows that a client brings along come in the plan: what it sends ahead of it, Spark 4.2 keeps as a plain block and
     # reads as an encrypted one
     "spark.sql.session.localRelationCacheThreshold": str(120 * 2**20),
@@ -204,6 +206,7 @@ def _catalog_properties(paths: LakePaths) -> dict[str, str]:
         "spark.sql.warehouse.dir": paths.spark_uri if paths.is_local else f"{paths.spark_uri}/",
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
+        **_log_store_properties(paths),
         # Hadoop sets its own modes, whatever the process's umask
         "spark.hadoop.fs.permissions.umask-mode": "077",
         # Hive would share these between all users of the machine, in /tmp
@@ -211,6 +214,14 @@ def _catalog_properties(paths: LakePaths) -> dict[str, str]:
         "spark.hadoop.hive.exec.local.scratchdir": str(paths.tmp / "hive-local"),
         "spark.hadoop.hive.server2.logging.operation.enabled": "false",
     }
+
+
+def _log_store_properties(paths: LakePaths) -> dict[str, str]:
+    """Return how Delta's log is written on a local disk: Hadoop's way forks four `readlink` for each file of a log.
+
+    It is safe for one process, and a lake's lock lets one write at a time.
+    """
+    return {"spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore"} if paths.is_local else {}
 
 
 def _derby_properties(paths: LakePaths) -> dict[str, str]:
@@ -263,7 +274,8 @@ def jvm_flags(settings: LakehouseSettings) -> list[str]:
     """Return the flags that a class archive depends on."""
     flags = [f"-Xmx{settings.driver_memory}", "-XX:+UseSerialGC"]
     if settings.compiler == "c1":
-        flags.append("-XX:TieredStopAtLevel=1")
+        # with C1 alone Java reserves 48 MB, less than a run's compiled code
+        flags += ["-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m"]
     flags += [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES]
     return [
         *flags,

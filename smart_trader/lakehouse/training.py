@@ -94,6 +94,27 @@ def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path 
     return path
 
 
+def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None]) -> None:
+    """Train the class archive before the first start of a server; without one, a server only starts later.
+
+    Args:
+        settings: The machine's settings.
+        progress: Takes a line where there is work to do, or where it failed.
+    """
+    if not settings.class_archive or not settings.paths.is_local:
+        return
+    try:
+        java = find_java(settings.java)
+        if not java.can_archive:
+            return
+        jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress)
+        if archive.archive_path(java, config.classpath(jar_paths), config.jvm_flags(settings)).is_file():
+            return
+        train(settings, progress)
+    except SmartTraderError as error:
+        progress(f"no class archive, servers start without: {error.what}")
+
+
 def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[[str], None]) -> None:
     paths = settings.paths
     java = find_java(settings.java)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,15 @@ import simplejson
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
+from smart_trader.pipeline.engine import Engine
 from smart_trader.pipeline.upkeep import FULL_DISK_FIX
 from smart_trader.store_lock import LockLostError
 
 SHOWN_FAILURES = 5
 LINE_EVERY_S = 10.0
+VARIABLE = re.compile(r"""\bvar\(\s*['"](\w+)['"]""")
+# What is done before each command: other nodes stand on other views.
+RESTORING_HOOK = "restore_views"
 BAD = ("error", "fail", "runtime error")
 GOOD = ("success", "pass", "warn")
 REPAIR = "run: smart-trader repair"
@@ -64,20 +70,28 @@ class Built:
 
 
 class Builds:
-    """Runs dbt commands on a lake's server.
+    """Runs dbt commands on one engine.
 
     Args:
         paths: The lake.
+        engine: What they run on.
         as_of: The run's moment, as ISO 8601.
         run_id: Stamped on what is built.
-        variables: Settings of this run alone; each set makes dbt parse anew.
+        variables: Settings of this run alone.
         tell: Takes progress lines.
     """
 
     def __init__(
-        self, paths: LakePaths, as_of: str, run_id: str, variables: Mapping[str, Any], tell: Callable[[str], None]
+        self,
+        paths: LakePaths,
+        engine: Engine,
+        as_of: str,
+        run_id: str,
+        variables: Mapping[str, Any],
+        tell: Callable[[str], None],
     ) -> None:
         self._paths = paths
+        self._engine = engine
         self._tell = tell
         self._environment = {
             "LAKEHOUSE_HOME": str(paths.home),
@@ -85,10 +99,20 @@ class Builds:
             "SMART_TRADER_AS_OF": as_of,
             "SMART_TRADER_RUN_ID": run_id,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            # one engine for SQL and Python models of all commands, whatever starts or stops meanwhile
+            **engine.environment,
         }
         self._variables = dict(variables)
         self._manifest: Any = None
+        self._parsing: Future[Any] | None = None
         self.made: set[str] = set()
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Read the project beside other work while the block runs."""
+        with ThreadPoolExecutor(1, thread_name_prefix="dbt-parse") as pool:
+            self._parsing = pool.submit(self._parse)
+            yield
 
     def invoke(self, what: str, *arguments: str, remade: Collection[str] = ()) -> Built:
         """Run a dbt command. What it built or tested well is in `made`, also where something else failed.
@@ -105,9 +129,11 @@ class Builds:
 
         self.made = set()
         started = time.monotonic()
-        with _environment(self._environment), _full_refresh(self.nodes(), remade):
-            done = dbtRunner(manifest=self._project(), callbacks=[self._progress()]).invoke(
-                ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common()],
+        manifest = self._project()
+        self._engine.wait()
+        with _environment(self._environment), _full_refresh(manifest.nodes, remade):
+            done = dbtRunner(manifest=manifest, callbacks=[self._progress()]).invoke(
+                ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common(self._variables)],
             )
         _raise_end(done.exception)
         results = list(getattr(done.result, "results", None) or [])
@@ -116,28 +142,44 @@ class Builds:
         if failed or not done.success:
             shown = _failures(failed, done.exception)
             raise SmartTraderError(f"{what} failed:\n{shown}", _fix(shown) or f"see {self.log}")
+        self._drop_checks(manifest)
         # what dbt does before a build counts as a node to it, but builds nothing
         made = [result for result in results if result.node.resource_type != "operation"]
         return Built(len(made), time.monotonic() - started)
 
     def _project(self) -> Any:
-        """Parse the project, once for all commands."""
+        """Return the parsed project, read once for all commands."""
+        if self._manifest is None:
+            self._manifest = self._parsing.result() if self._parsing else self._parse()
+        return self._manifest
+
+    def _parse(self) -> Any:
+        """Read the project; dbt keeps what it has parsed, so that the next run reads what was edited since."""
         from dbt.cli.main import dbtRunner
 
-        if self._manifest is None:
-            parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common()])
-            _raise_end(parsed.exception)
-            if not parsed.success:
-                raise SmartTraderError(
-                    f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse"
-                )
-            self._manifest = parsed.result
-        return self._manifest
+        with _environment(self._environment):
+            parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common(self._parsed_variables())])
+        _raise_end(parsed.exception)
+        if not parsed.success:
+            raise SmartTraderError(f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse")
+        return parsed.result
+
+    def _parsed_variables(self) -> dict[str, Any]:
+        """Return the settings that parsing reads; any other would make dbt parse everything again."""
+        read: set[str] = set()
+        for path in (project_root() / "models").rglob("*.yml"):
+            read.update(VARIABLE.findall(path.read_text()))
+        return {name: value for name, value in self._variables.items() if name in read}
+
+    @staticmethod
+    def _drop_checks(manifest: Any) -> None:
+        """Let a run's further commands begin without the checks that its first has passed; it holds the lake's lock."""
+        for key in [key for key, node in manifest.nodes.items() if _is_check(node)]:
+            del manifest.nodes[key]
 
     def nodes(self) -> Mapping[str, Any]:
         """Return the nodes of the project by their ids."""
-        with _environment(self._environment):
-            nodes: Mapping[str, Any] = self._project().nodes
+        nodes: Mapping[str, Any] = self._project().nodes
         return nodes
 
     def histories(self) -> set[tuple[str, str]]:
@@ -160,16 +202,23 @@ class Builds:
 
         return listen
 
-    def _common(self) -> list[str]:
+    def _common(self, variables: Mapping[str, Any]) -> list[str]:
         root = str(project_root())
         common = ["--project-dir", root, "--profiles-dir", root, "--log-path", str(self.log.parent)]
-        common += ["--target-path", str(self._paths.home / "dbt-target")]
-        return [*common, "--vars", simplejson.dumps(self._variables)] if self._variables else common
+        # nothing reads the JSON files that dbt would write for each command
+        common.append("--no-write-json")
+        # a folder for each engine, since another connection makes dbt parse everything again
+        common += ["--target-path", str(self._paths.home / "dbt-target" / self._engine.choice.name)]
+        return [*common, "--vars", simplejson.dumps(variables)] if variables else common
 
     @property
     def log(self) -> Path:
         """Dbt's own log."""
         return self._paths.home / "logs" / "dbt.log"
+
+
+def _is_check(node: Any) -> bool:
+    return node.resource_type == "operation" and RESTORING_HOOK not in node.raw_code
 
 
 def _raise_end(exception: BaseException | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -37,7 +37,8 @@ class Changes:
         return self._code.formula_version
 
     @cached_property
-    def _nodes(self) -> Nodes:
+    def nodes(self) -> Nodes:
+        """The project's nodes; dbt parses the project for them."""
         return Nodes(self._builds.nodes(), self._code)
 
     @cached_property
@@ -49,34 +50,39 @@ class Changes:
         """Whether all of the lake is known to be built by the project as it is; saves asking dbt."""
         return self._evidence.project() == self._whole
 
-    def stale(self, step: Step) -> list[str]:
-        """Return the names of what an edit made old and the step builds or tests."""
+    def stale(self, step: Step) -> set[str]:
+        """Return the ids of what an edit made old and the step builds or tests."""
         if self._is_current:
-            return []
-        stale = {key for key in self._nodes.stale(self._evidence.stamps()) if self._nodes.is_kind(key, *self._kinds)}
+            return set()
+        stale = {key for key in self.nodes.stale(self._evidence.stamps()) if self.nodes.is_kind(key, *self._kinds)}
         if step.queue is not None:
-            stale &= self._nodes.above(step.queue)
-        return self._nodes.names(stale)
+            stale &= self.nodes.above(step.queue)
+        return stale
 
-    def stale_seeds(self) -> list[str]:
-        """Return the names of the seeds whose lines the lake does not have."""
+    def stale_seeds(self) -> set[str]:
+        """Return the ids of the seeds whose lines the lake does not have."""
+        if not self._evidence.has_seeds():
+            return self.nodes.keys("seed")
         if self._is_current:
-            return []
-        return self._nodes.names(
-            key for key in self._nodes.stale(self._evidence.stamps()) if self._nodes.is_kind(key, "seed")
-        )
+            return set()
+        return self.nodes.keys("seed") & self.nodes.stale(self._evidence.stamps())
 
     def remade(self) -> set[str]:
         """Return the ids of the tables that have to be built from all rows."""
-        return set() if self._is_current else self._nodes.remade(self._evidence.stamps())
+        return set() if self._is_current else self.nodes.remade(self._evidence.stamps())
+
+    @staticmethod
+    def is_built(name: str, built: Collection[str]) -> bool:
+        """Whether a node of a name is among ids, which end in it."""
+        return any(key.endswith(f".{name}") for key in built)
 
     def told(self) -> str:
         """Put into words what was edited, and what is built from all rows for it."""
         built = self._evidence.stamps()
         if not built:
             return "the lake does not say by which code it was built: the whole project is built once"
-        edited = _listed(self._nodes.edited(built)) or "data tests"
-        remade = self._nodes.names(self._nodes.remade(built))
+        edited = _listed(self.nodes.edited(built)) or "data tests"
+        remade = self.nodes.names(self.nodes.remade(built))
         again = f"; built again from all rows: {_listed(remade)}" if remade else ""
         return f"changed since the last build: {edited}{again}"
 
@@ -84,11 +90,11 @@ class Changes:
         """Note by what the nodes were built that dbt's last command built or tested well."""
         made = self._builds.made
         if made and not self._is_current:
-            self._evidence.mark_stamps({key: stamp for key, stamp in self._nodes.stamps.items() if key in made})
+            self._evidence.mark_stamps({key: stamp for key, stamp in self.nodes.stamps.items() if key in made})
 
     def note_end(self) -> None:
         """Note that nothing is old any more, if that is so."""
-        if not self._is_current and not self._nodes.stale(self._evidence.stamps()):
+        if not self._is_current and not self.nodes.stale(self._evidence.stamps()):
             self._evidence.mark(PROJECT, self._whole)
 
 

@@ -16,7 +16,7 @@ from smart_trader.clock import TimestampType, choose_as_of, now
 from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.schemas import TARGET_VARIABLE
-from smart_trader.settings import lakehouse_settings
+from smart_trader.settings import ENGINE_VARIABLE, lakehouse_settings
 
 if TYPE_CHECKING:
     from smart_trader.pipeline.reading import Lake
@@ -36,7 +36,24 @@ target_option = click.option(
 )
 
 
+def _choose_engine(_: click.Context, __: click.Parameter, name: str | None) -> None:
+    """Make the engine what the flag says; every later step reads it from the environment, as dbt's profile does."""
+    if name:
+        os.environ[ENGINE_VARIABLE] = name
+
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "embedded", "spark"]),
+    expose_value=False,
+    callback=_choose_engine,
+    help="What builds: embedded (in this process, no Java), spark (the lake's server, started if need be), or auto: "
+    "spark where the server is up, else embedded. Default: LAKEHOUSE_ENGINE, else auto.",
+)
+
+
 @click.command("run")
+@engine_option
 @target_option
 @click.option("--demo", is_flag=True, help="Ask a made-up market; no key needed.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
@@ -231,12 +248,11 @@ def as_of_moment(wanted: str) -> None:
 def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     """Remove old files, compact small ones where that pays, look at the disk; in this order.
 
-    Says what it gained. A server is started only where a table that Spark writes needs compaction.
+    Says what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
-    from smart_trader.pipeline.engine import lake_server
     from smart_trader.pipeline.integrity import record_checksums
     from smart_trader.pipeline.reading import Lake
 
@@ -248,7 +264,7 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
             if work.vacuum:
                 upkeep.ensure_retention_is_safe(machine.paths, hours)
             lake = Lake(machine.paths)
-            say(str(upkeep.maintain_lake(lake, lambda: lake_server(machine), work, say)))
+            say(str(upkeep.maintain_lake(lake, work, say)))
             if work.optimize:
                 record_checksums(lake)
     if "disk" in only or not only:
@@ -258,25 +274,28 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
 
 
 @click.command()
+@engine_option
 @target_option
 def repair() -> None:
-    """Read every file of every table, register what the catalog has lost, make broken tables again.
+    """Read every file of every table, make broken tables again; with Spark, register what its catalog has lost.
 
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
     where one of them is broken, nothing is changed and you are told what to do.
     """
     from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.engine import lake_engine
     from smart_trader.pipeline.lake_version import rebuilding
     from smart_trader.pipeline.reading import Lake
     from smart_trader.pipeline.repair import repair as repair_lake
 
     machine = lakehouse_settings()
-    with lock_lake(machine.paths, "repair"), lake_server(machine) as ready:
-        repair_lake(Lake(machine.paths), rebuilding(machine.paths, "repair", say), ready(), say)
+    with lock_lake(machine.paths, "repair"), lake_engine(machine, say) as engine:
+        say(str(engine.choice))
+        repair_lake(Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say), engine, say)
 
 
 @click.command()
+@engine_option
 @target_option
 def upgrade() -> None:
     """Bring a lake of an earlier version of the project to this one's; `run` does so by itself.

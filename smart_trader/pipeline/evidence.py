@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.stamps import Stamp
-from smart_trader.pipeline.steps import Step
+from smart_trader.pipeline.steps import LOADS, Step
 from smart_trader.schemas import schema_name
 
 # names of marks beside those of the steps
+ENGINE = "engine"
+LANDED = "landed"
+PENDING = "pending"
 PROJECT = "project"
 STAMPS = "stamps"
 
@@ -45,9 +49,54 @@ class Evidence:
         schema, table = ("silver", step.queue) if step.queue else ("gold", "leaderboard")
         return not self.lake.has(schema, table) or _key(step.name) not in self._marks()
 
-    def has_work(self, step: Step) -> bool:
-        """Whether anything landed that the step's last build has not seen."""
-        return self.is_first(step) or self._marks().get(_key(step.name)) != self.now(step)
+    def pending(self) -> dict[str, set[str]]:
+        """Return the kinds of what landed since all that it can change was built, and what of it is built."""
+        seen = self._marks().get(_key(PENDING))
+        return {kind: set(built) for kind, built in seen.items()} if isinstance(seen, dict) else {}
+
+    def mark_pending(self, pending: Mapping[str, Collection[str]]) -> None:
+        """Note what is pending."""
+        self.mark(PENDING, {kind: sorted(built) for kind, built in pending.items()})
+
+    def note_landed(self) -> list[str]:
+        """Look what has landed since this was asked last, and note it as pending; returns the kinds."""
+        landed, marks = [], {}
+        for kind, load in LOADS.items():
+            now = self.now(load)
+            if self._marks().get(_key(f"{LANDED}.{kind}")) != now:
+                landed.append(kind)
+                marks[_key(f"{LANDED}.{kind}")] = now
+        if landed:
+            pending = {kind: sorted(built) for kind, built in self.pending().items()} | {kind: [] for kind in landed}
+            # at once, so that no kill comes between
+            self._write({**self._marks(), **marks, _key(PENDING): pending})
+        return landed
+
+    def is_due(self, step: Step, as_of: datetime) -> bool:
+        """Whether anything is due by the work list that a step's build has made last."""
+        if step.queue is None:
+            return False
+        due_at = self.lake.read("silver", step.queue, ["due_at"])["due_at"]
+        return bool(pc.any(pc.less_equal(due_at, pa.scalar(as_of))).as_py())
+
+    def brings_no_work(self, step: Step, as_of: datetime) -> bool:
+        """Whether the newest token list makes no token's holders due: the next build is soon enough for it.
+
+        That is so where it names exactly the tokens that are tracked, whatever their prices are now, and no token's
+        holders are due by the work list as it was built last.
+        """
+        if self.is_due(step, as_of):
+            return False
+        log = self.lake.read("bronze", FETCH_LOG.name, ["outcome", "as_of", "fetch_id"], pc.field("kind") == step.kind)
+        newest = log.filter(pc.equal(log["as_of"], pc.max(log["as_of"]))).to_pylist()
+        if [fetch["outcome"] for fetch in newest] != ["complete"]:
+            return False
+        was_listed = pc.field("fetch_id") == newest[0]["fetch_id"]
+        listed = set(self.lake.read("bronze", step.table.name, ["address"], was_listed)["address"].to_pylist())
+        for seed, column in (("quote_assets", "mint"), ("untracked_tokens", "token_address")):
+            listed -= set(self.lake.read("silver", seed, [column])[column].to_pylist())
+        active = self.lake.read("silver", "tracked_tokens", ["token_address"], pc.field("is_active"))
+        return listed == set(active["token_address"].to_pylist())
 
     def forget(self) -> None:
         """Take it that nothing that landed was built yet; by which code the tables were built stays known."""
@@ -57,6 +106,10 @@ class Evidence:
         """Whether the lake has the project's seeds, of whatever version."""
         return self.lake.has("silver", "quote_assets")
 
+    def has_leaderboard(self) -> bool:
+        """Whether the lake was built to its end once."""
+        return self.lake.has("gold", "leaderboard")
+
     def mark(self, name: str, seen: Any) -> None:
         """Note what a build has seen; `seen` is from before it began."""
         self._write(self._marks() | {_key(name): seen})
@@ -64,6 +117,11 @@ class Evidence:
     def project(self) -> str | None:
         """Return the fingerprint of the whole project that all of this lake was last found built by."""
         seen = self._marks().get(_key(PROJECT))
+        return seen if isinstance(seen, str) else None
+
+    def engine(self) -> str | None:
+        """Return the engine that this lake was built with last."""
+        seen = self._marks().get(_key(ENGINE))
         return seen if isinstance(seen, str) else None
 
     def stamps(self) -> dict[str, Stamp]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,11 +21,10 @@ from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TOKEN_METRICS, TRANSACTION_
 from smart_trader.clock import now, spelled
 from smart_trader.delta import open_table
 from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.engine import Ask
+from smart_trader.pipeline.engine import Engine
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import register_missing
-from smart_trader.pipeline.upkeep import ASIDE, catalog_tables, spark_tables
+from smart_trader.pipeline.upkeep import ASIDE
 from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, is_remote
 
@@ -104,11 +102,7 @@ def find_future(lake: Lake, after: datetime) -> Future:
 
 
 def discard_future(
-    lake: Lake,
-    future: Future,
-    builds_at: Callable[[datetime], Builds],
-    server: Callable[[], AbstractContextManager[Callable[[], Ask]]],
-    tell: Tell,
+    lake: Lake, future: Future, builds_at: Callable[[datetime], Builds], engine: Engine, tell: Tell
 ) -> None:
     """Take out of a lake what is of the future, and build it again without. The caller holds its lock.
 
@@ -119,27 +113,24 @@ def discard_future(
         lake: The lake.
         future: What `find_future` found.
         builds_at: Makes what builds at a time.
-        server: Starts the lake's server; a lake without a built table needs none.
+        engine: What it builds with; a lake without a built table needs none.
         tell: Takes progress lines.
     """
     tell(f"copied to {_copy_aside(lake, future)}")
-    if not any(spark_tables(lake)):
+    if not any(lake.derived_tables()):
         _delete_from_bronze(lake, future, tell)
         return
-    with server() as ready:
-        ask = ready()
-        register_missing(lake, ask, tell)
-        Evidence(lake).forget()
-        _rewind_histories(lake, future, ask)
-        builds = builds_at(now())
-        kept = builds.histories()
-        for schema, table in sorted(catalog_tables(ask) & set(spark_tables(lake)) - kept):
-            ask(f"drop table if exists {schema}.{table}")
-            _remove_folder(lake.paths.table(schema, table))
-        _delete_from_bronze(lake, future, tell)
-        builds = builds_at(_newest_time(lake))
-        tell(f"seeds: {builds.invoke('seeds', 'seed')}")
-        tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
+    Evidence(lake).forget()
+    _rewind_histories(lake, future)
+    kept = builds_at(now()).histories()
+    for name in sorted(set(lake.derived_tables()) - kept):
+        _remove_folder(lake.paths.table(*name))
+    _delete_from_bronze(lake, future, tell)
+    # not before: a server's catalog is told what the lake holds now
+    engine.wait()
+    builds = builds_at(_newest_time(lake))
+    tell(f"seeds: {builds.invoke('seeds', 'seed')}")
+    tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
 
 
 def _copy_aside(lake: Lake, future: Future) -> str:
@@ -155,39 +146,42 @@ def _copy_aside(lake: Lake, future: Future) -> str:
     return folder
 
 
-def _rewind_histories(lake: Lake, future: Future, ask: Ask) -> None:
-    """Delete the future from what no build makes again; Spark is the only writer of these tables."""
-    after = f"timestamp '{spelled(future.after)}'"
-    delete, later = "delete from {table} where {condition}", "{column} > {after}"
-    changes = [(schema, table, delete, later.format(column=column, after=after)) for schema, table, column in HISTORIES]
-    for schema, table, column in SNAPSHOTS:
-        changes.append((schema, table, delete, later.format(column=column, after=after)))
-        reopen = "update {table} set dbt_valid_to = null where {condition}"
-        changes.append((schema, table, reopen, later.format(column="dbt_valid_to", after=after)))
+def _rewind_histories(lake: Lake, future: Future) -> None:
+    """Delete the future from what no build makes again."""
+    later = f"{{column}} > {_timestamp(future.after)}"
+    for schema, table, column in (*HISTORIES, *SNAPSHOTS):
+        _delete(lake, schema, table, later.format(column=column))
+    for schema, table, _ in SNAPSHOTS:
+        if lake.has(schema, table):
+            reopened = later.format(column="dbt_valid_to")
+            open_table(lake.location(schema, table)).update({"dbt_valid_to": "null"}, predicate=reopened)
     if future.load_ids:
         listed = ", ".join(f"'{load_id}'" for load_id in future.load_ids)
-        changes.append((*SWAP_LOADS, delete, f"load_id in ({listed})"))
-    for schema, table, statement, condition in changes:
-        if lake.has(schema, table):
-            ask(statement.format(table=f"{schema_name(schema)}.{table}", condition=condition))
+        _delete(lake, *SWAP_LOADS, f"load_id in ({listed})")
+
+
+def _delete(lake: Lake, schema: str, table: str, condition: str) -> int:
+    """Delete rows through delta-rs, which needs no server; returns how many."""
+    if not lake.has(schema, table):
+        return 0
+    return int(open_table(lake.location(schema, table)).delete(condition)["num_deleted_rows"])
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"arrow_cast('{spelled(moment)}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
 def _remove_folder(location: str) -> None:
-    """Remove what a dropped table leaves behind: the files of one that was registered by its location stay."""
+    """Remove a table that is built again."""
     files, folder = arrow_location(location)
     if files.get_file_info(folder).type == pyarrow.fs.FileType.Directory:
         files.delete_dir(folder)
 
 
 def _delete_from_bronze(lake: Lake, future: Future, tell: Tell) -> None:
-    """Delete through delta-rs, as dlt writes these tables."""
     for schema, table, column in BRONZE:
-        if lake.has(schema, table):
-            deleted = open_table(lake.location(schema, table)).delete(
-                f"{column} > arrow_cast('{spelled(future.after)}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
-            )["num_deleted_rows"]
-            if deleted:
-                tell(f"{schema}.{table}: {deleted} rows removed")
+        if deleted := _delete(lake, schema, table, f"{column} > {_timestamp(future.after)}"):
+            tell(f"{schema}.{table}: {deleted} rows removed")
 
 
 def _newest_time(lake: Lake) -> datetime:

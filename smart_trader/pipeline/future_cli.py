@@ -11,13 +11,14 @@ import click
 from smart_trader.clock import latest_as_of
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.pipeline.cli import target_option
+from smart_trader.pipeline.cli import engine_option, target_option
 from smart_trader.schemas import schema_name
 from smart_trader.settings import lakehouse_settings
 
 
 @click.command("discard-future")
 @click.option("--yes", "is_confirmed", is_flag=True, help="Do not ask for confirmation.")
+@engine_option
 @target_option
 def discard_future(is_confirmed: bool) -> None:
     """Take out of the lake what is stamped with the future, as by a mistyped --as-of, and build it again without.
@@ -31,18 +32,19 @@ def discard_future(is_confirmed: bool) -> None:
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import future
     from smart_trader.pipeline.builds import Builds
-    from smart_trader.pipeline.engine import lake_server
+    from smart_trader.pipeline.engine import lake_engine
     from smart_trader.pipeline.reading import Lake
 
     machine = lakehouse_settings()
     bronze = Bronze(machine.paths, schema_name("bronze"))
     run_id = f"discard-future-{uuid.uuid4().hex[:6]}"
 
-    def builds_at(time: datetime) -> Builds:
-        variables = {"pnl_refresh_hours": future.NO_REFRESH_HOURS}
-        return Builds(machine.paths, time.isoformat(), run_id, variables, say)
+    with lock_lake(machine.paths, "discard-future"), lake_engine(machine, say) as engine:
 
-    with lock_lake(machine.paths, "discard-future"):
+        def builds_at(time: datetime) -> Builds:
+            variables = {"pnl_refresh_hours": future.NO_REFRESH_HOURS}
+            return Builds(machine.paths, engine, time.isoformat(), run_id, variables, say)
+
         if bronze.has(FETCH_LOG):
             # what waits to be landed may be of the future as well
             bronze.prepare()
@@ -52,7 +54,7 @@ def discard_future(is_confirmed: bool) -> None:
             return
         say(str(found))
         _confirm(is_confirmed)
-        future.discard_future(Lake(machine.paths), found, builds_at, lambda: lake_server(machine), say)
+        future.discard_future(Lake(machine.paths), found, builds_at, engine, say)
     say("the next smart-trader run goes on from there")
 
 

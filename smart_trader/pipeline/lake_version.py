@@ -25,10 +25,10 @@ from smart_trader.lake_identity import (
 from smart_trader.lake_lock import lake_holder
 from smart_trader.paths import LakePaths, lake_paths
 from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.engine import Ask, lake_server
+from smart_trader.pipeline.engine import Choice, Engine, lake_engine
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import rebuild, register_missing
+from smart_trader.pipeline.repair import rebuild
 from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
 from smart_trader.store import arrow_location
@@ -41,11 +41,10 @@ DERIVED_LAYERS = ("silver", "gold", "snapshots")
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a step works with: the lake, dbt, and the server."""
+    """What a step works with: the lake, and dbt on an engine."""
 
     lake: Lake
     builds: Builds
-    ask: Ask
     tell: Tell
 
 
@@ -82,7 +81,6 @@ def rebuild_derived(workshop: Workshop) -> None:
 
     Histories stay as they are; columns that they lack are added.
     """
-    register_missing(workshop.lake, workshop.ask, workshop.tell)
     Evidence(workshop.lake).forget()
     rebuild(workshop.builds, workshop.tell)
 
@@ -105,10 +103,15 @@ def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
     return later
 
 
-def upgrade_lake(machine: LakehouseSettings, tell: Tell) -> int:
+def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None = None) -> int:
     """Do the steps that a lake still needs. The caller holds its lock.
 
     The version is written after each step, so an upgrade that was cut short goes on with the step it was at.
+
+    Args:
+        machine: The machine's settings.
+        tell: Takes progress lines.
+        choice: The engine, where the command has chosen it before.
 
     Returns:
         How many steps were done.
@@ -120,9 +123,9 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell) -> int:
     steps = pending_upgrades(machine.paths, prefix)
     if steps:
         tell(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
-        with lake_server(machine) as ready:
-            builds = rebuilding(machine.paths, "upgrade", tell)
-            workshop = Workshop(lake, builds, ready(), lambda line: tell(f"      {line}"))
+        with lake_engine(machine, tell, choice) as engine:
+            builds = rebuilding(machine.paths, engine, "upgrade", tell)
+            workshop = Workshop(lake, builds, lambda line: tell(f"      {line}"))
             for step in steps:
                 tell(f"[{step.number}/{LAKE_VERSION}] {step.name}")
                 step.apply(workshop)
@@ -131,14 +134,14 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell) -> int:
     return len(steps)
 
 
-def rebuilding(paths: LakePaths, what: str, tell: Tell) -> Builds:
+def rebuilding(paths: LakePaths, engine: Engine, what: str, tell: Tell) -> Builds:
     """Return dbt for making tables again as they are due at the lake's own newest moment.
 
     Time alone makes nothing due then: what is due at that moment may be about to be fetched for it.
     """
     moment = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
     variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
-    return Builds(paths, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, tell)
+    return Builds(paths, engine, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, tell)
 
 
 def _write_version(paths: LakePaths, prefix: str, number: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from smart_trader.delta import is_table, open_table, read_table
+from smart_trader.delta import is_table, open_table, read_table, table_names
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths
-from smart_trader.schemas import schema_name
+from smart_trader.schemas import DERIVED_SCHEMAS, schema_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,11 @@ class Lake:
         """
         self._ensure(schema, table)
         return read_table(self.location(schema, table), columns, where)
+
+    def derived_tables(self) -> Iterator[tuple[str, str]]:
+        """Yield schema and name of each table that dbt writes, the schema's prefix included."""
+        for schema in map(schema_name, DERIVED_SCHEMAS):
+            yield from ((schema, name) for name in table_names(self.paths.table(schema, "").rstrip("/")))
 
     def row_count(self, schema: str, table: str) -> int:
         """Count a table's rows from its log alone.

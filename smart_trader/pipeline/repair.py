@@ -1,12 +1,10 @@
-"""Puts a lake right: tables the catalog has lost are registered, broken ones are made again from bronze."""
+"""Puts a lake right: broken tables are made again from bronze, and a server's catalog is told what the lake holds."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import unquote
 
 import pyarrow.fs
 
@@ -14,18 +12,16 @@ from loaders.tables import TABLES
 from smart_trader.delta import BrokenTableError, open_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.engine import Ask
+from smart_trader.pipeline.engine import Engine
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.integrity import changed_file, lost_rows, unreadable_file
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.upkeep import ASIDE, SPARK_SCHEMAS, catalog_tables, spark_tables
+from smart_trader.pipeline.upkeep import ASIDE
 from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, is_remote
 
 Tell = Callable[[str], None]
 Name = tuple[str, str]
-# A line of what `show table extended` prints.
-LOCATION = re.compile(r"^Location: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ def examine(lake: Lake, histories: Collection[Name]) -> Findings:
     """
     findings = Findings()
     bronze = [(schema_name("bronze"), table.name) for table in TABLES]
-    for name in [*bronze, *spark_tables(lake)]:
+    for name in [*bronze, *lake.derived_tables()]:
         if not _is_there(lake.paths.table(*name)):
             continue
         fault = fault_of(lake, *name)
@@ -112,19 +108,16 @@ def report_losses(findings: Findings) -> None:
         )
 
 
-def set_aside(lake: Lake, ask: Ask, broken: Collection[Name], tell: Tell) -> None:
-    """Move broken tables out of the way and out of the catalog: nothing is deleted."""
+def set_aside(lake: Lake, broken: Collection[Name], tell: Tell) -> None:
+    """Move broken tables out of the way: nothing is deleted."""
     folder = lake.paths.table(ASIDE, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     for schema, name in broken:
         target = f"{folder}/{schema}.{name}"
-        # before the drop, which would delete its files
         _move(lake.paths.table(schema, name), target)
-        if (schema, name) in catalog_tables(ask):
-            ask(f"drop table if exists {schema}.{name}")
         tell(f"{schema}.{name}: broken, moved to {target}")
 
 
-def repair(lake: Lake, builds: Builds, ask: Ask, tell: Tell) -> None:
+def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
     """Put a lake right. The caller holds its lock.
 
     Raises:
@@ -133,17 +126,14 @@ def repair(lake: Lake, builds: Builds, ask: Ask, tell: Tell) -> None:
     """
     findings = examine(lake, builds.histories())
     refuse_what_is_lost(findings)
-    set_aside(lake, ask, findings.derived, tell)
-    registered = register_missing(lake, ask, tell)
+    set_aside(lake, findings.derived, tell)
+    # a server's catalog is told what the lake holds now
+    engine.wait()
     if findings.derived:
         Evidence(lake).forget()
         rebuild(builds, tell)
-    elif registered:
-        # views live in the catalog alone
-        Evidence(lake).forget()
-        tell("the views come back with the next smart-trader run or dbt build")
     elif not findings.losses:
-        tell("every table is whole and registered")
+        tell("every table is whole")
     report_losses(findings)
 
 
@@ -152,69 +142,6 @@ def rebuild(builds: Builds, tell: Tell) -> None:
     tell(f"seeds: {builds.invoke('seeds', 'seed')}")
     # what grows with each load is only right as a whole
     tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
-
-
-def register_missing(lake: Lake, ask: Ask, tell: Tell) -> list[Name]:
-    """Register tables whose files are there but which the catalog does not know.
-
-    A kill between a table's first commit and its entry in the catalog leaves one such; a lost metastore leaves all.
-
-    Returns:
-        What was registered.
-
-    Raises:
-        SmartTraderError: The catalog names a table that lies outside the lake.
-    """
-    refuse_another_lakes_tables(lake, ask)
-    known = catalog_tables(ask)
-    missing = [name for name in spark_tables(lake) if name not in known and _has_commit(lake.paths.table(*name))]
-    for schema, name in missing:
-        ask(f"create schema if not exists {schema} location '{_quoted(f'{lake.paths.spark_uri}/{schema}')}'")
-        location = _quoted(f"{lake.paths.spark_uri}/{schema}/{name}")
-        ask(f"create table if not exists {schema}.{name} using delta location '{location}'")
-        tell(f"{schema}.{name}: registered")
-    return missing
-
-
-def refuse_another_lakes_tables(lake: Lake, ask: Ask) -> None:
-    """Stop where the catalog leads to files outside the lake: what is built would be written there.
-
-    The embedded server drops such a catalog when it starts; one that several machines share, nobody may drop for them.
-
-    Raises:
-        SmartTraderError: Names the first such schema or table and where it lies.
-    """
-    for name, location in registered_locations(ask):
-        if not is_below(location, lake.paths.spark_uri):
-            raise SmartTraderError(
-                f"the catalog says that {name} lies at {location}, outside of this lake, {lake.paths.spark_uri}",
-                "the lake was copied or moved: run smart-trader lakehouse stop, then this again; a cluster needs a "
-                "metastore of its own for each lake",
-            )
-
-
-def registered_locations(ask: Ask) -> Iterator[tuple[str, str]]:
-    """Yield each of our schemas and tables that the catalog knows, and where it says that they lie."""
-    ours = {schema_name(schema) for schema in ("bronze", *SPARK_SCHEMAS)}
-    for schema in sorted({str(row[0]) for row in ask("show schemas")} & ours):
-        yield from ((schema, str(row[1])) for row in ask(f"describe schema {schema}") if row[0] == "Location")
-        for _, table, _, facts in ask(f"show table extended in {schema} like '*'"):
-            found = LOCATION.search(str(facts))
-            # a view has none
-            if found:
-                yield f"{schema}.{table}", found[1].strip()
-
-
-def is_below(location: str, root: str) -> bool:
-    """Whether a place is in a lake; Spark writes one slash or three after `file:`, and escapes some letters."""
-    place, base = (unquote(text).replace("file:///", "file:/").rstrip("/") for text in (location, root))
-    return place == base or place.startswith(f"{base}/")
-
-
-def _has_commit(location: str) -> bool:
-    files, folder = arrow_location(location)
-    log = files.get_file_info(pyarrow.fs.FileSelector(f"{folder}/_delta_log", allow_not_found=True))
-    return any(info.extension == "json" for info in log)
 
 
 def _is_there(location: str) -> bool:
@@ -232,7 +159,3 @@ def _move(source: str, target: str) -> None:
         return
     pyarrow.fs.copy_files(path, to, files, files)
     files.delete_dir(path)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")

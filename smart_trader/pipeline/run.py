@@ -24,15 +24,14 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake_lock import lock_lake
 from smart_trader.pipeline.builds import Builds, Built
 from smart_trader.pipeline.changes import Changes
-from smart_trader.pipeline.engine import Ask, lake_server
-from smart_trader.pipeline.evidence import Evidence
+from smart_trader.pipeline.engine import Engine, choose_engine, lake_engine
+from smart_trader.pipeline.evidence import ENGINE, Evidence
 from smart_trader.pipeline.given import untracked_text
 from smart_trader.pipeline.integrity import record_checksums
 from smart_trader.pipeline.lake_version import upgrade_lake
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import register_missing
 from smart_trader.pipeline.sources import Wanted, serving_api
-from smart_trader.pipeline.steps import STEPS, Step
+from smart_trader.pipeline.steps import CALCULATIONS, READERS, STEPS, Step, stops
 from smart_trader.pipeline.upkeep import check_disk
 from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
@@ -66,6 +65,16 @@ class Order:
     wallets: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     with_tests: bool = True
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps to do, in order."""
+        return [step for step in STEPS if self.step in (None, step.name)]
+
+    @property
+    def builds(self) -> bool:
+        """Whether one of them calls dbt; a load alone needs no engine."""
+        return any(step.is_build for step in self.steps)
 
 
 @dataclass(slots=True)
@@ -119,12 +128,16 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         bronze = Bronze(paths, schema_name("bronze"))
         bronze.finish_pending()
         check_lake(bronze, order.wanted.data_source, order.as_of)
-        upgrade_lake(machine, tell)
+        choice = choose_engine(machine)
+        if order.builds:
+            tell(str(choice))
+        upgrade_lake(machine, tell, choice)
         records: list[StepRecord] = []
         try:
-            with _engine(order, machine) as ready:
-                run = _Run(order, settings, Lake(paths), bronze, tell, ready)
-                run.all(records)
+            with lake_engine(machine, tell, choice) as engine:
+                run = _Run(order, settings, Lake(paths), bronze, tell, engine)
+                with run.getting_ready():
+                    run.all(records)
         finally:
             # once the lock is lost another may write, whatever error it ended in
             if lock.lost is None:
@@ -133,20 +146,6 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         if run.failures:
             raise LoadsFailedError(run.failures, records)
     return records
-
-
-@contextmanager
-def _engine(order: Order, machine: LakehouseSettings) -> Iterator[Callable[[], Ask]]:
-    """Give the server to a run that builds; a load alone needs none."""
-    if order.step is not None and not next(step for step in STEPS if step.name == order.step).is_build:
-        yield lambda: _no_engine
-        return
-    with lake_server(machine) as wait:
-        yield wait
-
-
-def _no_engine(statement: str) -> list[tuple[object, ...]]:
-    raise AssertionError(f"a load asked the server: {statement}")
 
 
 class _Run:
@@ -159,25 +158,39 @@ class _Run:
         lake: Lake,
         bronze: Bronze,
         tell: Tell,
-        wait_for_engine: Callable[[], Ask],
+        engine: Engine,
     ) -> None:
         self._order = order
         self._settings = settings
         self._lake = lake
         self._bronze = bronze
         self._tell = tell
-        self._wait_for_engine = wait_for_engine
+        self._engine = engine
         self._evidence = Evidence(lake)
-        self._builds = Builds(lake.paths, order.as_of.isoformat(), order.run_id, order.variables, tell)
+        self._builds = Builds(lake.paths, engine, order.as_of.isoformat(), order.run_id, order.variables, tell)
         self._changes = Changes(self._builds, self._evidence, order.variables, order.with_tests)
         self.failures: list[SmartTraderError] = []
-        self._built: list[str] = []
-        self._is_registered = False
+        # what this run has built, and what of it nothing has changed since
+        self._built: set[str] = set()
+        self._fresh: set[str] = set()
+        self._is_deferred = False
         self._defects: list[str] = []
+
+    @contextmanager
+    def getting_ready(self) -> Iterator[None]:
+        """Read the project, and start a server, beside the first load; where no build is sure to come, later."""
+        builds = [step for step in self._order.steps if step.is_build]
+        is_sure = any(self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in builds)
+        if not builds or not (is_sure or self._is_calculation_due()):
+            yield
+            return
+        self._engine.begin()
+        with self._builds.beginning():
+            yield
 
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
-        steps = [step for step in STEPS if self._order.step in (None, step.name)]
+        steps = self._order.steps
         with serving_api(self._order.wanted, self._lake.paths, self._order.as_of) as api:
             for number, step in enumerate(steps, 1):
                 self._tell(f"[{number}/{len(steps)}] {step.name}")
@@ -252,38 +265,91 @@ class _Run:
         return settings
 
     def _build(self, step: Step, record: StepRecord) -> None:
-        """Build what the load before can have changed, and what an edit of the project made old."""
-        has_landed = self._evidence.has_work(step) or (step.queue is None and self._is_calculation_due())
+        """Build what landed can have changed and is not built yet, and what an edit of the project made old."""
+        for kind in self._evidence.note_landed():
+            if self._fresh:
+                self._fresh -= self._reach(kind)
+        is_first = self._evidence.is_first(step)
         stale = self._changes.stale(step)
-        if not has_landed and not stale:
+        pending = self._pending_kinds(step)
+        if not is_first and not pending and not stale:
             record.outcome = "skipped"
             self._tell("      nothing landed or changed, nothing to build")
             return
-        self._register()
-        is_first = self._evidence.is_first(step)
         if stale and not is_first:
             self._tell(f"      {self._changes.told()}")
-        self._seed()
-        seen = self._evidence.now(step)
-        landed = step.selection(is_first) if has_landed or is_first else []
-        command = ["build", "--exclude-resource-type", "unit_test", "seed"]
-        is_tested = self._order.with_tests and (step.queue is None or self._order.step is not None)
-        if step.queue is not None:
-            # what they build is tested at the end, once
-            self._built += landed
-        if not is_tested:
+        self._engine.begin()
+        self._restore_views(step)
+        wanted = self._scope(step) if is_first else self._changed(step, pending)
+        seeds = self._changes.stale_seeds()
+        tests = self._changes.nodes.tests_of(self._built) if step.queue is None and self._order.with_tests else set()
+        chosen = (wanted - self._fresh) | stale | seeds
+        if chosen or tests:
+            self._tell(f"      {self._do(step, chosen | tests)}")
+        self._evidence.mark(step.name, True)
+        if step.queue is None:
+            self._evidence.mark_pending({})
+            self._changes.note_end()
+
+    def _do(self, step: Step, keys: set[str]) -> Built:
+        """Build nodes, and test them at the end of the run or of a step alone."""
+        command = ["build", "--exclude-resource-type", "unit_test"]
+        if not self._order.with_tests or (step.queue is not None and self._order.step is None):
             command.append("test")
         elif step.queue is not None:
             # a step alone has no end to wait for; what later steps build may not be there yet
             command += ["--indirect-selection", "cautious"]
-        built = self._invoke(step.name, *command, "--select", *landed, *stale)
-        self._evidence.mark(step.name, seen)
-        self._tell(f"      {built}")
-        if step.queue is None and self._built and self._order.with_tests and not is_first:
-            tested = self._invoke("tests", "test", "--exclude-resource-type", "unit_test", "--select", *self._built)
-            self._tell(f"      tests of the steps before: {tested}")
+        built = self._invoke(step.name, *command, "--select", *self._changes.nodes.names(keys))
+        self._built |= self._builds.made
+        self._fresh |= self._builds.made
+        self._evidence.mark_pending(
+            {kind: known | self._builds.made for kind, known in self._evidence.pending().items()}
+        )
+        return built
+
+    def _pending_kinds(self, step: Step) -> list[str]:
+        """Return the kinds of what landed that ask for a step's build."""
+        pending = self._evidence.pending()
         if step.queue is None:
-            self._changes.note_end()
+            if self._is_calculation_due():
+                return [*pending, CALCULATIONS]
+            return [] if set(pending) == {"tokens"} and not pending["tokens"] and self._is_deferred else list(pending)
+        if self._evidence.is_first(step):
+            return list(pending)
+        if step.kind not in pending or self._changes.is_built(step.queue, pending[step.kind]):
+            return []
+        self._is_deferred = step.kind == "tokens" and self._evidence.brings_no_work(step, self._order.as_of)
+        return [] if self._is_deferred else list(pending)
+
+    def _reach(self, kind: str) -> set[str]:
+        """Return what a kind of load can change."""
+        return self._changes.nodes.below(READERS[kind], stops(kind))
+
+    def _changed(self, step: Step, kinds: list[str]) -> set[str]:
+        """Return what has landed can have changed, and is not built since."""
+        built = self._evidence.pending()
+        changed: set[str] = set()
+        for kind in kinds:
+            changed |= self._reach(kind) - built.get(kind, set())
+        return changed & self._scope(step)
+
+    def _scope(self, step: Step) -> set[str]:
+        """Return all models and snapshots that a step builds."""
+        nodes = self._changes.nodes
+        kept = nodes.keys("model", "snapshot")
+        return kept & nodes.above(step.queue) if step.queue else kept
+
+    def _restore_views(self, step: Step) -> None:
+        """Build the views once more where another engine built the lake last: each keeps its own."""
+        name = self._engine.choice.name
+        known = self._evidence.engine()
+        if known == name:
+            return
+        if known is not None and self._evidence.has_leaderboard():
+            views = self._changes.nodes.views()
+            built = self._invoke("views", "run", "--select", *self._changes.nodes.names(views))
+            self._tell(f"      the lake was built by {known}; views: {built}")
+        self._evidence.mark(ENGINE, name)
 
     def _is_calculation_due(self) -> bool:
         """Whether time or another formula makes a wallet's profit and loss due."""
@@ -298,23 +364,6 @@ class _Run:
             return self._builds.invoke(what, *arguments, remade=self._changes.remade())
         finally:
             self._changes.note_built()
-
-    def _register(self) -> None:
-        """Wait for the server; once in a run, see that its catalog knows what is in the lake."""
-        ask = self._wait_for_engine()
-        if self._is_registered:
-            return
-        if register_missing(self._lake, ask, lambda line: self._tell(f"      {line}")):
-            # views live in the catalog alone, so those are lost as well: all is built once more
-            self._evidence.forget()
-        self._is_registered = True
-
-    def _seed(self) -> None:
-        """Load the seeds that have changed since they were loaded into this lake."""
-        if not self._evidence.has_seeds():
-            self._tell(f"      seeds: {self._invoke('seeds', 'seed')}")
-        elif seeds := self._changes.stale_seeds():
-            self._tell(f"      seeds: {self._invoke('seeds', 'seed', '--select', *seeds)}")
 
 
 def _whole_failure(step: Step, report: Report) -> SmartTraderError | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,34 @@ class Nodes:
                 found.add(key)
                 waiting += self._nodes[key].depends_on_nodes
         return found
+
+    def below(self, names: Iterable[str], stops: Collection[str] = ()) -> set[str]:
+        """Return some models, and the models and snapshots that stand on them, as far as some names; no view."""
+        children: dict[str, list[str]] = {}
+        for key in self.keys("model", "snapshot"):
+            for parent in self._nodes[key].depends_on_nodes:
+                children.setdefault(parent, []).append(key)
+        wanted = set(names)
+        waiting = [key for key in self.keys("model") if self.name(key) in wanted]
+        found: set[str] = set()
+        while waiting:
+            key = waiting.pop()
+            if key not in found and self.name(key) not in stops:
+                found.add(key)
+                waiting += children.get(key, [])
+        return found - self.views()
+
+    def views(self) -> set[str]:
+        """Return the ids of the views, whose rows change without a build."""
+        return {key for key in self.keys("model") if self._nodes[key].config.get("materialized") == "view"}
+
+    def keys(self, *kinds: str) -> set[str]:
+        """Return the ids of the nodes of these resource types."""
+        return {key for key in self._nodes if self.is_kind(key, *kinds)}
+
+    def tests_of(self, keys: Collection[str]) -> set[str]:
+        """Return the data tests that look at one of some nodes."""
+        return {key for key in self.keys("test") if not set(keys).isdisjoint(self._nodes[key].depends_on_nodes)}
 
     def is_kind(self, key: str, *kinds: str) -> bool:
         """Whether a node is of one of these resource types."""

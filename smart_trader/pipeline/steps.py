@@ -16,8 +16,8 @@ class Step:
         loader: The loader it runs, or None for a build.
         kind: Kind of fetch that its load makes, or that its build waits for.
         table: Bronze table of that load.
-        queue: The work list a build ends in: everything between the bronze table and it is built. None builds all
-            that the table reaches, with snapshots and tests.
+        queue: The work list a build ends in: it builds nothing that the list does not stand on. None builds all that
+            can have changed, with snapshots and tests.
     """
 
     name: str
@@ -31,15 +31,6 @@ class Step:
         """Whether it calls dbt."""
         return self.loader is None
 
-    def selection(self, is_first: bool) -> list[str]:
-        """Return what dbt builds: what the load before can have changed, or all it stands on where that is missing."""
-        source = f"source:bronze.{self.table.name}+"
-        if is_first:
-            return [f"+{self.queue}"] if self.queue else ["fqn:*"]
-        if self.queue is None:
-            return [source, "source:bronze.fetch_log+"]
-        return [f"{source},+{self.queue}", f"source:bronze.fetch_log+,+{self.queue}"]
-
 
 STEPS = (
     Step("load_tokens", "tokens", "tokens", TOKEN_METRICS),
@@ -50,3 +41,22 @@ STEPS = (
     Step("build_traders", None, "swaps", TRANSACTION_HISTORY),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
+LOADS = {step.kind: step for step in STEPS if not step.is_build}
+
+# By kind of load, the tables that read its rows or what became of its fetches. Whatever stands on one of them can
+# change with the load, and nothing else can. A request to retry counts as a fetch of each kind.
+READERS = {
+    "tokens": ("token_observations", "tracked_tokens"),
+    "holders": ("holder_observations", "tracked_tokens", "whale_fetch_queue"),
+    "swaps": ("swap_loads", "whale_wallets", "tracked_whales", "transaction_fetch_queue", "wallet_calculations"),
+}
+# Time, or another formula, makes a calculation due without a load.
+CALCULATIONS = "calculations"
+READERS[CALCULATIONS] = ("wallet_calculations",)
+# What these hold of a wallet stays until the wallet is calculated again, which only swaps, time or a formula make due.
+BY_CALCULATION = frozenset({"wallet_calculations", "position_pnl"})
+
+
+def stops(kind: str) -> frozenset[str]:
+    """Return the tables beyond which a kind of load changes nothing."""
+    return frozenset() if kind in ("swaps", CALCULATIONS) else BY_CALCULATION

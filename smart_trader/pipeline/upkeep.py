@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.fs
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from loaders.tables import TABLES
+from smart_trader.delta import open_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import is_held
 from smart_trader.paths import LakePaths
@@ -21,7 +22,6 @@ from smart_trader.pipeline.reading import Lake
 from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, is_remote, storage_options
 
-SPARK_SCHEMAS = ("silver", "gold", "snapshots", "test_failures")
 # What repair has set aside; nothing in it is used.
 ASIDE = "_set_aside"
 # Compaction writes a table's small files once more, and the old ones stay until vacuum: below so many it costs more
@@ -31,7 +31,6 @@ SMALL_BYTES = 128 << 20
 # Delta's own safe minimum; below it a reader, or a build that is still on its way, may lose files under its hands.
 SAFE_RETENTION_HOURS = 168
 Tell = Callable[[str], None]
-Ask = Callable[[str], list[tuple[object, ...]]]
 FULL_DISK_FIX = (
     "free space: smart-trader maintain --only vacuum removes files that no version of the last week needs; with "
     "--retain-hours 0, while nothing else uses the lake, all that the newest version does not need"
@@ -144,17 +143,13 @@ def ensure_retention_is_safe(paths: LakePaths, hours: int) -> None:
         )
 
 
-def maintain_lake(
-    lake: Lake, serving: Callable[[], AbstractContextManager[Callable[[], Ask]]], work: Work, tell: Tell
-) -> Gain:
+def maintain_lake(lake: Lake, work: Work, tell: Tell) -> Gain:
     """Remove old files first, since compaction needs room; then compact the tables where that pays.
 
-    Vacuum removes files by each table's own log, whoever wrote them. Compaction writes, so each table is compacted by
-    the engine that writes it: bronze by delta-rs, the others by Spark, whose server is started only when one needs it.
+    Both go by each table's own log, whoever wrote it, and need no server.
 
     Args:
         lake: The lake; the caller holds its lock.
-        serving: Starts the lake's server.
         work: What to do.
         tell: Takes progress lines.
 
@@ -162,23 +157,39 @@ def maintain_lake(
         SmartTraderError: A table cannot be read or written.
     """
     bronze = [(schema_name("bronze"), table.name) for table in TABLES if lake.has("bronze", table.name)]
-    names = [*bronze, *spark_tables(lake)]
+    names = [*bronze, *lake.derived_tables()]
     before = _sizes(lake, names)
     gain = Gain(tables=len(names))
-    if work.vacuum:
-        for name in names:
-            removed = vacuum_table(lake.paths.table(*name), work.retention_hours)
-            gain.vacuumed += bool(removed)
-            if removed:
-                tell(f"{'.'.join(name)}: {removed} old files removed")
-    if work.optimize:
-        due = [name for name in names if count_small_files(lake.delta_at(*name)) >= SMALL_FILES]
-        gain.compacted += _compact_bronze(lake, [name for name in due if name in bronze], tell)
-        gain.compacted += _compact_spark(lake, [name for name in due if name not in bronze], serving, tell)
+    for name in names if work.vacuum else []:
+        removed = vacuum_table(lake.paths.table(*name), work.retention_hours)
+        gain.vacuumed += bool(removed)
+        if removed:
+            tell(f"{'.'.join(name)}: {removed} old files removed")
+    for name in names if work.optimize else []:
+        if count_small_files(lake.delta_at(*name)) >= SMALL_FILES:
+            removed, added = compact_table(lake.paths.table(*name))
+            gain.compacted += 1
+            tell(f"{'.'.join(name)}: {removed} files made {added}")
     after = _sizes(lake, names)
     gain.files = before["files"], after["files"]
     gain.size = before["bytes"], after["bytes"]
     return gain
+
+
+def compact_table(location: str) -> tuple[int, int]:
+    """Make a table's small files few large ones; returns how many files became how many.
+
+    Raises:
+        SmartTraderError: A file cannot be read or written; names the table.
+    """
+    try:
+        made = open_table(location).optimize.compact()
+    except (DeltaError, OSError) as error:
+        raise SmartTraderError(
+            f"cannot compact the table {location}: {' '.join(str(error).split())[:300]}",
+            "run: smart-trader repair; or free space if the disk is full",
+        ) from None
+    return int(made["numFilesRemoved"]), int(made["numFilesAdded"])
 
 
 def vacuum_table(location: str, retention_hours: int) -> int:
@@ -215,34 +226,6 @@ def count_small_files(table: DeltaTable) -> int:
     return max(small.values(), default=0)
 
 
-def _compact_bronze(lake: Lake, due: list[tuple[str, str]], tell: Tell) -> int:
-    for name in due:
-        made = lake.delta_at(*name).optimize.compact()
-        tell(f"{'.'.join(name)}: {made['numFilesRemoved']} files made {made['numFilesAdded']}")
-    return len(due)
-
-
-def _compact_spark(
-    lake: Lake,
-    due: list[tuple[str, str]],
-    serving: Callable[[], AbstractContextManager[Callable[[], Ask]]],
-    tell: Tell,
-) -> int:
-    if not due:
-        return 0
-    with serving() as ready:
-        ask = ready()
-        known = catalog_tables(ask)
-        for name in due:
-            if name not in known:
-                tell(f"{'.'.join(name)}: not part of the catalog, left alone")
-                continue
-            before = lake.delta_at(*name).get_add_actions().num_rows
-            ask(f"optimize {'.'.join(name)}")
-            tell(f"{'.'.join(name)}: {before} files made {lake.delta_at(*name).get_add_actions().num_rows}")
-    return len(set(due) & known)
-
-
 def _sizes(lake: Lake, names: list[tuple[str, str]]) -> Counter[str]:
     """Return files and bytes below some tables, logs and old versions counted in."""
     found: Counter[str] = Counter()
@@ -253,19 +236,3 @@ def _sizes(lake: Lake, names: list[tuple[str, str]]) -> Counter[str]:
                 found["files"] += 1
                 found["bytes"] += info.size
     return found
-
-
-def spark_tables(lake: Lake) -> Iterator[tuple[str, str]]:
-    """Yield schema and name of each table that Spark writes."""
-    for schema in SPARK_SCHEMAS:
-        files, folder = arrow_location(lake.paths.table(schema_name(schema), "").rstrip("/"))
-        found = files.get_file_info(pyarrow.fs.FileSelector(folder, allow_not_found=True))
-        for name in sorted(info.base_name for info in found if info.type == pyarrow.fs.FileType.Directory):
-            if files.get_file_info(f"{folder}/{name}/_delta_log").type == pyarrow.fs.FileType.Directory:
-                yield schema_name(schema), name
-
-
-def catalog_tables(ask: Ask) -> set[tuple[str, str]]:
-    """Return schema and name of each of our tables and views that Spark's catalog knows."""
-    schemas = {str(row[0]) for row in ask("show schemas")} & {schema_name(schema) for schema in SPARK_SCHEMAS}
-    return {(str(row[0]), str(row[1])) for schema in sorted(schemas) for row in ask(f"show tables in {schema}")}

@@ -1,4 +1,4 @@
-"""One server for the whole test session, on a lake in a folder with a space in its name."""
+"""One lake on each engine for the whole test session, in folders with a space in their names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine import Engine, own_engine
+from engine import EmbeddedLake, Engine, own_engine
 from market_lake import FIRST, MarketLake
 
 pytest_plugins = ["dbt.tests.fixtures.project"]
@@ -24,9 +24,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def lake(engine: Engine) -> MarketLake:
-    """A lake for the made-up market, with schemas of its own on the session's server."""
-    return MarketLake(engine, "market_")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedLake:
+    """The session's lake for the embedded engine; those who write to it take schemas of their own."""
+    return EmbeddedLake(tmp_path_factory.mktemp("embedded lake"))
+
+
+@pytest.fixture(scope="session")
+def lake(embedded: EmbeddedLake) -> MarketLake:
+    """A lake for the made-up market, with schemas of its own."""
+    return MarketLake(embedded, "market_")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The real server of a test session, and ways to run the project's programs against it."""
+"""The engines of a test session, a real server and the embedded one, and ways to run the project's programs on them."""
 
 from __future__ import annotations
 
@@ -46,10 +46,35 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        return clean_environment(LAKEHOUSE_HOME=str(self.paths.home))
+        return clean_environment(LAKEHOUSE_HOME=str(self.paths.home), LAKEHOUSE_ENGINE="spark")
 
     def sql(self, statement: str) -> list[tuple[object, ...]]:
-        return probe.ask_thrift(self.record.doors.thrift_port, statement, timeout_s=120)
+        # a test may have ended the server, and a run started another
+        record = server.start(self.settings, print).record
+        return probe.ask_thrift(record.doors.thrift_port, statement, timeout_s=120)
+
+
+@dataclass(frozen=True)
+class EmbeddedLake:
+    """A lake that programs build on the embedded engine: a folder, and no server."""
+
+    home: Path
+
+    @property
+    def paths(self) -> LakePaths:
+        return LakePaths(self.home, str(self.home))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return clean_environment(LAKEHOUSE_HOME=str(self.home), LAKEHOUSE_ENGINE="embedded", LAKEHOUSE_JAVA="/nowhere")
+
+    def sql(self, statement: str) -> list[tuple[object, ...]]:
+        from dbt.adapters.sparkconnect.embedded.lake import Lake
+        from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
+
+        session = EmbeddedSession(Lake(str(self.home), "600MB", 2))
+        session.execute(statement)
+        return session.fetchall()
 
 
 def start_engine(home: Path, **settings: object) -> Engine:

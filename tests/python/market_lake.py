@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from engine import PROJECT, Engine, run_module
+from engine import PROJECT, EmbeddedLake, Engine, run_module
 from judge import Verdict, judge
 
 from smart_trader.sandbox.market.source import MarketSource, market
@@ -33,9 +33,9 @@ REFRESH = FIRST + 15 * DAY
 
 @dataclass(frozen=True)
 class MarketLake:
-    """The lake, its server, the prefix of its schemas, and the project that fills it."""
+    """The lake on its engine, the prefix of its schemas, and the project that fills it."""
 
-    engine: Engine
+    engine: Engine | EmbeddedLake
     prefix: str = ""
     project: Path = PROJECT
 

@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine import PROJECT, Engine
+from engine import PROJECT, EmbeddedLake, Engine
 from market_lake import SEED, WALLETS, MarketLake
 
 from smart_trader.lakehouse import server
 from smart_trader.locks import LAKE_LOCK_NAME, is_held
-from smart_trader.pipeline.engine import lake_server
 from smart_trader.pipeline.steps import STEP_NAMES, STEPS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -88,7 +87,7 @@ class DoomedLake:
     source: tuple[str, ...] = MARKET
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Engine | EmbeddedLake:
         return self.lake.engine
 
     def _environment(self) -> dict[str, str]:
@@ -164,7 +163,8 @@ class DoomedLake:
 
     def start_build(self, step: str) -> subprocess.Popen[str]:
         """Start dbt on all that a step's build stands on."""
-        selection = next(made for made in STEPS if made.name == step).selection(is_first=True)
+        queue = next(made for made in STEPS if made.name == step).queue
+        selection = [f"+{queue}"] if queue else ["fqn:*"]
         target = str(self.engine.paths.home / "dbt-alone")
         return self.start(
             "dbt.cli.main", "build", "--exclude-resource-type", "unit_test", "test",
@@ -211,10 +211,8 @@ class DoomedLake:
 
     def check_views(self) -> None:
         """See that the views are there and can be read."""
-        # a run that had to start the server stops it again
-        with lake_server(self.engine.settings) as ready:
-            for view in ("silver.fetches", "silver.wallet_totals", "gold.pipeline_runs"):
-                ready()(f"select count(*) from {self.lake.prefix}{view}")
+        for view in ("silver.fetches", "silver.wallet_totals", "gold.pipeline_runs"):
+            assert self.engine.sql(f"select count(*) from {self.lake.prefix}{view}")
 
     def _half_landed(self) -> list[str]:
         """Return dlt's packages that are not landed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -187,7 +186,6 @@ def test_an_upgrade_that_was_cut_short_goes_on_where_it_was(
     monkeypatch.setattr(lake_version, "UPGRADES", steps.all)
     monkeypatch.setattr(lake_version, "LAKE_VERSION", 3)
     monkeypatch.setattr("smart_trader.lake_identity.LAKE_VERSION", 3)
-    monkeypatch.setattr(lake_version, "lake_server", lambda machine: nullcontext(lambda: lambda statement: []))
     machine = LakehouseSettings(home=loaded.root)
     with pytest.raises(SmartTraderError, match="no room"):
         upgrade_lake(machine, quiet)

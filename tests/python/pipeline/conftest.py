@@ -1,19 +1,19 @@
-"""Lakes that the pipeline fills: schemas of their own on the session's server, since made-up and recorded data never mix."""
+"""Lakes that the pipeline fills: schemas of their own, since made-up and recorded data never mix."""
 
 from __future__ import annotations
 
 import pytest
-from engine import Engine
+from engine import EmbeddedLake
 from market_lake import MarketLake
 
 
 @pytest.fixture(scope="session")
-def replayed(engine: Engine) -> MarketLake:
+def replayed(embedded: EmbeddedLake) -> MarketLake:
     """A lake for the recordings."""
-    return MarketLake(engine, "replay_")
+    return MarketLake(embedded, "replay_")
 
 
 @pytest.fixture(scope="session")
-def life(engine: Engine) -> MarketLake:
+def life(embedded: EmbeddedLake) -> MarketLake:
     """A lake for the made-up market over two weeks."""
-    return MarketLake(engine, "life_")
+    return MarketLake(embedded, "life_")

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from engine import PROJECT, Engine, clean_environment, run_module
+from engine import PROJECT, EmbeddedLake, clean_environment, run_module
 from market_lake import FIRST, REFRESH, MarketLake
 
 from loaders.bronze import Bronze
@@ -133,27 +133,28 @@ import sys
 from datetime import datetime
 from smart_trader.console import say
 from smart_trader.lake_lock import lock_lake
-from smart_trader.pipeline.engine import lake_server
+from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.engine import lake_engine
 from smart_trader.pipeline.future import NO_REFRESH_HOURS, discard_future, find_future
 from smart_trader.pipeline.reading import Lake
 from smart_trader.settings import lakehouse_settings
 
 machine = lakehouse_settings()
 lake, variables = Lake(machine.paths), {"pnl_refresh_hours": NO_REFRESH_HOURS}
-with lock_lake(machine.paths, "discard-future"):
+with lock_lake(machine.paths, "discard-future"), lake_engine(machine, say) as engine:
     discard_future(
         lake,
         find_future(lake, datetime.fromisoformat(sys.argv[1])),
-        lambda time: Builds(machine.paths, time.isoformat(), "discard", variables, say),
-        lambda: lake_server(machine),
+        lambda time: Builds(machine.paths, engine, time.isoformat(), "discard", variables, say),
+        engine,
         say,
     )
 """
 
 
 @pytest.mark.full
-def test_a_built_lake_is_as_it_was_before_the_future(engine: Engine) -> None:
-    lake = MarketLake(engine, "future_")
+def test_a_built_lake_is_as_it_was_before_the_future(embedded: EmbeddedLake) -> None:
+    lake = MarketLake(embedded, "future_")
     options = ("run", "--demo", "--seed", "3", "--market-wallets", "20", "--skip-tests", "--as-of")
     tables = {}
     for at in (FIRST, REFRESH):
@@ -162,7 +163,7 @@ def test_a_built_lake_is_as_it_was_before_the_future(engine: Engine) -> None:
         # a load that is gone stays listed, without rows
         tables[at] = {name: lake.business(*name) for name in lake.tables() if name != ("silver", SWAP_LOADS[1])}
     assert tables[FIRST][HISTORIES[1][:2]] != tables[REFRESH][HISTORIES[1][:2]]
-    environment = {**engine.environment, "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "future"}
+    environment = {**embedded.environment, "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "future"}
     after = datetime.fromtimestamp(FIRST + 3600, UTC).isoformat()
     done = subprocess.run(
         [sys.executable, "-c", DISCARD, after],

@@ -1,4 +1,4 @@
-"""What a person edits takes effect in the next run, though nothing landed; on a copy of the project and a real server."""
+"""What a person edits takes effect in the next run, though nothing landed; on a copy of the project built for real."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from engine import Engine
+from engine import EmbeddedLake
 from market_lake import FIRST, HOUR, MarketLake
 from pipeline.project_copy import copy_project, edited
 
@@ -20,11 +20,11 @@ ALONE = ("--run-id", "edits")
 
 
 @pytest.fixture(scope="module")
-def edits(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketLake]:
+def edits(embedded: EmbeddedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketLake]:
     """A lake filled by a copy of the project."""
     # other lakes of the session keep their own marks: what is noted is by schema
     project = copy_project(tmp_path_factory.mktemp("edits") / "project")
-    lake = MarketLake(engine, "edits_", project)
+    lake = MarketLake(embedded, "edits_", project)
     lake.demo(FIRST, "--skip-tests")
     yield lake
     shutil.rmtree(project)

@@ -5,8 +5,6 @@ Only dbt is replaced here, by a note of what it is asked to build; the loads, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline import run
 from smart_trader.pipeline.builds import Builds, Built
+from smart_trader.pipeline.engine import Choice, EmbeddedEngine
 from smart_trader.pipeline.sources import Wanted
 from smart_trader.sandbox.faults import fault_of
 from smart_trader.sandbox.market.source import MarketSource, market
@@ -72,15 +71,9 @@ def source() -> MarketSource:
 
 @pytest.fixture
 def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    @contextmanager
-    def no_engine(*_: object) -> Iterator[Any]:
-        yield lambda: None
-
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "lake"))
     monkeypatch.delenv("LAKEHOUSE_URI", raising=False)
     monkeypatch.setenv("BIRDEYE_API_KEY", "of-a-test")
-    monkeypatch.setattr(run, "_engine", no_engine)
-    monkeypatch.setattr(run, "register_missing", lambda *_: False)
     return Pipeline(tmp_path / "lake", source)
 
 
@@ -157,6 +150,6 @@ def test_what_ends_a_build_from_outside_is_no_failure_of_dbt(
         return dbt.cli.main.dbtRunnerResult(success=done, exception=None if done else ended, result=None)
 
     monkeypatch.setattr(dbt.cli.main.dbtRunner, "invoke", invoke)
-    builds = Builds(LakePaths(tmp_path, str(tmp_path)), "2026-01-01", "run", {}, lambda _: None)
+    builds = Builds(LakePaths(tmp_path, str(tmp_path)), EmbeddedEngine(Choice("embedded", "test")), "2026-01-01", "run", {}, lambda _: None)
     with pytest.raises(raised):
         builds.invoke("build_traders", "build")

@@ -1,0 +1,107 @@
+"""Brings Spark's catalog up to date with the lake's folders: the catalog is a cache, the folders are what counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+import pyarrow.fs
+
+from smart_trader.delta import table_names
+from smart_trader.errors import SmartTraderError
+from smart_trader.paths import LakePaths
+from smart_trader.schemas import DERIVED_SCHEMAS, schema_name
+from smart_trader.store import arrow_location
+
+Ask = Callable[[str], list[tuple[object, ...]]]
+Tell = Callable[[str], None]
+Name = tuple[str, str]
+# A line of what `show table extended` prints.
+LOCATION = re.compile(r"^Location: (.+)$", re.MULTILINE)
+
+
+def synchronize(paths: LakePaths, ask: Ask, tell: Tell) -> list[Name]:
+    """Register the tables that the catalog does not know, and drop those that the lake has no more.
+
+    A kill between a table's first commit and its entry leaves one unknown, a lost metastore leaves all, and so does
+    each table that the embedded engine was first to make.
+
+    Returns:
+        What was registered.
+
+    Raises:
+        SmartTraderError: The catalog names a table that lies outside the lake.
+    """
+    known = known_locations(paths, ask)
+    tables = [name for name in derived_tables(paths) if _has_commit(paths.table(*name))]
+    for schema, name in sorted(known - set(tables)):
+        # its files are gone already, so nothing is deleted
+        ask(f"drop table if exists {schema}.{name}")
+        tell(f"{schema}.{name}: taken out of the catalog")
+    missing = [name for name in tables if name not in known]
+    for schema in dict.fromkeys(schema for schema, _ in missing):
+        ask(f"create schema if not exists {schema} location '{_quoted(f'{paths.spark_uri}/{schema}')}'")
+    for schema, name in missing:
+        location = _quoted(f"{paths.spark_uri}/{schema}/{name}")
+        ask(f"create table if not exists {schema}.{name} using delta location '{location}'")
+    if missing:
+        shown = ", ".join(".".join(name) for name in missing[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        tell(f"registered in Spark's catalog: {shown}{more}")
+    return missing
+
+
+def known_locations(paths: LakePaths, ask: Ask) -> set[Name]:
+    """Return schema and name of each derived table that the catalog knows.
+
+    Raises:
+        SmartTraderError: One lies outside the lake; what is built would be written there. The lake's own server drops
+            such a catalog when it starts; one that several machines share, nobody may drop for them.
+    """
+    known = set()
+    for name, location in registered_locations(ask):
+        if not is_below(location, paths.spark_uri):
+            raise SmartTraderError(
+                f"the catalog says that {name} lies at {location}, outside of this lake, {paths.spark_uri}",
+                "the lake was copied or moved: run smart-trader lakehouse stop, then this again; a cluster needs a "
+                "metastore of its own for each lake",
+            )
+        schema, _, table = name.partition(".")
+        if table and schema != schema_name("bronze"):
+            known.add((schema, table))
+    return known
+
+
+def registered_locations(ask: Ask) -> Iterator[tuple[str, str]]:
+    """Yield each of our schemas and tables that the catalog knows, and where it says that they lie."""
+    ours = {schema_name(schema) for schema in ("bronze", *DERIVED_SCHEMAS)}
+    for schema in sorted({str(row[0]) for row in ask("show schemas")} & ours):
+        yield from ((schema, str(row[1])) for row in ask(f"describe schema {schema}") if row[0] == "Location")
+        for _, table, _, facts in ask(f"show table extended in {schema} like '*'"):
+            found = LOCATION.search(str(facts))
+            # a view has none
+            if found:
+                yield f"{schema}.{table}", found[1].strip()
+
+
+def is_below(location: str, root: str) -> bool:
+    """Whether a place is in a lake; Spark writes one slash or three after `file:`, and escapes some letters."""
+    place, base = (unquote(text).replace("file:///", "file:/").rstrip("/") for text in (location, root))
+    return place == base or place.startswith(f"{base}/")
+
+
+def derived_tables(paths: LakePaths) -> Iterator[Name]:
+    """Yield schema and name of each table that dbt writes, the schema's prefix included."""
+    for schema in map(schema_name, DERIVED_SCHEMAS):
+        yield from ((schema, name) for name in table_names(paths.table(schema, "").rstrip("/")))
+
+
+def _has_commit(location: str) -> bool:
+    files, folder = arrow_location(location)
+    log = files.get_file_info(pyarrow.fs.FileSelector(f"{folder}/_delta_log", allow_not_found=True))
+    return any(info.extension == "json" for info in log)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
