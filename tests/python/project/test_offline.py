@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from embedded_engine import DbtResult, EmbeddedEngine
+from dbt_lake import DbtLake, DbtResult
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> DbtLake:
     """A lake that has no server; shared, so that the project is parsed once."""
-    return EmbeddedEngine(tmp_path_factory.mktemp("offline"))
+    return DbtLake(tmp_path_factory.mktemp("offline"))
 
 
-def offline(engine: EmbeddedEngine, *command: str) -> DbtResult:
-    return engine.dbt(*command, DBT_TARGET="spark", DBT_SPARKCONNECT_OFFLINE="1")
+def offline(engine: DbtLake, *command: str) -> DbtResult:
+    return engine.dbt(*command, LAKEHOUSE_ENGINE="auto", DBT_SPARKCONNECT_OFFLINE="1")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def offline(engine: EmbeddedEngine, *command: str) -> DbtResult:
         pytest.param(("docs", "generate", "--empty-catalog"), id="docs", marks=pytest.mark.full),
     ],
 )
-def test_the_whole_project_needs_no_server(engine: EmbeddedEngine, command: tuple[str, ...]) -> None:
+def test_the_whole_project_needs_no_server(engine: DbtLake, command: tuple[str, ...]) -> None:
     done = offline(engine, *command)
     assert done.success, done.failures
     if "compile" in command:
@@ -31,7 +31,7 @@ def test_the_whole_project_needs_no_server(engine: EmbeddedEngine, command: tupl
         assert "from gold.trader_evaluations" in board
 
 
-def test_a_build_is_still_refused(engine: EmbeddedEngine) -> None:
+def test_a_build_is_still_refused(engine: DbtLake) -> None:
     done = offline(engine, "run", "--select", "landed_loads")
     assert not done.success
     assert "The sparkconnect adapter is offline and ran no statement" in str(done.failures)
