@@ -1,4 +1,4 @@
-"""An embedded lake on which dbt runs in the test's own process, which spares a second of imports each time."""
+"""dbt in the test's own process, which spares its imports each time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from dbt.cli.main import dbtRunner
-from engine import PROJECT, EmbeddedLake
-
-
-@dataclass(frozen=True)
-class DbtLake(EmbeddedLake):
-    """A lake, and the project that dbt builds on it."""
-
-    project: Path = PROJECT
-
-    def dbt(self, *arguments: str, **environment: str) -> DbtResult:
-        """Run dbt in this process, on the embedded engine unless the environment says otherwise."""
-        command, *rest = arguments
-        places = ("--target-path", str(self.home / "dbt-target"), "--log-path", str(self.home / "dbt-logs"))
-        places += ("--project-dir", str(self.project), "--profiles-dir", str(self.project))
-        with patch.dict("os.environ", {**self.environment, **environment}, clear=True):
-            done = dbtRunner().invoke(["--quiet", "--no-use-colors", command, *places, *rest])
-        nodes = [(str(one.status), str(one.message)) for one in getattr(done.result, "results", [])]
-        listed = done.result if isinstance(done.result, list) else []
-        return DbtResult(done.success, nodes, str(done.exception) if done.exception else None, listed)
+from engine import PROJECT, EmbeddedLake, Engine
 
 
 @dataclass(frozen=True)
@@ -57,3 +39,26 @@ class DbtResult:
     def counts(self) -> Counter[str]:
         """Return how many nodes have each status."""
         return Counter(status for status, _ in self.nodes)
+
+
+@dataclass(frozen=True)
+class DbtLake(EmbeddedLake):
+    """A lake, and the project that dbt builds on it."""
+
+    project: Path = PROJECT
+
+    def dbt(self, *arguments: str, **environment: str) -> DbtResult:
+        """Run dbt on the lake, by the embedded engine unless the environment says otherwise."""
+        return run_dbt(self, *arguments, project=self.project, **environment)
+
+
+def run_dbt(lake: Engine | EmbeddedLake, *arguments: str, project: Path = PROJECT, **environment: str) -> DbtResult:
+    """Run dbt in this process, on the lake's own engine unless the environment says otherwise."""
+    command, *rest = arguments
+    places = ("--target-path", str(lake.paths.home / "dbt-target"), "--log-path", str(lake.paths.home / "dbt-logs"))
+    places += ("--project-dir", str(project), "--profiles-dir", str(project))
+    with patch.dict("os.environ", {**lake.environment, **environment}, clear=True):
+        done = dbtRunner().invoke(["--quiet", "--no-use-colors", command, *places, *rest])
+    nodes = [(str(one.status), str(one.message)) for one in getattr(done.result, "results", [])]
+    listed = done.result if isinstance(done.result, list) else []
+    return DbtResult(done.success, nodes, str(done.exception) if done.exception else None, listed)
