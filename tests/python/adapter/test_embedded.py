@@ -17,9 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from dbt.adapters.sparkconnect.credentials import ConnectionMethod, SparkConnectCredentials
-from dbt.adapters.sparkconnect.embedded.lake import VIEWS_FILE, Lake
+from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.python_model import Session
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
+from dbt.adapters.sparkconnect.embedded.views import VIEWS_FILE
 from dbt_common.exceptions import DbtConfigError, DbtDatabaseError
 from deltalake import DeltaTable, write_deltalake
 

@@ -1,11 +1,10 @@
 """A lake as DuckDB reads it: the folder is the catalog, and a statement sees one version of every table it names."""
 
-import json
 import os
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -16,11 +15,11 @@ from dbt.adapters.sparkconnect.embedded.macros import macros
 from dbt.adapters.sparkconnect.embedded.storage import DROPPED, Storage, storage_of
 from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation
 from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
+from dbt.adapters.sparkconnect.embedded.views import View, save_views, views_in
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 WAREHOUSE = "${spark.sql.warehouse.dir}"
-VIEWS_FILE = "_views.json"
 _SPILLED = "duckdb-"
 #: What a reader must know of a table's protocol; all else is refused, since a plain reader would be silently wrong.
 KNOWN_READER_FEATURES = frozenset({"timestampNtz"})
@@ -41,21 +40,6 @@ class Snapshot:
     version: int
     select: str
     columns: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view as its model wrote it.
-
-    Attributes:
-        sql: Spark's text of the query.
-        comment: Its description, where persisted.
-        columns: Descriptions of its columns, where persisted.
-    """
-
-    sql: str
-    comment: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class Lake:
@@ -189,7 +173,7 @@ class Lake:
             if known is not None and self.storage.is_newest(schema, name, known.version):
                 return known
             try:
-                self._snapshots[key] = self._read(f"{schema}.{name}", self.delta(schema, name))
+                self._snapshots[key] = self._read(schema, name, self.delta(schema, name))
             except TableNotFoundError as exc:
                 self._snapshots.pop(key, None)
                 raise RelationNotFoundError(f"{schema}.{name}") from exc
@@ -202,12 +186,13 @@ class Lake:
         with self.lock:
             self._snapshots.pop((schema, name), None)
 
-    def _read(self, name: str, delta: DeltaTable) -> Snapshot:
+    def _read(self, schema: str, table: str, delta: DeltaTable) -> Snapshot:
+        name = f"{schema}.{table}"
         _refuse_unknown_protocol(name, delta)
         columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
         nothing = f"select {nulls} where false"
-        files = self.storage.data_files(delta.file_uris())
+        files = self.storage.data_files(schema, table, delta.file_uris())
         if not files:
             return Snapshot(delta, delta.version(), nothing, columns)
         partitions = delta.metadata().partition_columns
@@ -307,29 +292,6 @@ class Lake:
             f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', "
             "escape = '', header = false, auto_detect = false, null_padding = true)"
         )
-
-
-def views_in(storage: Storage) -> dict[str, View]:
-    """Return a lake's views by `schema.name`.
-
-    Raises:
-        EmbeddedError: The file is no list of views.
-    """
-    text = storage.read(VIEWS_FILE)
-    if text is None:
-        return {}
-    try:
-        return {name: View(**view) for name, view in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError) as exc:
-        raise EmbeddedError(
-            f"{storage.address}/{VIEWS_FILE} is no list of views ({exc}); delete it and build the views again: "
-            "dbt run --select config.materialized:view"
-        ) from exc
-
-
-def save_views(storage: Storage, views: Mapping[str, View]) -> None:
-    """Replace a lake's views."""
-    storage.write(VIEWS_FILE, json.dumps({name: asdict(view) for name, view in sorted(views.items())}, indent=1))
 
 
 def _sweep(scratch: Path) -> None:

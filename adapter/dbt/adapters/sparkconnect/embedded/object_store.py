@@ -101,7 +101,7 @@ class ObjectStore:
         except ClientError as exc:
             fix = _FIXES.get(_code(exc), "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
             message = self.without_secrets(f"{where} refuses the lake {self.address}: {_shortened(exc)}")
-            raise EmbeddedError(f"{message}; {fix}") from None
+            raise EmbeddedError(message if _code(exc) in MISSING else f"{message}; {fix}") from None
         except (BotoCoreError, ValueError) as exc:
             message = self.without_secrets(f"the lake {self.address} cannot be reached at {where}: {_shortened(exc)}")
             raise EmbeddedError(
@@ -241,10 +241,15 @@ class ObjectStore:
 
     # ---------------------------------------------------------------- files
 
-    def data_files(self, uris: Iterable[str]) -> list[str]:
+    def data_files(self, schema: str, name: str, uris: Iterable[str]) -> list[str]:
         """See `Storage`."""
-        keys = [urlparse(uri).path.lstrip("/") for uri in uris]
-        return self._fetched({key: self.scratch / "files" / key for key in keys})
+        # escaped in the address of the table, as they are below it
+        above = 1 + self._prefix.count("/") + 2
+        relative = [uri.partition("://")[2].split("/", above)[-1] for uri in uris]
+        return self._fetched({self._key(schema, name, file): self._copy(schema, name, file) for file in relative})
+
+    def _copy(self, schema: str, name: str, file: str) -> Path:
+        return self.scratch / "files" / schema / name / file
 
     def text_files(self, path: str) -> list[str]:
         """See `Storage`; a text may be written again, so its copy is known by size and content."""

@@ -7,9 +7,10 @@ from typing import Any
 import duckdb
 from dbt.adapters.sparkconnect.embedded import transpile
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError, RelationNotFoundError
-from dbt.adapters.sparkconnect.embedded.lake import Lake, View
+from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.merge import Merge
 from dbt.adapters.sparkconnect.embedded.types import quoted, spark_name
+from dbt.adapters.sparkconnect.embedded.views import View
 from dbt.adapters.sparkconnect.embedded.writes import TableSettings, Writer, typed_columns
 from sqlglot import exp
 

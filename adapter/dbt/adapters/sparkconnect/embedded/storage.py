@@ -70,8 +70,8 @@ class Storage(Protocol):
             FileExistsError: The version is taken.
         """
 
-    def data_files(self, uris: Iterable[str]) -> list[str]:
-        """Return paths of this machine for data files as delta-rs names them."""
+    def data_files(self, schema: str, name: str, uris: Iterable[str]) -> list[str]:
+        """Return paths of this machine for data files of a table, given as delta-rs names them."""
 
     def text_files(self, path: str) -> list[str]:
         """Return paths of this machine for the files that a path of Spark's stands for now, sorted."""
@@ -171,7 +171,7 @@ class LocalStorage:
         finally:
             prepared.unlink()
 
-    def data_files(self, uris: Iterable[str]) -> list[str]:
+    def data_files(self, schema: str, name: str, uris: Iterable[str]) -> list[str]:
         """See `Storage`."""
         return [unquote(urlparse(uri).path if uri.startswith("file:") else uri) for uri in uris]
 
