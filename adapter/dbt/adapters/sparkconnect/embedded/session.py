@@ -12,6 +12,7 @@ from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
 from dbt.adapters.sparkconnect.embedded.lake import Lake
+from dbt.adapters.sparkconnect.embedded.refused_types import with_place
 from dbt.adapters.sparkconnect.embedded.statements import Statements
 from dbt.adapters.sparkconnect.embedded.types import of_duckdb, spark_name
 from dbt_common.exceptions import DbtDatabaseError
@@ -95,7 +96,7 @@ class EmbeddedSession:
         except (EmbeddedError, duckdb.Error) as exc:
             # a result that was left in the middle would hold the connection
             self._connect()
-            message = located(str(exc), text) if isinstance(exc, duckdb.Error) else str(exc)
+            message = with_place(located(str(exc), text), text) if isinstance(exc, duckdb.Error) else str(exc)
             storage = self.lake.storage
             # what a store answers to a wrong key may hold it, and causes are shown, too
             raise DbtDatabaseError(storage.without_secrets(message)) from (None if storage.options else exc)
