@@ -50,6 +50,10 @@
                 ~ " using delta location '" ~ table_folder(table) ~ "'"
             ) -%}
         {%- endfor -%}
+        {#- views that the other engine made may read what the catalog knows only now -#}
+        {%- if unknown -%}
+            {%- do adapter.restore_views() -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

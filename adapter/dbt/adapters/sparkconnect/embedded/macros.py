@@ -85,7 +85,7 @@ def _rounded(digits: int) -> list[str]:
     clear = f"cast(cast(cast(round({shifted}) as bigint) as decimal(19, 0)) * {unit_of(digits)} as {one})"
     no_double = (
         "error('`method: embedded` refuses rounding of ' || typeof(x) || ' with no cast to decimal or double around: "
-        "its result has another type on Spark')"
+        "its result has another type on Spark. Cast the rounded number to the decimal that is meant, or to double')"
     )
     macros = []
     for name, decimal in (("bround", even), ("round", up)):
