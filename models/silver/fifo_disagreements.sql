@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+{%- set dust_share = [var('dust_share') | float, 1e-9] | max %}
+
 -- Lay a position's buys end to end. With U = max(0, running max(cumulative sold - bought)) and
 -- M = cumulative sold - U, a sell consumes the part (M before, M after] of that line.
 
@@ -17,7 +19,7 @@ wallet_calculations as (
 
 ),
 
-positions as (
+fifo_positions as (
 
     select * from {{ ref('fifo_positions') }}
 
@@ -26,11 +28,26 @@ positions as (
 drawn_wallets as (
 
     -- those just calculated come first, so that they are checked before gold looks at them
-    select wallet_address
+    select
+        wallet_address,
+        calculation_date,
+        covered_batch
     from wallet_calculations
     where covered_batch > 0
     order by calculation_date desc, md5(wallet_address) asc, wallet_address asc
     limit 200
+
+),
+
+positions as (
+
+    -- the newest calculation's
+    select fifo_positions.*
+    from fifo_positions
+    left semi join drawn_wallets
+        on
+            fifo_positions.wallet_address = drawn_wallets.wallet_address
+            and fifo_positions.calculation_date = drawn_wallets.calculation_date
 
 ),
 
@@ -50,8 +67,8 @@ known_trades as (
 
     select trades.*
     from trades
-    inner join wallet_calculations on trades.wallet_address = wallet_calculations.wallet_address
-    where trades.newest_batch = wallet_calculations.covered_batch and trades.quantity > 0
+    inner join drawn_wallets on trades.wallet_address = drawn_wallets.wallet_address
+    where trades.newest_batch = drawn_wallets.covered_batch and trades.quantity > 0
 
 ),
 
@@ -101,16 +118,32 @@ matched as (
 
 ),
 
+sized as (
+
+    -- what dust can come to at one sell, and within which a lot may end by it; the last one is
+    -- what sums of doubles lose
+    select
+        *,
+        {{ dust_share }} * max(open_until) over (partition by wallet_address, token_address)
+            as dust_quantity,
+        {{ dust_share }} * max(open_until) over (partition by wallet_address, token_address)
+        * (1 + count(*) over (partition by wallet_address, token_address)) as nearness,
+        1e-15 * max(bought_until + sold_until) over (partition by wallet_address, token_address)
+            as rounding_quantity
+    from matched
+
+),
+
 buys as (
 
-    select * from matched
+    select * from sized
     where side = 'buy'
 
 ),
 
 sells as (
 
-    select * from matched
+    select * from sized
     where side = 'sell'
 
 ),
@@ -125,6 +158,7 @@ consumed as (
         buys.value_usd is not null and not buys.is_basis_unknown as is_basis_known,
         buys.value_usd / buys.quantity as unit_cost_usd,
         buys.bought_until - sells.matched_until as left_of_lot,
+        sells.nearness,
         least(buys.bought_until, sells.matched_until)
         - greatest(buys.bought_until - buys.quantity, sells.matched_before) as quantity
     from sells
@@ -152,139 +186,59 @@ expected as (
                 proceeds_usd * quantity / sold_quantity - quantity * unit_cost_usd,
                 0
             )
-        ) as pnl_usd
+        ) as pnl_usd,
+        count_if(left_of_lot > 0 and left_of_lot <= nearness) as dust_count
     from consumed
     group by wallet_address, token_address
 
 ),
 
-sizes as (
-
-    select
-        wallet_address,
-        token_address,
-        count(*) as trade_count,
-        max(open_until) as peak_quantity,
-        max(short_until) as short_quantity,
-        max(bought_until) + max(sold_until) as moved_quantity
-    from matched
-    group by wallet_address, token_address
-
-),
-
-limits as (
-
-    -- what dust can come to at one sell, and within which a lot's end may have moved by it
-    select
-        *,
-        {{ [var('dust_share') | float, 1e-9] | max }} * peak_quantity as dust_quantity,
-        {{ [var('dust_share') | float, 1e-9] | max }} * peak_quantity * (1 + trade_count)
-            as nearness
-    from sizes
-
-),
-
-dust_ends as (
-
-    select
-        consumed.wallet_address,
-        consumed.token_address
-    from consumed
-    inner join limits
-        on
-            consumed.wallet_address = limits.wallet_address
-            and consumed.token_address = limits.token_address
-    where consumed.left_of_lot > 0 and consumed.left_of_lot <= limits.nearness
-    union all
-    select
-        sells.wallet_address,
-        sells.token_address
-    from sells
-    inner join limits
-        on
-            sells.wallet_address = limits.wallet_address
-            and sells.token_address = limits.token_address
-    where
-        sells.short_until > sells.short_before
-        and sells.short_until - sells.short_before <= limits.nearness
-
-),
-
-dust_counts as (
-
-    select
-        wallet_address,
-        token_address,
-        count(*) as dust_count
-    from dust_ends
-    group by wallet_address, token_address
-
-),
-
-shifts as (
+positions_traded as (
 
     -- Dust closes a lot early, and the quantity is matched by a later sell instead, at that one's
-    -- price. The last term is what sums of doubles lose.
+    -- price: `dust_usd` is what that can come to each time it happens.
     select
-        limits.*,
-        limits.dust_quantity * coalesce(dust_counts.dust_count, 0)
-        + 1e-15 * limits.moved_quantity as shifted_quantity
-    from limits
-    left join dust_counts
-        on
-            limits.wallet_address = dust_counts.wallet_address
-            and limits.token_address = dust_counts.token_address
-
-),
-
-shifted_usd as (
-
-    select
-        matched.wallet_address,
-        matched.token_address,
-        sum(
-            least(1, shifts.shifted_quantity / matched.quantity) * coalesce(matched.value_usd, 0)
-        ) as shifted_usd
-    from matched
-    inner join shifts
-        on
-            matched.wallet_address = shifts.wallet_address
-            and matched.token_address = shifts.token_address
-    group by matched.wallet_address, matched.token_address
+        wallet_address,
+        token_address,
+        max(short_until) as short_quantity,
+        count_if(short_until > short_before and short_until - short_before <= nearness)
+            as dust_count,
+        sum(least(1, dust_quantity / quantity) * coalesce(value_usd, 0)) as dust_usd,
+        sum(least(1, rounding_quantity / quantity) * coalesce(value_usd, 0)) as rounding_usd
+    from sized
+    group by wallet_address, token_address
 
 ),
 
 compared as (
 
     select
-        shifts.wallet_address,
-        shifts.token_address,
+        positions_traded.wallet_address,
+        positions_traded.token_address,
         positions.calculation_date,
         positions.matched_quantity,
         coalesce(expected.matched_quantity, 0) as expected_matched_quantity,
         positions.short_quantity,
-        shifts.short_quantity as expected_short_quantity,
+        positions_traded.short_quantity as expected_short_quantity,
         positions.cost_of_sold_usd,
         coalesce(expected.cost_usd, 0) as expected_cost_usd,
         positions.realized_pnl_usd,
         coalesce(expected.pnl_usd, 0) as expected_pnl_usd,
         1e-9 * (1 + positions.trade_count) * (positions.bought_usd + positions.sold_usd + 1)
-        + shifted_usd.shifted_usd as slack_usd,
-        {{ [var('dust_share') | float, 1e-9] | max }} * (1 + positions.trade_count)
+        + (positions_traded.dust_count + coalesce(expected.dust_count, 0))
+        * positions_traded.dust_usd
+        + positions_traded.rounding_usd as slack_usd,
+        {{ dust_share }} * (1 + positions.trade_count)
         * (positions.bought_quantity + positions.sold_quantity + 1) as slack
-    from shifts
-    inner join shifted_usd
-        on
-            shifts.wallet_address = shifted_usd.wallet_address
-            and shifts.token_address = shifted_usd.token_address
+    from positions_traded
     left join expected
         on
-            shifts.wallet_address = expected.wallet_address
-            and shifts.token_address = expected.token_address
+            positions_traded.wallet_address = expected.wallet_address
+            and positions_traded.token_address = expected.token_address
     left join positions
         on
-            shifts.wallet_address = positions.wallet_address
-            and shifts.token_address = positions.token_address
+            positions_traded.wallet_address = positions.wallet_address
+            and positions_traded.token_address = positions.token_address
 
 ),
 

@@ -1,17 +1,15 @@
 """First-in-first-out profit and loss of sorted trades: pure functions over Arrow, without Spark or dbt.
 
 `fifo_positions` turns a stream of trades into one row per position, `fifo_matches` tells which sell closed which lot,
-`fifo_continue` goes on from an earlier run's open lots. The shapes are in `columns`, the rules in `kernel`.
+`fifo_open_lots` what is left of which. The shapes are in `columns`, the rules in `kernel`.
 """
 
-from smart_trader.fifo.columns import MATCH_SCHEMA, POSITION_SCHEMA, TRADE_SCHEMA
+from smart_trader.fifo.columns import MATCH_SCHEMA, OPEN_LOT_SCHEMA, POSITION_SCHEMA, TRADE_SCHEMA
 from smart_trader.fifo.engine import (
-    NO_STATE,
     RULES,
-    FifoState,
     Rules,
-    fifo_continue,
     fifo_matches,
+    fifo_open_lots,
     fifo_positions,
     fifo_table,
 )
@@ -19,15 +17,14 @@ from smart_trader.fifo.errors import TradeInputError
 
 __all__ = [
     "MATCH_SCHEMA",
-    "NO_STATE",
+    "OPEN_LOT_SCHEMA",
     "POSITION_SCHEMA",
     "RULES",
     "TRADE_SCHEMA",
-    "FifoState",
     "Rules",
     "TradeInputError",
-    "fifo_continue",
     "fifo_matches",
+    "fifo_open_lots",
     "fifo_positions",
     "fifo_table",
 ]

@@ -13,8 +13,9 @@ from smart_trader.fifo import kernel as k
 REQUIRED = ("wallet_address", "token_address", "block_unix_time", "side", "quantity", "value_usd")
 
 #: One row per trade, sorted by wallet, token, time, block (nulls last), buys before sells, transaction. The columns
-#: after `value_usd` may be left out: no block, no transaction, known basis, nothing passed through. `round_trip_usd` is
-#: null where a transaction did not both buy and sell the token; where it did, 0 is a difference like any other.
+#: after `value_usd` may be left out: no block, no transaction, known basis, nothing passed through, no decimals.
+#: `round_trip_usd` is null where a transaction did not both buy and sell the token; where it did, 0 is one too.
+#: `decimals` take part in no figure: they pass through to the position.
 TRADE_SCHEMA = pa.schema(
     [
         pa.field("wallet_address", pa.string(), nullable=False),
@@ -27,6 +28,7 @@ TRADE_SCHEMA = pa.schema(
         pa.field("tx_hash", pa.string()),
         pa.field("is_basis_unknown", pa.bool_()),
         pa.field("round_trip_usd", pa.float64()),
+        pa.field("decimals", pa.int64()),
     ]
 )
 
@@ -59,14 +61,9 @@ _SUMS = {
     "unpriced_disposal_cost_usd": k.UNPRICED_DISPOSAL_COST,
     "round_trip_usd": k.ROUND_TRIP_USD,
     "held_cost_hours": k.HELD_COST_HOURS,
-    "held_quantity_hours": k.HELD_QUANTITY_HOURS,
-    "held_quantity": k.HELD_QUANTITY,
 }
 _TIMES = {"first_trade_time": k.FIRST_TIME, "last_trade_time": k.LAST_TIME, "last_priced_time": k.LAST_PRICED_TIME}
 _DERIVED = (
-    "unmatched_quantity",
-    "net_cash_flow_usd",
-    "basis_coverage",
     "avg_holding_hours",
     "avg_quantity_holding_hours",
     "median_holding_hours",
@@ -77,7 +74,8 @@ _DERIVED = (
 )
 
 #: One row per position. `avg_holding_hours` is weighted by cost, `avg_quantity_holding_hours` and
-#: `median_holding_hours` by quantity; these and `basis_coverage` are null where there is nothing to divide by.
+#: `median_holding_hours` by quantity; these are null where there is nothing to divide by. `decimals` is the largest of
+#: the trades, null where none gives any.
 POSITION_SCHEMA = pa.schema(
     [
         pa.field("wallet_address", pa.string(), nullable=False),
@@ -88,6 +86,7 @@ POSITION_SCHEMA = pa.schema(
         *(pa.field(name, pa.float64()) for name in _DERIVED),
         *(pa.field(name, pa.int64()) for name in _TIMES),
         pa.field("oldest_open_lot_time", pa.int64()),
+        pa.field("decimals", pa.int64()),
     ]
 )
 
@@ -109,6 +108,17 @@ MATCH_SCHEMA = pa.schema(
     ]
 )
 
+#: One row per lot that is left open: the trade that bought it, what is left of it, and its cost per base unit.
+OPEN_LOT_SCHEMA = pa.schema(
+    [
+        pa.field("wallet_address", pa.string(), nullable=False),
+        pa.field("token_address", pa.string(), nullable=False),
+        pa.field("buy_row", pa.int64(), nullable=False),
+        pa.field("quantity", pa.float64(), nullable=False),
+        pa.field("unit_cost_usd", pa.float64()),
+    ]
+)
+
 
 def positions_batch(
     wallets: pa.Array,
@@ -125,9 +135,6 @@ def positions_batch(
         "trade_count": counts[:, k.BUYS] + counts[:, k.SELLS],
         **{name: counts[:, index] for name, index in _COUNTS.items()},
         **{name: sums[:, index] for name, index in _SUMS.items()},
-        "unmatched_quantity": sums[:, k.UNKNOWN_QUANTITY] + sums[:, k.SHORT_QUANTITY],
-        "net_cash_flow_usd": sums[:, k.SOLD_USD] - sums[:, k.BOUGHT_USD],
-        "basis_coverage": _ratio(sums[:, k.MATCHED_PROCEEDS], sums[:, k.SOLD_USD]),
         "avg_holding_hours": _ratio(sums[:, k.HELD_COST_HOURS], sums[:, k.COST_OF_SOLD]),
         "avg_quantity_holding_hours": _ratio(sums[:, k.HELD_QUANTITY_HOURS], sums[:, k.HELD_QUANTITY]),
         "median_holding_hours": _nullable(finals[:, 3], np.isnan(finals[:, 3])),
@@ -137,6 +144,7 @@ def positions_batch(
         "last_price_usd": _nullable(sums[:, k.LAST_PRICE], counts[:, k.LAST_PRICED_TIME] == k.NO_TIME),
         **{name: _time(counts[:, index]) for name, index in _TIMES.items()},
         "oldest_open_lot_time": _time(oldest),
+        "decimals": _nullable(counts[:, k.DECIMALS], counts[:, k.DECIMALS] == k.NO_DECIMALS),
     }
     return pa.record_batch([pa.array(columns[name]) for name in POSITION_SCHEMA.names], schema=POSITION_SCHEMA)
 

@@ -1,4 +1,4 @@
-"""FIFO over Arrow: a stream of sorted batches to one row per position, to matches, or on from an earlier state."""
+"""FIFO over Arrow: a stream of sorted batches to one row per position, a whole table to matches or to open lots."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smart_trader.fifo import kernel as k
-from smart_trader.fifo.columns import MATCH_SCHEMA, POSITION_SCHEMA, positions_batch
-from smart_trader.fifo.errors import TradeInputError
+from smart_trader.fifo.columns import MATCH_SCHEMA, OPEN_LOT_SCHEMA, POSITION_SCHEMA, positions_batch
 from smart_trader.fifo.trades import Trades, check_follows, position_starts, read_trades
 
 Arrays = tuple[NDArray[Any], ...]
@@ -55,6 +54,7 @@ def empty_book(positions: int) -> Book:
     """Return the book of positions without a trade."""
     counts = np.zeros((positions, k.COUNTS), np.int64)
     counts[:, [k.FIRST_TIME, k.LAST_TIME, k.LAST_PRICED_TIME]] = k.NO_TIME
+    counts[:, k.DECIMALS] = k.NO_DECIMALS
     offsets = np.zeros(positions + 1, np.int64)
     return Book(np.zeros((positions, k.SUMS)), counts, _lots(offsets, 0), _held(offsets, 0))
 
@@ -113,6 +113,9 @@ def run_batch(
         rules.win_threshold_usd,
         rules.dust_share,
     )
+    # no business of the kernel's: they are in no figure
+    given = np.maximum.reduceat(trades.decimals, starts[:-1])
+    before.counts[:, k.DECIMALS] = np.maximum(before.counts[:, k.DECIMALS], given)
     lots = (lots[0], *(array[: lots[0][-1]] for array in lots[1:]))
     held = (held[0], *(array[: held[0][-1]] for array in held[1:]))
     return Outcome(Book(before.sums, before.counts, lots, held), finals, oldest), int(written)
@@ -252,91 +255,30 @@ def _read_whole(trades: pa.Table) -> tuple[Trades | None, NDArray[np.int64]]:
     return read, position_starts(read)
 
 
-@dataclass(frozen=True, slots=True)
-class FifoState:
-    """Open lots and sums of positions, to go on from with newer trades.
-
-    Attributes:
-        keys: Wallet and token of each position of `book`.
-        book: Their sums, open lots and holdings.
-    """
-
-    keys: tuple[tuple[str, str], ...]
-    book: Book
-
-
-NO_STATE = FifoState((), empty_book(0))
-
-
-def fifo_continue(state: FifoState, trades: pa.Table) -> tuple[pa.Table, FifoState]:
-    """Go on from an earlier run's state with newer trades.
-
-    The result equals that of all trades in one run, provided each position's new trades sort after its old ones.
+def fifo_open_lots(trades: pa.Table) -> pa.Table:
+    """Return the lots that are left open, of a whole sorted table.
 
     Args:
-        state: `NO_STATE`, or what an earlier call returned.
-        trades: Sorted rows of `TRADE_SCHEMA`.
+        trades: Rows of `TRADE_SCHEMA`; whole positions.
 
     Returns:
-        The touched positions' rows, and the state of all positions seen so far.
+        Rows of `OPEN_LOT_SCHEMA`, the oldest lot of each position first; rows are counted from 0 in the input.
 
     Raises:
-        TradeInputError: As `fifo_positions`, or a trade is older than the last one its position has seen.
+        TradeInputError: As `fifo_positions`.
     """
     read, starts = _read_whole(trades)
     if read is None:
-        return POSITION_SCHEMA.empty_table(), state
-    keys = tuple(read.key(int(row)) for row in starts[:-1])
-    known = {key: index for index, key in enumerate(state.keys)}
-    chosen = [known.get(key, -1) for key in keys]
-    before = _pick(state.book, chosen)
-    _check_newer(read, starts, before)
-    outcome, _ = run_batch(read, starts, before, NO_MATCHES, medians=True, keep_all=True, rules=RULES)
-    touched = set(keys)
-    others = [index for index, key in enumerate(state.keys) if key not in touched]
-    rest = _pick(state.book, others)
-    book = _join(rest, outcome.book)
-    rows = pa.Table.from_batches([_rows(read, starts[:-1], outcome)])
-    return rows, FifoState((*(state.keys[index] for index in others), *keys), book)
-
-
-def _check_newer(trades: Trades, starts: NDArray[np.int64], before: Book) -> None:
-    late = trades.time[starts[:-1]] < before.counts[:, k.LAST_TIME]
-    if late.any():
-        row = int(starts[int(np.argmax(late))])
-        wallet, token = trades.key(row)
-        raise TradeInputError(
-            row,
-            f"older than what wallet {wallet} has traded of {token} in the state given",
-            "recompute that wallet from its first trade",
-        )
-
-
-def _pick(book: Book, chosen: list[int]) -> Book:
-    """Return the book of some positions; -1 stands for one without a trade."""
-    picked = empty_book(len(chosen))
-    for to, index in enumerate(chosen):
-        if index >= 0:
-            picked.sums[to], picked.counts[to] = book.sums[index], book.counts[index]
-    return Book(picked.sums, picked.counts, _pick_ragged(book.lots, chosen), _pick_ragged(book.held, chosen))
-
-
-def _pick_ragged(arrays: Arrays, chosen: list[int]) -> Arrays:
-    offsets = arrays[0]
-    parts = [slice(offsets[index], offsets[index + 1]) if index >= 0 else slice(0, 0) for index in chosen]
-    sizes = np.array([part.stop - part.start for part in parts], np.int64)
-    made = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return (made, *(np.concatenate([array[:0], *(array[part] for part in parts)]) for array in arrays[1:]))
-
-
-def _join(first: Book, second: Book) -> Book:
-    def ragged(one: Arrays, two: Arrays) -> Arrays:
-        offsets = np.concatenate([one[0], two[0][1:] + one[0][-1]])
-        return (offsets, *(np.concatenate([a, b]) for a, b in zip(one[1:], two[1:], strict=True)))
-
-    return Book(
-        np.concatenate([first.sums, second.sums]),
-        np.concatenate([first.counts, second.counts]),
-        ragged(first.lots, second.lots),
-        ragged(first.held, second.held),
-    )
+        return OPEN_LOT_SCHEMA.empty_table()
+    before = empty_book(len(starts) - 1)
+    outcome, _ = run_batch(read, starts, before, NO_MATCHES, medians=False, keep_all=True, rules=RULES)
+    _, quantity, price, _, known, row = outcome.book.lots
+    rows = pa.array(row)
+    columns = [
+        read.wallet.take(rows).cast(pa.string()),
+        read.token.take(rows).cast(pa.string()),
+        rows,
+        pa.array(quantity),
+        pa.array(price, mask=~known),
+    ]
+    return pa.table(columns, schema=OPEN_LOT_SCHEMA)

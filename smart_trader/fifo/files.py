@@ -18,7 +18,7 @@ import pyarrow as pa
 from smart_trader.clock import FORMS, parse_timestamp
 from smart_trader.errors import SettingsError
 from smart_trader.fifo.columns import TRADE_SCHEMA
-from smart_trader.fifo.engine import NO_STATE, fifo_continue, fifo_matches
+from smart_trader.fifo.engine import fifo_matches, fifo_open_lots
 from smart_trader.fifo.errors import TradeInputError
 
 CSV_COLUMNS = ("wallet", "token", "t", "side", "qty", "value")
@@ -300,15 +300,13 @@ def _sells(ordered: list[OwnTrade], exact: ExactMatches) -> list[dict[str, Any]]
 def _open_lots(ordered: list[OwnTrade], table: pa.Table, exact: ExactMatches) -> list[dict[str, Any]]:
     if not ordered:
         return []
-    _, state = fifo_continue(NO_STATE, table)
-    _, _, prices, _, known, rows = state.book.lots
     return [
         {
-            "t": ordered[row].shown_time,
-            "qty": plain(exact.left[int(row)]),
-            "price": shown(price) if is_known else None,
+            "t": ordered[lot["buy_row"]].shown_time,
+            "qty": plain(exact.left[lot["buy_row"]]),
+            "price": shown(lot["unit_cost_usd"]),
         }
-        for price, is_known, row in zip(prices, known, rows, strict=True)
+        for lot in fifo_open_lots(table).to_pylist()
     ]
 
 

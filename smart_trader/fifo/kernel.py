@@ -66,20 +66,12 @@ SUMS = 21
     FIRST_TIME,
     LAST_TIME,
     LAST_PRICED_TIME,
-) = range(13)
-COUNTS = 13
+    DECIMALS,
+) = range(14)
+COUNTS = 14
 
 NO_TIME = np.iinfo(np.int64).min
-
-
-@compiled
-def clear(sums: NDArray[Any], counts: NDArray[Any]) -> None:
-    """Make the sums and counts those of a position without a trade."""
-    sums[:] = 0.0
-    counts[:] = 0
-    counts[FIRST_TIME] = NO_TIME
-    counts[LAST_TIME] = NO_TIME
-    counts[LAST_PRICED_TIME] = NO_TIME
+NO_DECIMALS = -1
 
 
 @compiled

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from smart_trader.fifo.columns import REQUIRED, TRADE_SCHEMA
 from smart_trader.fifo.errors import TradeInputError
+from smart_trader.fifo.kernel import NO_DECIMALS
 
 LAST_BLOCK = np.iinfo(np.int64).max
 SORT_FIX = "sort by wallet, token, time, block (nulls last), buys before sells, transaction"
@@ -27,6 +28,7 @@ class Trades:
         quantity: float64, base units.
         value: float64, USD; NaN where the price is missing.
         round_trip: float64, USD; NaN where the transaction was on one side only.
+        decimals: int64; `NO_DECIMALS` where the trade gives none.
     """
 
     first_row: int
@@ -39,6 +41,7 @@ class Trades:
     value: NDArray[np.float64]
     is_unknown: NDArray[np.bool_]
     round_trip: NDArray[np.float64]
+    decimals: NDArray[np.int64]
     tx_hash: pa.Array | None
 
     def __len__(self) -> int:
@@ -67,6 +70,7 @@ def read_trades(batch: pa.RecordBatch, first_row: int = 0) -> Trades:
     blocks = columns.get("block_number")
     unknown = columns.get("is_basis_unknown")
     round_trips = columns.get("round_trip_usd")
+    decimals = columns.get("decimals")
     return Trades(
         first_row,
         columns["wallet_address"],
@@ -80,6 +84,7 @@ def read_trades(batch: pa.RecordBatch, first_row: int = 0) -> Trades:
         np.full(size, np.nan)
         if round_trips is None
         else pc.fill_null(round_trips, np.nan).to_numpy(zero_copy_only=False),
+        np.full(size, NO_DECIMALS) if decimals is None else _integers(decimals, NO_DECIMALS),
         columns.get("tx_hash"),
     )
 

@@ -7,7 +7,7 @@ import time
 import pyarrow as pa
 
 from smart_trader.fifo.columns import TRADE_SCHEMA
-from smart_trader.fifo.engine import NO_STATE, fifo_continue, fifo_matches, fifo_table
+from smart_trader.fifo.engine import fifo_matches, fifo_open_lots, fifo_table
 
 
 def compile_kernel() -> float:
@@ -18,5 +18,5 @@ def compile_kernel() -> float:
     for medians in (True, False):
         fifo_table(trades, medians=medians)
     fifo_matches(trades)
-    fifo_continue(NO_STATE, trades)
+    fifo_open_lots(trades)
     return time.monotonic() - begun

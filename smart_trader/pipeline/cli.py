@@ -32,7 +32,7 @@ target_option = click.option(
     "--target",
     expose_value=False,
     callback=_choose_target,
-    help="dbt's target: local (the lake's own server), spark, embedded or cluster. Default: DBT_TARGET, else local.",
+    help="dbt's target: local (a lake of this machine) or cluster. Default: DBT_TARGET, else local.",
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from loaders.jobs import Api, live_api, sandbox_api
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
+from smart_trader.lake_identity import write_whole
 from smart_trader.paths import LakePaths
 from smart_trader.settings import birdeye_api_key
 
@@ -107,7 +108,7 @@ def _remembered_world(wanted: Wanted, paths: LakePaths, clock: int) -> World:
         known = World(**json.loads(paths.market_file.read_text()))
     except FileNotFoundError:
         paths.market_file.parent.mkdir(parents=True, exist_ok=True)
-        paths.market_file.write_text(json.dumps(asdict(world)))
+        write_whole(str(paths.market_file), json.dumps(asdict(world)).encode())
         return world
     except (OSError, ValueError, TypeError):
         raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start anew") from None

@@ -13,11 +13,10 @@ import pytest
 from engine import clean_environment, run_module
 
 from smart_trader.fifo import (
-    NO_STATE,
     TRADE_SCHEMA,
     TradeInputError,
-    fifo_continue,
     fifo_matches,
+    fifo_open_lots,
     fifo_positions,
     fifo_table,
 )
@@ -86,17 +85,9 @@ def test_a_missing_column_is_named() -> None:
         fifo_table(pa.Table.from_pylist([GOOD], schema=TRADE_SCHEMA).drop_columns(["side", "value_usd"]))
 
 
-def test_trades_older_than_the_state_are_refused() -> None:
-    trades = pa.Table.from_pylist([GOOD], schema=TRADE_SCHEMA)
-    _, state = fifo_continue(NO_STATE, trades)
-    with pytest.raises(TradeInputError, match="older than what wallet w has traded of t"):
-        fifo_continue(state, pa.Table.from_pylist([{**GOOD, "block_unix_time": 4}], schema=TRADE_SCHEMA))
-
-
 def test_no_trades_give_no_rows() -> None:
     empty = TRADE_SCHEMA.empty_table()
-    assert fifo_table(empty).num_rows == fifo_matches(empty).num_rows == 0
-    assert fifo_continue(NO_STATE, empty)[1] is NO_STATE
+    assert fifo_table(empty).num_rows == fifo_matches(empty).num_rows == fifo_open_lots(empty).num_rows == 0
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1e-3, 1.0, 1e9, 1e18])

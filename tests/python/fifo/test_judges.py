@@ -37,7 +37,6 @@ MONEY_AND_QUANTITY = (
     "unpriced_disposal_cost_usd",
     "round_trip_usd",
     "held_cost_hours",
-    "held_quantity_hours",
 )
 COUNTS = (
     "buy_count",
@@ -91,6 +90,9 @@ def test_every_figure_equals_the_exact_reference(trades: list[Trade]) -> None:
     assert found["oldest_open_lot_time"] == (exact.lots[0].time if exact.lots else None)
     if exact.held:
         assert round(found["median_holding_hours"] * 3600) in exact.medians()
+        held = sum((quantity for _, quantity in exact.held), Decimal(0))
+        average = exact.sums["held_quantity_hours"] / held
+        assert close(found["avg_quantity_holding_hours"], average, average)
     else:
         assert found["median_holding_hours"] is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from api_rows import address, swap
 from api_rows import recordings as recorded
 from lake import AS_OF, Lake
 
-from loaders.bronze import SOURCE_FILE, Bronze
+from loaders.bronze import Bronze
 from loaders.jobs import Api
 from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.lake_identity import IDENTITY_NAME
 from smart_trader.paths import LakePaths
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -101,14 +103,20 @@ def test_a_lake_remembers_its_source_when_what_waited_is_gone(api: str, tmp_path
         lake.load("transactions", Api(api, "k", "birdeye"), WALLETS[2])
 
 
-@pytest.mark.parametrize("noted", [None, "", '{"data_so'], ids=["gone", "empty", "cut"])
-def test_a_lake_whose_note_is_lost_is_known_by_its_rows(lake: Lake, api: str, noted: str | None) -> None:
-    note = lake.root / SOURCE_FILE
-    note.unlink() if noted is None else note.write_text(noted)
+def test_a_lake_whose_identity_is_lost_is_known_by_its_rows(lake: Lake, api: str) -> None:
+    note = lake.root / IDENTITY_NAME
+    note.unlink()
     with pytest.raises(SettingsError, match="holds replay data"):
         lake.load("transactions", Api(api, "k", "birdeye"), WALLETS[2])
     lake.load("transactions", api, WALLETS[2])
-    assert note.read_text() == '{"data_source": "replay"}'
+    assert json.loads(note.read_text())["source"] == "replay"
+
+
+@pytest.mark.parametrize("content", ["", '{"versi'], ids=["empty", "cut"])
+def test_a_lake_whose_identity_cannot_be_read_is_refused_by_name(lake: Lake, api: str, content: str) -> None:
+    (lake.root / IDENTITY_NAME).write_text(content)
+    with pytest.raises(SmartTraderError, match=f"{IDENTITY_NAME} cannot be read"):
+        lake.load("transactions", api, WALLETS[2])
 
 
 def cut(file: Path) -> None:

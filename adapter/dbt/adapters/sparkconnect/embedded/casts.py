@@ -16,7 +16,8 @@ def cast_of(node: exp.Expr) -> exp.Expr:
         isinstance(value, exp.Literal)
         and not value.is_string
         and not is_try
-        and name in (*WHOLE_TYPES, exp.DType.DOUBLE)
+        # `cast(2.5 as int)` is a cast
+        and (name == exp.DType.DOUBLE or (name in WHOLE_TYPES and value.is_int))
     ):
         # `1d`, `1L`: sqlglot's reading of a literal
         return node

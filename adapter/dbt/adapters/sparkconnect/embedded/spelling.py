@@ -26,7 +26,8 @@ from dbt.adapters.sparkconnect.embedded.nodes import (
 from sqlglot import exp
 
 _TRUNCATED = frozenset(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])
-_DIFFERENCES = frozenset(["year", "month", "day", "hour", "minute", "second"])
+# not months: the two count from the last day of one otherwise
+_DIFFERENCES = frozenset({"day", "hour", "minute", "second"})
 _STRUCTURE_TYPES = {
     "string": "VARCHAR", "int": "INTEGER", "bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP WITH TIME ZONE", "date": "DATE",
