@@ -40,7 +40,9 @@ class Choice:
 class Engine(Protocol):
     """What a command builds with."""
 
-    choice: Choice
+    @property
+    def choice(self) -> Choice:
+        """Which one it is, and why."""
 
     def begin(self) -> None:
         """Get ready beside other work; a command that finds nothing to build never calls it."""

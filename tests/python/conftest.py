@@ -39,3 +39,11 @@ def lake(embedded: EmbeddedLake) -> MarketLake:
 def shown(lake: MarketLake) -> str:
     """What the market's first run showed; it builds and tests everything once."""
     return lake.demo(FIRST)
+
+
+@pytest.fixture(scope="session")
+def spark_lake(engine: Engine) -> MarketLake:
+    """A lake for the same market on the session's server, after its first run: the one whole demo on Spark."""
+    lake = MarketLake(engine, "spark_")
+    assert "engine: spark" in lake.demo(FIRST)
+    return lake

@@ -27,8 +27,16 @@ class RelationNotFoundError(EmbeddedError):
         quoted = ".".join(f"`{part}`" for part in name.split("."))
         super().__init__(
             f"[TABLE_OR_VIEW_NOT_FOUND] The table or view {quoted} cannot be found. If it is a model of the project, "
-            f"build it: dbt run --select {name.rpartition('.')[2]} (a view that Spark made is unknown here until then)"
+            f"build it: dbt run --select {name.rpartition('.')[2]}"
         )
+
+
+class UnreadableTableError(EmbeddedError):
+    """A table that is there and cannot be read."""
+
+    def __init__(self, table: str, part: str, error: BaseException) -> None:
+        reason = " ".join(str(error).split())[:300]
+        super().__init__(f"[UNREADABLE_TABLE] The table {table} cannot be read, by {part}: {reason}")
 
 
 class PathNotFoundError(EmbeddedError):

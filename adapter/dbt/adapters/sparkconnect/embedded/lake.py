@@ -10,7 +10,12 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 from dbt.adapters.sparkconnect.embedded.cache import QueryCache
-from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, PathNotFoundError, RelationNotFoundError
+from dbt.adapters.sparkconnect.embedded.errors import (
+    EmbeddedError,
+    PathNotFoundError,
+    RelationNotFoundError,
+    UnreadableTableError,
+)
 from dbt.adapters.sparkconnect.embedded.macros import macros
 from dbt.adapters.sparkconnect.embedded.storage import DROPPED, Storage, storage_of
 from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation
@@ -173,12 +178,15 @@ class Lake:
             if known is not None and self.storage.is_newest(schema, name, known.version):
                 return known
             try:
-                self._snapshots[key] = self._read(schema, name, self.delta(schema, name))
+                delta = self.delta(schema, name)
             except TableNotFoundError as exc:
                 self._snapshots.pop(key, None)
                 raise RelationNotFoundError(f"{schema}.{name}") from exc
             except (DeltaError, OSError, ValueError) as exc:
-                raise EmbeddedError(f"`method: embedded` cannot read {schema}.{name}: {exc}") from exc
+                self._snapshots.pop(key, None)
+                log = f"its log {self.storage.folder(schema, name)}/_delta_log"
+                raise UnreadableTableError(f"{schema}.{name}", log, exc) from exc
+            self._snapshots[key] = self._read(schema, name, delta)
             return self._snapshots[key]
 
     def forget(self, schema: str, name: str) -> None:
@@ -192,7 +200,10 @@ class Lake:
         columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
         nothing = f"select {nulls} where false"
-        files = self.storage.data_files(schema, table, delta.file_uris())
+        try:
+            files = self.storage.data_files(schema, table, delta.file_uris())
+        except FileNotFoundError as exc:
+            raise UnreadableTableError(name, "a data file", exc) from exc
         if not files:
             return Snapshot(delta, delta.version(), nothing, columns)
         partitions = delta.metadata().partition_columns
@@ -202,17 +213,20 @@ class Lake:
             _refuse_unnamed_partitions(name, files, partitions)
             options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
         rows = f"select * from read_parquet([{listed}], {options})"
-        if self._lack_columns(files, set(columns) - set(partitions)):
+        if self._lack_columns(name, files, set(columns) - set(partitions)):
             # a column that was added later is null in the files before
             rows = f"{nothing.replace(' where false', '')} where false union all by name {rows}"
         casts = ", ".join(f"cast({quoted(column)} as {kind}) as {quoted(column)}" for column, kind in columns.items())
         return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
 
-    def _lack_columns(self, files: list[str], columns: set[str]) -> bool:
+    def _lack_columns(self, name: str, files: list[str], columns: set[str]) -> bool:
         """Tell whether a file lacks a column; files never change, so each is asked once."""
         for file in files:
             if file not in self._columns_of_file:
-                self._columns_of_file[file] = frozenset(pq.read_schema(file).names)
+                try:
+                    self._columns_of_file[file] = frozenset(pq.read_schema(file).names)
+                except (OSError, ValueError) as exc:
+                    raise UnreadableTableError(name, f"its file {file}", exc) from exc
         return any(columns - self._columns_of_file[file] for file in files)
 
     # ---------------------------------------------------------------- results on their way
