@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +58,7 @@ class ObjectStore:
         self._settings = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and value}
         self._endpoint = self._settings.get("AWS_ENDPOINT_URL_S3") or self._settings.get("AWS_ENDPOINT_URL")
         self._region = self._settings.get("AWS_REGION") or self._settings.get("AWS_DEFAULT_REGION") or "us-east-1"
-        self.options = self._delta_options()
+        self.options: Mapping[str, str] | None = self._delta_options()
         own = hashlib.sha256(f"{self._endpoint} {self.address}".encode()).hexdigest()[:16]
         base = Path(scratch) if scratch else Path(tempfile.gettempdir()) / f"dbt-sparkconnect-{os.getuid()}"
         self.scratch = base.expanduser().absolute() / own
