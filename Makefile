@@ -17,9 +17,8 @@ PY := $(BIN)/python
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the kernel, train the class archive
+setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the kernel
 	@$(PY) -m smart_trader.fifo --compile
-	@$(PY) -m smart_trader.lakehouse train
 
 .venv/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found"; echo "  fix: install one, or run make PYTHON=/path/to/python"; exit 1; }

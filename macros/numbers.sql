@@ -25,11 +25,15 @@
 
 
 {% macro base_units(column) -%}
-    {#- whole, half to even, since openbook sends floats; what a decimal of 12 places cannot hold has none in a double -#}
-    coalesce(
-        cast(bround(try_cast({{ column }} as decimal(38, 12))) as double),
-        {{ wire_number(column) }}
-    )
+    {#- whole, half to even, since openbook sends floats; what a decimal of 12 places cannot hold has none in a double.
+        Nearly all are whole as they came, which rounding would cost the most of. -#}
+    case
+        when {{ column }} rlike '^[0-9]{1,26}$' then try_cast({{ column }} as double)
+        else coalesce(
+            cast(bround(try_cast({{ column }} as decimal(38, 12))) as double),
+            {{ wire_number(column) }}
+        )
+    end
 {%- endmacro %}
 
 

@@ -73,6 +73,7 @@ class ProjectVariables(BaseModel):
     min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
 
     # upkeep
+    embedded_max_swaps: Count
     disk_warn_percent: Percent
     disk_refuse_percent: Percent
     vacuum_retention_hours: Annotated[int, Field(ge=168)]

@@ -19,7 +19,7 @@ wallet_calculations as (
 
 ),
 
-positions as (
+fifo_positions as (
 
     select * from {{ ref('fifo_positions') }}
 
@@ -28,11 +28,26 @@ positions as (
 drawn_wallets as (
 
     -- those just calculated come first, so that they are checked before gold looks at them
-    select wallet_address
+    select
+        wallet_address,
+        calculation_date,
+        covered_batch
     from wallet_calculations
     where covered_batch > 0
     order by calculation_date desc, md5(wallet_address) asc, wallet_address asc
     limit 200
+
+),
+
+positions as (
+
+    -- the newest calculation's
+    select fifo_positions.*
+    from fifo_positions
+    left semi join drawn_wallets
+        on
+            fifo_positions.wallet_address = drawn_wallets.wallet_address
+            and fifo_positions.calculation_date = drawn_wallets.calculation_date
 
 ),
 
@@ -52,8 +67,8 @@ known_trades as (
 
     select trades.*
     from trades
-    inner join wallet_calculations on trades.wallet_address = wallet_calculations.wallet_address
-    where trades.newest_batch = wallet_calculations.covered_batch and trades.quantity > 0
+    inner join drawn_wallets on trades.wallet_address = drawn_wallets.wallet_address
+    where trades.newest_batch = drawn_wallets.covered_batch and trades.quantity > 0
 
 ),
 

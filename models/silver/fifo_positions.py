@@ -1,4 +1,4 @@
-"""First-in-first-out profit and loss of the wallets that are due, one row per wallet and token."""
+"""First-in-first-out profit and loss of the wallets that are due, one row per wallet, token and calculation."""
 
 from smart_trader.fifo import Rules
 from smart_trader.fifo.partitions import positions_frame
@@ -6,11 +6,14 @@ from smart_trader.fifo.partitions import positions_frame
 
 def model(dbt, session):
     """Hand the due wallets' trades to the engine, in SQL and Arrow that both engines take."""
-    dbt.config(materialized="incremental", incremental_strategy="merge", unique_key=["wallet_address", "token_address"])
-    due = "select wallet_address, calculation_date from {calculations}"
+    dbt.config(materialized="incremental", incremental_strategy="append")
+    due = "select due.wallet_address, due.calculation_date from {calculations} as due"
     frames = {"calculations": dbt.ref("wallet_calculations")}
     if dbt.is_incremental:
-        due += " except select wallet_address, calculation_date from {known}"
+        due += (
+            " left anti join {known} as known"
+            " on due.wallet_address = known.wallet_address and due.calculation_date = known.calculation_date"
+        )
         frames["known"] = session.table(str(dbt.this))
     due_wallets = session.sql(due, **frames)
     trades = session.sql(
@@ -20,7 +23,7 @@ def model(dbt, session):
         select
             trades.wallet_address, token_address, block_unix_time, coalesce(side, 'buy') as side, quantity, value_usd,
             block_number, tx_hash, is_basis_unknown,
-            if(bought_quantity > 0 and sold_quantity > 0, round_trip_usd, null) as round_trip_usd
+            if(bought_quantity > 0 and sold_quantity > 0, round_trip_usd, null) as round_trip_usd, decimals
         from {trades} as trades
         left semi join {due} as due on trades.wallet_address = due.wallet_address
         """,

@@ -1,4 +1,4 @@
-{{ config(unique_key=['wallet_address', 'token_address']) }}
+{{ config(incremental_strategy='append') }}
 
 with
 
@@ -8,9 +8,9 @@ fifo_positions as (
 
 ),
 
-wallet_trades as (
+wallet_calculations as (
 
-    select * from {{ ref('wallet_trades') }}
+    select * from {{ ref('wallet_calculations') }}
 
 ),
 
@@ -26,20 +26,19 @@ holder_observations as (
 
 ),
 
-{% if is_incremental() %}
-
 new_calculations as (
 
     -- by wallet, since all its positions are of one calculation: a join of positions would be wide
-    select distinct
-        wallet_address,
-        calculation_date
-    from fifo_positions
-    except
     select
-        wallet_address,
-        calculation_date
-    from {{ this }}
+        wallet_calculations.wallet_address,
+        wallet_calculations.calculation_date
+    from wallet_calculations
+    {% if is_incremental() -%}
+        left anti join {{ this }} as built
+            on
+                wallet_calculations.wallet_address = built.wallet_address
+                and wallet_calculations.calculation_date = built.calculation_date
+    {%- endif %}
 
 ),
 
@@ -48,34 +47,16 @@ new_positions as (
     select fifo_positions.*
     from fifo_positions
     left semi join new_calculations
-        on fifo_positions.wallet_address = new_calculations.wallet_address
+        on
+            fifo_positions.wallet_address = new_calculations.wallet_address
+            and fifo_positions.calculation_date = new_calculations.calculation_date
 
 ),
-
-{% else %}
-
-new_positions as (
-
-    select * from fifo_positions
-
-),
-
-{% endif %}
 
 open_positions as (
 
     select * from new_positions
     where open_quantity > 0
-
-),
-
-token_decimals as (
-
-    select
-        token_address,
-        max(decimals) as decimals
-    from wallet_trades
-    group by token_address
 
 ),
 
@@ -116,6 +97,7 @@ balances as (
     select
         open_positions.wallet_address,
         open_positions.token_address,
+        open_positions.calculation_date,
         cast(holder_observations.amount_raw as double) as balance_quantity
     from open_positions
     inner join holder_observations
@@ -127,7 +109,10 @@ balances as (
             <= holder_observations.observed_at + interval '{{ var("max_trade_age_hours") }}' hour
     -- a wallet is observed once per token and time
     qualify row_number() over (
-        partition by open_positions.wallet_address, open_positions.token_address
+        partition by
+            open_positions.wallet_address,
+            open_positions.token_address,
+            open_positions.calculation_date
         order by holder_observations.observed_at desc
     ) = 1
 
@@ -137,7 +122,6 @@ marked as (
 
     select
         new_positions.*,
-        token_decimals.decimals,
         balances.balance_quantity,
         least(new_positions.open_quantity, balances.balance_quantity) as marked_quantity,
         observed_prices.price_usd as observed_price_usd,
@@ -148,7 +132,7 @@ marked as (
                 -- a negative figure is none
                 observed_prices.price_usd >= 0
                 and observed_prices.liquidity_usd >= 0
-                and token_decimals.decimals is not null
+                and new_positions.decimals is not null
                 then 'observation'
             when
                 new_positions.last_priced_time
@@ -158,7 +142,6 @@ marked as (
             else 'none'
         end as mark_source
     from new_positions
-    left join token_decimals on new_positions.token_address = token_decimals.token_address
     left join observed_prices
         on
             new_positions.token_address = observed_prices.token_address
@@ -167,6 +150,7 @@ marked as (
         on
             new_positions.wallet_address = balances.wallet_address
             and new_positions.token_address = balances.token_address
+            and new_positions.calculation_date = balances.calculation_date
 
 ),
 
@@ -218,7 +202,7 @@ positions as (
         open_unknown_quantity,
 
         ---------- quantities, units
-        decimals,
+        cast(decimals as int) as decimals,
         open_quantity / power(10d, decimals) as open_tokens,
         open_unknown_quantity / power(10d, decimals) as open_unknown_tokens,
 

@@ -20,9 +20,9 @@ swap_loads as (
 
 ),
 
-wallet_swaps as (
+swap_counts as (
 
-    select * from {{ ref('wallet_swaps') }}
+    select * from {{ ref('swap_counts') }}
 
 ),
 
@@ -71,32 +71,6 @@ fetches_to_come as (
 
 ),
 
-newest_trades as (
-
-    select
-        wallet_address,
-        max(load_batch) as covered_batch
-    from wallet_trades
-    group by wallet_address
-
-),
-
-current_state as (
-
-    select
-        covered_fetches.wallet_address,
-        covered_fetches.covered_fetch_id,
-        covered_fetches.data_source,
-        fetches.is_history_complete,
-        coalesce(newest_trades.covered_batch, 0) as covered_batch,
-        fetches_to_come.wallet_address is not null as has_swaps_to_come
-    from covered_fetches
-    inner join fetches on covered_fetches.wallet_address = fetches.item and fetches.kind = 'swaps'
-    left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
-    left join fetches_to_come on covered_fetches.wallet_address = fetches_to_come.wallet_address
-
-),
-
 {% if is_incremental() %}
 
 built as (
@@ -109,7 +83,53 @@ built as (
 
 ),
 
+newest_trades as (
+
+    -- of trades, those alone that the wallet's calculation does not know yet
+    select
+        wallet_trades.wallet_address,
+        max(wallet_trades.load_batch) as covered_batch
+    from wallet_trades
+    left join built on wallet_trades.wallet_address = built.wallet_address
+    where wallet_trades.load_batch > coalesce(built.covered_batch, 0)
+    group by wallet_trades.wallet_address
+
+),
+
+{% else %}
+
+newest_trades as (
+
+    select
+        wallet_address,
+        max(load_batch) as covered_batch
+    from wallet_trades
+    group by wallet_address
+
+),
+
 {% endif %}
+
+current_state as (
+
+    select
+        covered_fetches.wallet_address,
+        covered_fetches.covered_fetch_id,
+        covered_fetches.data_source,
+        fetches.is_history_complete,
+        coalesce(
+            newest_trades.covered_batch{{ ', built.covered_batch' if is_incremental() }}, 0
+        ) as covered_batch,
+        fetches_to_come.wallet_address is not null as has_swaps_to_come
+    from covered_fetches
+    inner join fetches on covered_fetches.wallet_address = fetches.item and fetches.kind = 'swaps'
+    left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
+    {% if is_incremental() -%}
+        left join built on covered_fetches.wallet_address = built.wallet_address
+    {%- endif %}
+    left join fetches_to_come on covered_fetches.wallet_address = fetches_to_come.wallet_address
+
+),
 
 due as (
 
@@ -148,14 +168,14 @@ due_wallets as (
 
 ),
 
-swap_counts as (
+known_swaps as (
 
     select
-        wallet_swaps.wallet_address,
-        count(*) as swap_count
-    from wallet_swaps
-    left semi join due_wallets on wallet_swaps.wallet_address = due_wallets.wallet_address
-    group by wallet_swaps.wallet_address
+        swap_counts.wallet_address,
+        sum(swap_counts.swap_count) as swap_count
+    from swap_counts
+    left semi join due_wallets on swap_counts.wallet_address = due_wallets.wallet_address
+    group by swap_counts.wallet_address
 
 ),
 
@@ -173,16 +193,16 @@ calculations as (
         {{ code_version() }} as code_version,
 
         ---------- numerics
-        coalesce(swap_counts.swap_count, 0) as swap_count,
+        coalesce(known_swaps.swap_count, 0) as swap_count,
 
         ---------- booleans
         due_wallets.is_history_complete,
-        {{ is_too_active('coalesce(swap_counts.swap_count, 0)') }} as is_too_active,
+        {{ is_too_active('coalesce(known_swaps.swap_count, 0)') }} as is_too_active,
 
         ---------- timestamps
         {{ as_of() }} as calculation_date
     from due_wallets
-    left join swap_counts on due_wallets.wallet_address = swap_counts.wallet_address
+    left join known_swaps on due_wallets.wallet_address = known_swaps.wallet_address
 
 )
 

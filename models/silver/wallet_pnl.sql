@@ -1,4 +1,7 @@
-{{ config(unique_key=['wallet_address', 'token_address', 'calculation_date']) }}
+{{ config(
+    incremental_strategy='append',
+    pre_hook="{{ delete_pending_verdicts() }}"
+) }}
 
 with
 
@@ -18,7 +21,7 @@ trader_evaluations as (
 
 new_verdicts as (
 
-    -- a wallet's rows of tokens follow its ALL_TOKENS row
+    -- a wallet's rows of tokens follow its ALL_TOKENS row; what gold had not evaluated is deleted before
     select
         pnl_calculations.wallet_address,
         pnl_calculations.calculation_date
@@ -28,7 +31,6 @@ new_verdicts as (
             pnl_calculations.wallet_address = built.wallet_address
             and pnl_calculations.calculation_date = built.calculation_date
             and built.token_address = 'ALL_TOKENS'
-            and built.gold_processing_status = 'completed'
     where pnl_calculations.token_address = 'ALL_TOKENS'
 
 ),

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(incremental_strategy='append') }}
 
 with
 
@@ -11,6 +11,30 @@ wallet_calculations as (
 position_pnl as (
 
     select * from {{ ref('position_pnl') }}
+
+),
+
+new_calculations as (
+
+    select wallet_calculations.*
+    from wallet_calculations
+    {% if is_incremental() -%}
+        left anti join {{ this }} as built
+            on
+                wallet_calculations.wallet_address = built.wallet_address
+                and wallet_calculations.calculation_date = built.calculation_date
+    {%- endif %}
+
+),
+
+new_positions as (
+
+    select position_pnl.*
+    from position_pnl
+    left semi join new_calculations
+        on
+            position_pnl.wallet_address = new_calculations.wallet_address
+            and position_pnl.calculation_date = new_calculations.calculation_date
 
 ),
 
@@ -45,7 +69,7 @@ sums as (
         cast(sum(held_cost_usd) as decimal(38, 12)) as held_cost_usd,
         min(first_trade_at) as first_trade_at,
         max(last_trade_at) as last_trade_at
-    from position_pnl
+    from new_positions
     group by wallet_address, calculation_date
 
 ),
@@ -55,16 +79,16 @@ totals as (
     -- a wallet without a swap has a calculation too: zeros
     select
         ---------- ids
-        wallet_calculations.wallet_address,
-        wallet_calculations.calculation_date,
-        wallet_calculations.covered_fetch_id,
-        wallet_calculations.data_source,
-        wallet_calculations.code_version,
+        new_calculations.wallet_address,
+        new_calculations.calculation_date,
+        new_calculations.covered_fetch_id,
+        new_calculations.data_source,
+        new_calculations.code_version,
 
         ---------- what is known
-        wallet_calculations.is_history_complete,
-        wallet_calculations.is_too_active,
-        wallet_calculations.swap_count,
+        new_calculations.is_history_complete,
+        new_calculations.is_too_active,
+        new_calculations.swap_count,
         try_divide(
             cast(sums.matched_proceeds_usd as double), cast(sums.sold_usd as double)
         ) as basis_coverage,
@@ -102,13 +126,13 @@ totals as (
         ---------- timestamps
         sums.first_trade_at,
         sums.last_trade_at
-    from wallet_calculations
+    from new_calculations
     left join sums
         on
-            wallet_calculations.wallet_address = sums.wallet_address
-            and wallet_calculations.calculation_date = sums.calculation_date
+            new_calculations.wallet_address = sums.wallet_address
+            and new_calculations.calculation_date = sums.calculation_date
     -- a wallet with trades whose positions are still of the calculation before has no totals yet
-    where sums.wallet_address is not null or wallet_calculations.covered_batch = 0
+    where sums.wallet_address is not null or new_calculations.covered_batch = 0
 
 )
 

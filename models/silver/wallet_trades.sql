@@ -74,33 +74,65 @@ swaps as (
         block_unix_time,
         block_number,
         load_batch,
-        struct(
-            swap_id,
-            -- an amount that is none moves nothing, and its wallet is not ranked for it
-            if(is_sold_quote, null, sold_token_address) as sold_token,
-            greatest(sold_units, 0) as sold_quantity,
-            sold_decimals,
-            coalesce(sold_units < 0, true) as is_sold_unreadable,
-            if(is_bought_quote, null, bought_token_address) as bought_token,
-            greatest(bought_units, 0) as bought_quantity,
-            bought_decimals,
-            coalesce(bought_units < 0, true) as is_bought_unreadable,
-            not is_sold_quote and not is_bought_quote as is_hop,
-            sold_amount * sold_nearest_price as sold_leg_usd,
-            bought_amount * bought_nearest_price as bought_leg_usd,
-            case
-                when is_sold_quote
-                    then {{ usable_usd(
-                        'sold_amount * coalesce(sold_price, sold_nearest_price)'
-                    ) }}
-                when is_bought_quote
-                    then {{ usable_usd(
-                        'bought_amount * coalesce(bought_price, bought_nearest_price)'
-                    ) }}
-            end as usd
-        ) as swap
+        swap_id,
+        -- an amount that is none moves nothing, and its wallet is not ranked for it
+        if(is_sold_quote, null, sold_token_address) as sold_token,
+        greatest(sold_units, 0) as sold_quantity,
+        sold_decimals,
+        coalesce(sold_units < 0, true) as is_sold_unreadable,
+        if(is_bought_quote, null, bought_token_address) as bought_token,
+        greatest(bought_units, 0) as bought_quantity,
+        bought_decimals,
+        coalesce(bought_units < 0, true) as is_bought_unreadable,
+        not is_sold_quote and not is_bought_quote as is_hop,
+        sold_amount * sold_nearest_price as sold_leg_usd,
+        bought_amount * bought_nearest_price as bought_leg_usd,
+        case
+            when is_sold_quote
+                then {{ usable_usd(
+                    'sold_amount * coalesce(sold_price, sold_nearest_price)'
+                ) }}
+            when is_bought_quote
+                then {{ usable_usd(
+                    'bought_amount * coalesce(bought_price, bought_nearest_price)'
+                ) }}
+        end as usd
     from classified
     where not (is_sold_quote and is_bought_quote)
+
+),
+
+long_transactions as (
+
+    -- the only ones in which the order of sums shows, or whose swaps value each other
+    select
+        tx_hash,
+        wallet_address
+    from swaps
+    group by tx_hash, wallet_address
+    having bool_or(is_hop) or count(*) > 2
+
+),
+
+long_swaps as (
+
+    select swaps.*
+    from swaps
+    left semi join long_transactions
+        on
+            swaps.tx_hash = long_transactions.tx_hash
+            and swaps.wallet_address = long_transactions.wallet_address
+
+),
+
+short_swaps as (
+
+    select swaps.*
+    from swaps
+    left anti join long_transactions
+        on
+            swaps.tx_hash = long_transactions.tx_hash
+            and swaps.wallet_address = long_transactions.wallet_address
 
 ),
 
@@ -110,11 +142,25 @@ transactions as (
     select
         tx_hash,
         wallet_address,
-        min(block_unix_time) as block_unix_time,
-        min(block_number) as block_number,
-        max(load_batch) as load_batch,
-        array_sort(collect_list(swap)) as swaps_0
-    from swaps
+        array_sort(collect_list(struct(
+            swap_id,
+            sold_token,
+            sold_quantity,
+            sold_decimals,
+            is_sold_unreadable,
+            bought_token,
+            bought_quantity,
+            bought_decimals,
+            is_bought_unreadable,
+            is_hop,
+            sold_leg_usd,
+            bought_leg_usd,
+            block_unix_time,
+            block_number,
+            load_batch,
+            usd
+        ))) as swaps_0
+    from long_swaps
     group by tx_hash, wallet_address
 
 ),
@@ -126,34 +172,33 @@ transactions as (
 
     select
         * except ({{ swaps }}),
-        if(
-            exists({{ swaps }}, one -> one.is_hop and one.usd is null),
-            transform(
-                {{ swaps }},
-                hop -> if(
-                    hop.is_hop and hop.usd is null,
-                    struct(
-                        hop.swap_id,
-                        hop.sold_token,
-                        hop.sold_quantity,
-                        hop.sold_decimals,
-                        hop.is_sold_unreadable,
-                        hop.bought_token,
-                        hop.bought_quantity,
-                        hop.bought_decimals,
-                        hop.is_bought_unreadable,
-                        hop.is_hop,
-                        hop.sold_leg_usd,
-                        hop.bought_leg_usd,
-                        coalesce(
-                            {{ moved_usd(swaps, 'sold', 'bought') | indent(32) }},
-                            {{ moved_usd(swaps, 'bought', 'sold') | indent(32) }}
-                        ) as usd
-                    ),
-                    hop
-                )
-            ),
-            {{ swaps }}
+        transform(
+            {{ swaps }},
+            hop -> if(
+                hop.is_hop and hop.usd is null,
+                struct(
+                    hop.swap_id,
+                    hop.sold_token,
+                    hop.sold_quantity,
+                    hop.sold_decimals,
+                    hop.is_sold_unreadable,
+                    hop.bought_token,
+                    hop.bought_quantity,
+                    hop.bought_decimals,
+                    hop.is_bought_unreadable,
+                    hop.is_hop,
+                    hop.sold_leg_usd,
+                    hop.bought_leg_usd,
+                    hop.block_unix_time,
+                    hop.block_number,
+                    hop.load_batch,
+                    coalesce(
+                        {{ moved_usd(swaps, 'sold', 'bought') | indent(24) }},
+                        {{ moved_usd(swaps, 'bought', 'sold') | indent(24) }}
+                    ) as usd
+                ),
+                hop
+            )
         ) as {{ 'swaps_1' if loop.first else 'swaps_2' }}
     from {{ 'transactions' if loop.first else 'first_pass' }}
 
@@ -161,16 +206,59 @@ transactions as (
 
 {% endfor %}
 
+routed_swaps as (
+
+    select
+        tx_hash,
+        wallet_address,
+        inline(swaps_2)  -- noqa: AL03
+    from second_pass
+
+),
+
 single_swaps as (
 
     select
         tx_hash,
         wallet_address,
+        swap_id,
+        sold_token,
+        sold_quantity,
+        sold_decimals,
+        is_sold_unreadable,
+        bought_token,
+        bought_quantity,
+        bought_decimals,
+        is_bought_unreadable,
+        is_hop,
+        sold_leg_usd,
+        bought_leg_usd,
         block_unix_time,
         block_number,
         load_batch,
-        inline(swaps_2)  -- noqa: AL03
-    from second_pass
+        usd
+    from routed_swaps
+    union all
+    select
+        tx_hash,
+        wallet_address,
+        swap_id,
+        sold_token,
+        sold_quantity,
+        sold_decimals,
+        is_sold_unreadable,
+        bought_token,
+        bought_quantity,
+        bought_decimals,
+        is_bought_unreadable,
+        is_hop,
+        sold_leg_usd,
+        bought_leg_usd,
+        block_unix_time,
+        block_number,
+        load_batch,
+        usd
+    from short_swaps
 
 ),
 

@@ -15,9 +15,15 @@ swap_fetches as (
 
 ),
 
-wallet_swaps as (
+pool_addresses as (
 
-    select * from {{ ref('wallet_swaps') }}
+    select * from {{ ref('pool_addresses') }}
+
+),
+
+swap_counts as (
+
+    select * from {{ ref('swap_counts') }}
 
 ),
 
@@ -138,8 +144,7 @@ wallets as (
 
 pools as (
 
-    select pool_address as account_address from wallet_swaps
-    where pool_address is not null
+    select pool_address as account_address from pool_addresses
     union distinct
     select account_address from program_accounts
 
@@ -148,9 +153,9 @@ pools as (
 too_active_wallets as (
 
     select wallet_address
-    from wallet_swaps
+    from swap_counts
     group by wallet_address
-    having {{ is_too_active('count(*)') }}
+    having {{ is_too_active('sum(swap_count)') }}
 
 ),
 

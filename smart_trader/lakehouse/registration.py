@@ -34,21 +34,17 @@ def synchronize(paths: LakePaths, ask: Ask, tell: Tell) -> list[Name]:
         SmartTraderError: The catalog names a table that lies outside the lake.
     """
     known = known_locations(paths, ask)
-    tables = [name for name in derived_tables(paths) if _has_commit(paths.table(*name))]
-    for schema, name in sorted(known - set(tables)):
-        # its files are gone already, so nothing is deleted
+    for schema, name in sorted(name for name in known if _is_gone(paths.table(*name))):
+        # there are no files that this could delete
         ask(f"drop table if exists {schema}.{name}")
         tell(f"{schema}.{name}: taken out of the catalog")
-    missing = [name for name in tables if name not in known]
+    missing = [name for name in derived_tables(paths) if name not in known and _has_commit(paths.table(*name))]
     for schema in dict.fromkeys(schema for schema, _ in missing):
         ask(f"create schema if not exists {schema} location '{_quoted(f'{paths.spark_uri}/{schema}')}'")
     for schema, name in missing:
         location = _quoted(f"{paths.spark_uri}/{schema}/{name}")
         ask(f"create table if not exists {schema}.{name} using delta location '{location}'")
-    if missing:
-        shown = ", ".join(".".join(name) for name in missing[:3])
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        tell(f"registered in Spark's catalog: {shown}{more}")
+        tell(f"{schema}.{name}: registered")
     return missing
 
 
@@ -95,6 +91,11 @@ def derived_tables(paths: LakePaths) -> Iterator[Name]:
     """Yield schema and name of each table that dbt writes, the schema's prefix included."""
     for schema in map(schema_name, DERIVED_SCHEMAS):
         yield from ((schema, name) for name in table_names(paths.table(schema, "").rstrip("/")))
+
+
+def _is_gone(location: str) -> bool:
+    files, folder = arrow_location(location)
+    return bool(files.get_file_info(folder).type == pyarrow.fs.FileType.NotFound)
 
 
 def _has_commit(location: str) -> bool:

@@ -28,13 +28,17 @@ RESTORING_HOOK = "restore_views"
 BAD = ("error", "fail", "runtime error")
 GOOD = ("success", "pass", "warn")
 REPAIR = "run: smart-trader repair"
-# What Spark and Delta say where a table's files or its entry in the catalog are gone, and where the disk is full.
+# What Spark and Delta, or DuckDB and delta-rs, say where a table's files or its entry in the catalog are gone, and
+# where the disk is full.
 FIXES = (
     (
-        ("No space left on device", "DISK_FULL"),
+        ("No space left on device", "DISK_FULL", "os error 28", "StorageFull"),
         f"{FULL_DISK_FIX}; then run again",
     ),
-    (("Permission denied", "Read-only file system"), "make the lake's folder writable for this user, then run again"),
+    (
+        ("Permission denied", "Read-only file system", "os error 13", "os error 30"),
+        "make the lake's folder writable for this user, then run again",
+    ),
     (
         (
             "FILE_NOT_EXIST",
@@ -52,8 +56,23 @@ FIXES = (
             "JsonParseException",
             "MALFORMED_RECORD",
             "smart-trader repair",
+            "UNREADABLE_TABLE",
+            "No such file or directory",
+            "No files found that match",
+            "os error 2)",
+            "not found: Object at location",
+            "magic bytes",
+            "not a parquet file",
+            "Parquet file size is",
+            "TProtocolException",
+            "Snappy decompression failure",
+            "No table metadata or protocol found",
         ),
         REPAIR,
+    ),
+    (
+        ("Out of Memory Error",),
+        "give the embedded engine more memory (memory in profiles.yml), or build on Spark: --engine spark",
     ),
 )
 

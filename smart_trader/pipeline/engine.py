@@ -17,7 +17,7 @@ from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lakehouse.registration import Ask, synchronize
 from smart_trader.paths import LakePaths, lake_paths
 from smart_trader.schemas import current_target, target_output
-from smart_trader.settings import ENGINE_VARIABLE, LakehouseSettings
+from smart_trader.settings import ENGINE_VARIABLE, LakehouseSettings, StoreSettings, store_settings
 
 Tell = Callable[[str], None]
 STATEMENT_TIMEOUT_S = 600
@@ -40,7 +40,9 @@ class Choice:
 class Engine(Protocol):
     """What a command builds with."""
 
-    choice: Choice
+    @property
+    def choice(self) -> Choice:
+        """Which one it is, and why."""
 
     def begin(self) -> None:
         """Get ready beside other work; a command that finds nothing to build never calls it."""
@@ -61,8 +63,7 @@ def choose_engine(machine: LakehouseSettings) -> Choice:
     """Choose by LAKEHOUSE_ENGINE and dbt's target; `auto` takes Spark where the lake's server is up.
 
     Raises:
-        SettingsError: The target has another engine than the one asked for, or the lake is not on this machine and the
-            embedded engine is asked for.
+        SettingsError: The target has another engine than the one asked for.
     """
     target = current_target()
     output = target_output(target, {ENGINE_VARIABLE: machine.engine})
@@ -74,13 +75,6 @@ def choose_engine(machine: LakehouseSettings) -> Choice:
         )
     if "endpoint_file" not in output:
         return Choice(SPARK, f"target {target}")
-    if not machine.paths.is_local:
-        if wanted == EMBEDDED:
-            raise SettingsError(
-                f"the lake {machine.paths.uri} is not on this machine, where alone the embedded engine reads",
-                "run with --engine spark",
-            )
-        return Choice(SPARK, "the lake is not on this machine")
     if wanted != "auto":
         return Choice(wanted, "asked for" if machine.engine == wanted else f"target {target}")
     if _is_server_up(machine.paths):
@@ -111,7 +105,7 @@ def lake_engine(machine: LakehouseSettings, tell: Tell, choice: Choice | None = 
     """
     chosen = choice or choose_engine(machine)
     if chosen.name == EMBEDDED:
-        yield EmbeddedEngine(chosen)
+        yield EmbeddedEngine(chosen, None if machine.paths.is_local else store_settings())
         return
     output = target_output(current_target())
     if "endpoint_file" not in output:
@@ -130,6 +124,7 @@ class EmbeddedEngine:
     """The engine in dbt's own process: always ready, and no Java."""
 
     choice: Choice
+    store: StoreSettings | None = None
 
     def begin(self) -> None:
         """There is nothing to start."""
@@ -139,8 +134,8 @@ class EmbeddedEngine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """See `Engine`."""
-        return {ENGINE_VARIABLE: EMBEDDED}
+        """See `Engine`; an S3 lake's keys may be in `.env` alone, which dbt does not read."""
+        return {ENGINE_VARIABLE: EMBEDDED, **(self.store.environment() if self.store else {})}
 
 
 class ServerEngine:

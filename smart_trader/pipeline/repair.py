@@ -12,7 +12,7 @@ from loaders.tables import TABLES
 from smart_trader.delta import BrokenTableError, open_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.engine import Engine
+from smart_trader.pipeline.engine import SPARK, Engine
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.integrity import changed_file, lost_rows, unreadable_file
 from smart_trader.pipeline.reading import Lake
@@ -133,7 +133,7 @@ def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
         Evidence(lake).forget()
         rebuild(builds, tell)
     elif not findings.losses:
-        tell("every table is whole")
+        tell("every table is whole and registered" if engine.choice.name == SPARK else "every table is whole")
     report_losses(findings)
 
 

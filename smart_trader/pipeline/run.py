@@ -18,13 +18,13 @@ from loaders.jobs import Api, Job, check_lake, run_job
 from loaders.retry import RETRY
 from loaders.run import Report
 from loaders.settings import LoaderSettings
-from loaders.tables import FETCH_LOG, PIPELINE_RUNS
+from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TRANSACTION_HISTORY
 from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_lock import lock_lake
 from smart_trader.pipeline.builds import Builds, Built
 from smart_trader.pipeline.changes import Changes
-from smart_trader.pipeline.engine import Engine, choose_engine, lake_engine
+from smart_trader.pipeline.engine import EMBEDDED, Choice, Engine, choose_engine, lake_engine
 from smart_trader.pipeline.evidence import ENGINE, Evidence
 from smart_trader.pipeline.given import untracked_text
 from smart_trader.pipeline.integrity import record_checksums
@@ -131,6 +131,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         choice = choose_engine(machine)
         if order.builds:
             tell(str(choice))
+            _advise(choice, Lake(paths), settings.embedded_max_swaps, tell)
         upgrade_lake(machine, tell, choice)
         records: list[StepRecord] = []
         try:
@@ -146,6 +147,18 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         if run.failures:
             raise LoadsFailedError(run.failures, records)
     return records
+
+
+def _advise(choice: Choice, lake: Lake, most_swaps: int, tell: Tell) -> None:
+    """Say so where Spark would serve a lake of this size better; a run never starts a server that nobody asked for."""
+    if choice.name != EMBEDDED or not lake.has("bronze", TRANSACTION_HISTORY.name):
+        return
+    swaps = lake.row_count("bronze", TRANSACTION_HISTORY.name)
+    if swaps > most_swaps:
+        tell(
+            f"warning: {swaps:,} swaps, more than embedded_max_swaps = {most_swaps:,}: this engine works on, in one "
+            "process and within its memory limit; Spark (--engine spark) uses all cores for each table"
+        )
 
 
 class _Run:
@@ -180,7 +193,9 @@ class _Run:
     def getting_ready(self) -> Iterator[None]:
         """Read the project, and start a server, beside the first load; where no build is sure to come, later."""
         builds = [step for step in self._order.steps if step.is_build]
-        is_sure = any(self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in builds)
+        is_sure = any(
+            self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in builds
+        )
         if not builds or not (is_sure or self._is_calculation_due()):
             yield
             return

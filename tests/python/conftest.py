@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,30 @@ def lake(embedded: EmbeddedLake) -> MarketLake:
     return MarketLake(embedded, "market_")
 
 
+@dataclass(frozen=True)
+class FirstRun:
+    """The market's first run: what it showed, and the lake that it left."""
+
+    shown: str
+    left: MarketLake
+
+
 @pytest.fixture(scope="session")
-def shown(lake: MarketLake) -> str:
-    """What the market's first run showed; it builds and tests everything once."""
-    return lake.demo(FIRST)
+def first_run(lake: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """Run the market once, which builds and tests everything, and keep a copy of its lake."""
+    shown = lake.demo(FIRST)
+    home = tmp_path_factory.mktemp("first run") / "lake"
+    shutil.copytree(lake.engine.paths.home, home)
+    return FirstRun(shown, MarketLake(EmbeddedLake(home), lake.prefix))
+
+
+@pytest.fixture(scope="session")
+def shown(first_run: FirstRun) -> str:
+    """What the market's first run showed."""
+    return first_run.shown
+
+
+@pytest.fixture(scope="session")
+def calm(first_run: FirstRun) -> MarketLake:
+    """The market's lake as an undisturbed first run left it; never written to."""
+    return first_run.left

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine import PROJECT, EmbeddedLake, Engine
 from market_lake import SEED, WALLETS, MarketLake
@@ -25,7 +26,11 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
 LOADERS = {"load_tokens": "tokens", "load_whales": "whales", "load_transactions": "transactions"}
-VICTIMS = {step.name: ("pipeline", "dbt" if step.is_build else "loader", "jvm") for step in STEPS}
+# who can be killed in which step, by engine; "commit" is dbt between a commit's files and its entry in the log
+VICTIMS = {
+    "spark": {step.name: ("pipeline", "dbt" if step.is_build else "loader", "jvm") for step in STEPS},
+    "embedded": {step.name: ("pipeline", *(("dbt", "commit") if step.is_build else ("loader",))) for step in STEPS},
+}
 # lists loads, of which a run that is taken up again makes more
 LOADS = ("silver", "swap_loads")
 # a process of its own starts with importing: its kill must have a chance to hit its work
@@ -64,7 +69,8 @@ class Tally:
     def __str__(self) -> str:
         lines = [f"{sum(self.hits.values())} kills hit, {self.missed} came when the process was done"]
         for step in STEP_NAMES:
-            row = ", ".join(f"{self.hits[step, victim]} {victim}" for victim in VICTIMS[step])
+            victims = dict.fromkeys(victim for listed in VICTIMS.values() for victim in listed[step])
+            row = ", ".join(f"{self.hits[step, victim]} {victim}" for victim in victims)
             lines.append(f"  {step:20}{row}")
         return "\n".join(lines)
 
@@ -89,6 +95,11 @@ class DoomedLake:
     @property
     def engine(self) -> Engine | EmbeddedLake:
         return self.lake.engine
+
+    @property
+    def victims(self) -> dict[str, tuple[str, ...]]:
+        """Who can be killed in which step on this lake's engine."""
+        return VICTIMS["spark" if isinstance(self.engine, Engine) else "embedded"]
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -132,15 +143,18 @@ class DoomedLake:
         if not _wait_for(run, kill.step):
             assert run.wait() == 0, f"{kill}: the run failed by itself"
             return False
-        if kill.victim in ("loader", "dbt"):
+        if kill.victim in ("loader", "dbt", "commit"):
             # what this step does is done by a process of its own
             _kill(run)
             with self._alone(kill.step) as process:
                 time.sleep(START_S * kill.share + seconds * kill.share)
+                if kill.victim == "commit":
+                    self._wait_for_file(process, "silver/*", "gold/*", "snapshots/*")
                 return _kill(process)
         time.sleep(seconds * kill.share)
         if kill.victim == "pipeline":
             return _kill(run)
+        assert isinstance(self.engine, Engine)
         os.kill(self._server_pid(), signal.SIGKILL)
         _, said = run.communicate(timeout=180)
         assert "Traceback" not in said, f"{kill}: {said}"
@@ -148,7 +162,33 @@ class DoomedLake:
         # the last step may have asked its last question
         return run.returncode != 0 or kill.step in LOADERS
 
+    def kill_at_file(self, table: str, pattern: str) -> bool:
+        """Build everything with dbt, and kill it at once when a table gets a new file.
+
+        Args:
+            table: The table, as `silver/wallet_pnl`.
+            pattern: Which files, from the table's folder.
+
+        Returns:
+            Whether dbt was still at work.
+        """
+        process = self.start_build("build_traders")
+        self._wait_for_file(process, table, pattern=pattern)
+        return _kill(process)
+
+    def _wait_for_file(self, process: subprocess.Popen[str], *tables: str, pattern: str = "*.parquet") -> None:
+        """Return when some table has a new file, or the process ends."""
+        root, patterns = self.engine.paths.local_root, [f"{self.lake.prefix}{table}/{pattern}" for table in tables]
+
+        def files() -> set[Path]:
+            return {path for one in patterns for path in root.glob(one)}
+
+        before = files()
+        while process.poll() is None and not files() - before:
+            pass
+
     def _server_pid(self) -> int:
+        assert isinstance(self.engine, Engine)
         found = server.running(self.engine.paths)
         assert found is not None
         return found.pid
@@ -232,7 +272,7 @@ class DoomedLake:
                 assert is_out or not waits, f"{after}: {name} keeps pending {row}"
 
 
-def chain(seed: int, length: int) -> list[Kill]:
+def chain(seed: int, length: int, victims: dict[str, tuple[str, ...]]) -> list[Kill]:
     """Return kills in the order of the steps they hit; at most one of the JVM, which starts cold afterwards."""
     draw = random.Random(seed)
     steps = sorted(draw.choices(range(len(STEP_NAMES)), k=length))
@@ -240,7 +280,7 @@ def chain(seed: int, length: int) -> list[Kill]:
     for number in steps:
         step = STEP_NAMES[number]
         had_jvm = any(kill.victim == "jvm" for kill in kills)
-        allowed = [victim for victim in VICTIMS[step] if victim != "jvm" or not had_jvm]
+        allowed = [victim for victim in victims[step] if victim != "jvm" or not had_jvm]
         kills.append(Kill(step, draw.choice(allowed), draw.uniform(0.02, 0.8)))
     return kills
 
@@ -267,6 +307,6 @@ def _kill(process: subprocess.Popen[str]) -> bool:
     return True
 
 
-def lake_at(engine: Engine, prefix: str, at: int) -> DoomedLake:
-    """Return a lake with schemas of its own on a server."""
+def lake_at(engine: Engine | EmbeddedLake, prefix: str, at: int) -> DoomedLake:
+    """Return a lake with schemas of its own on an engine."""
     return DoomedLake(MarketLake(engine, prefix), at)

@@ -17,9 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from dbt.adapters.sparkconnect.credentials import ConnectionMethod, SparkConnectCredentials
-from dbt.adapters.sparkconnect.embedded.lake import VIEWS_FILE, Lake
+from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.python_model import Session
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
+from dbt.adapters.sparkconnect.embedded.views import VIEWS_FILE
 from dbt_common.exceptions import DbtConfigError, DbtDatabaseError
 from deltalake import DeltaTable, write_deltalake
 
@@ -43,7 +44,7 @@ def rows(session: EmbeddedSession, sql: str) -> list[tuple[Any, ...]]:
 
 
 def version(lake: Lake, name: str) -> int:
-    return DeltaTable(str(lake.folder("silver", name))).version()
+    return DeltaTable(lake.storage.folder("silver", name)).version()
 
 
 def make_trades(session: EmbeddedSession) -> None:
@@ -69,7 +70,7 @@ MERGE = (
 def test_a_merge_is_one_commit_or_none(lake: Lake, session: EmbeddedSession, new: str, operation: str | None) -> None:
     make_trades(session)
     session.execute(MERGE.format(rows=new))
-    history = DeltaTable(str(lake.folder("silver", "trades"))).history()
+    history = DeltaTable(lake.storage.folder("silver", "trades")).history()
     assert len(history) == (1 if operation is None else 2)
     if operation:
         assert history[0]["operation"] == operation
@@ -110,7 +111,7 @@ def test_types_and_columns_are_those_of_spark(lake: Lake, session: EmbeddedSessi
         ("i", "int"), ("l", "bigint"), ("d", "double"), ("s", "string"), ("b", "boolean"), ("day", "date"), ("at", "timestamp"),
         ("money", "decimal(38,6)"), ("total", "bigint"), ("n", "int"), ("list", "array<int>"), ("part", "struct<a:int>"),
     ]  # fmt: skip
-    delta = DeltaTable(str(lake.folder("silver", "typed")))
+    delta = DeltaTable(lake.storage.folder("silver", "typed"))
     assert all(field.nullable for field in delta.schema().fields)
     assert delta.protocol().min_reader_version == 1
 
@@ -131,7 +132,7 @@ def test_a_statement_reads_the_newest_version_of_another_writer(lake: Lake, sess
     make_trades(session)
     assert rows(session, "select count(*) from silver.trades") == [(2,)]
     write_deltalake(
-        str(lake.folder("silver", "trades")),
+        lake.storage.folder("silver", "trades"),
         pa.table({"id": pa.array([9], pa.int32()), "name": ["z"], "usd": [0.5]}),
         mode="append",
     )
@@ -157,8 +158,11 @@ def test_inserts_are_by_position(session: EmbeddedSession) -> None:
 def test_views_are_kept_in_the_lake_and_seen_by_other_sessions(lake: Lake, session: EmbeddedSession) -> None:
     make_trades(session)
     session.execute("create or replace view silver.named comment 'It\\'s one' as select name from silver.trades")
-    assert json.loads((lake.root / VIEWS_FILE).read_text())["silver.named"]["sql"] == "select name from silver.trades"
-    other = EmbeddedSession(Lake(str(lake.root), "600MB", 1))
+    assert (
+        json.loads((Path(lake.root) / VIEWS_FILE).read_text())["silver.named"]["sql"]
+        == "select name from silver.trades"
+    )
+    other = EmbeddedSession(Lake(lake.root, "600MB", 1))
     assert sorted(rows(other, "select * from silver.named")) == [("a",), ("b",)]
     session.execute("drop view if exists silver.named")
     with pytest.raises(DbtDatabaseError, match="dbt run --select named"):
@@ -189,7 +193,7 @@ def test_tables_it_would_read_wrong_are_refused(
     """A plain reader of the files would bring deleted rows back, or find no columns."""
     make_trades(session)
     protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features}
-    log = lake.folder("silver", "trades") / "_delta_log"
+    log = Path(lake.storage.folder("silver", "trades")) / "_delta_log"
     metadata = next(line for line in (log / f"{0:020}.json").read_text().splitlines() if '"metaData"' in line)
     changed = json.loads(metadata)
     changed["metaData"]["configuration"] = settings
@@ -241,23 +245,23 @@ def test_a_long_query_is_transpiled_once_for_all_processes(lake: Lake, session: 
         + " from silver.trades where id = 1"
     )
     first = rows(session, long)
-    (kept,) = (lake.root / ".tmp" / "queries").iterdir()
-    other = EmbeddedSession(Lake(str(lake.root), "600MB", 2))
+    (kept,) = (Path(lake.root) / ".tmp" / "queries").iterdir()
+    other = EmbeddedSession(Lake(lake.root, "600MB", 2))
     kept.write_text(kept.read_text().replace("AS c0,", "AS renamed,"))
     other.execute(long)
     assert other.description[0][0] == "renamed"
     # a file that is not whole is made again
     kept.write_text("{")
-    assert rows(EmbeddedSession(Lake(str(lake.root), "600MB", 2)), long) == first
+    assert rows(EmbeddedSession(Lake(lake.root, "600MB", 2)), long) == first
 
 
 def test_what_a_killed_process_left_is_swept(lake: Lake) -> None:
-    scratch = lake.root / ".tmp"
+    scratch = Path(lake.root) / ".tmp"
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
     for name in (f"duckdb-{done.pid}", f"duckdb-{os.getpid()}", "dropped-silver-trades"):
         (scratch / name).mkdir(exist_ok=True)
-    Lake(str(lake.root), "600MB", 1)
+    Lake(lake.root, "600MB", 1)
     assert sorted(path.name for path in scratch.iterdir()) == [f"duckdb-{os.getpid()}", "queries"]
 
 

@@ -151,10 +151,25 @@ REFUSED = {
     "lateral-view": ("select x from values (1) lateral view explode(array(1)) e as x", "the construct lateral"),
     "pivot": ("select * from values (1, 2) as t(a, b) pivot (sum(a) for b in (1))", "refuses"),
     "sample": ("select * from values (1) tablesample (10 percent)", "refuses"),
-    "division-of-decimals": ("select cast(1 as decimal(10, 2)) / cast(3 as decimal(10, 2))", "refuses"),
-    "product-of-decimals": ("select cast(1 as decimal(38, 6)) * cast(3 as decimal(38, 6))", "refuses"),
-    "average-of-decimals": ("select avg(a) from values (cast(1 as decimal(10, 2))) as t(a)", "refuses avg"),
-    "sum-of-narrow-decimals": ("select sum(a) from values (1.5) as t(a)", "refuses sum"),
+    "division-of-decimals": (
+        "select 1,\n  a / b from values (1.5bd, 2.5bd) as t(a, b)",
+        "the division of DECIMAL(2,1)/DECIMAL(2,1) at line 2, column 3: their result has another type on Spark. "
+        "Cast one side to double",
+    ),
+    "one-of-two-products": (
+        "select 1d * a as usd,\n a * b,\n  b * 2 from values (1.5bd, 2.5bd) as t(a, b)",
+        "`*` of DECIMAL(2,1)/DECIMAL(2,1) at line 2, column 2 or line 3, column 3",
+    ),
+    "sum-with-a-decimal": ("select cast(1 as decimal(10, 2)) + 1.5", "`+` of DECIMAL(10,2)/DECIMAL(2,1) at line 1"),
+    "average-of-decimals": (
+        "select\n avg(a) from values (cast(1 as decimal(10, 2))) as t(a)",
+        "avg of DECIMAL(10,2) at line 2, column 2: its result has another type on Spark. Cast to double",
+    ),
+    "sum-of-narrow-decimals": ("select\n  sum(a) from values (1.5) as t(a)", "sum of DECIMAL(2,1) at line 2, column 3"),
+    "rounding-of-decimals": (
+        "select\n  round(a, 1) from values (cast(1 as decimal(10, 2))) as t(a)",
+        "with no cast to decimal or double around at line 2, column 3",
+    ),
     "order-of-structs": ("select max(a) from values (struct(1, 2)) as t(a)", "refuses the order of STRUCT"),
     "text-of-a-list": ("select cast(array(1) as string)", "refuses cast"),
     "varchar": ("select cast('a' as varchar(3))", "the type varchar"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from engine import PROJECT, Engine, clean_environment, run_module
+from engine import PROJECT, EmbeddedLake, clean_environment, run_module
 from market_lake import FIRST, SEED, WALLETS, MarketLake
 from victims import DoomedLake, lake_at
 
@@ -51,8 +51,8 @@ def make_with(commit: str, folder: Path) -> Path:
     return lake
 
 
-def give_to(engine: Engine, prefix: str, old: Path) -> DoomedLake:
-    """Put an old lake's tables on the session's server, in schemas of their own."""
+def give_to(engine: EmbeddedLake, prefix: str, old: Path) -> DoomedLake:
+    """Put an old lake's tables into the session's lake, in schemas of their own."""
     for layer in LAYERS:
         shutil.copytree(old / layer, engine.paths.local_root / f"{prefix}{layer}")
     return lake_at(engine, prefix, FIRST)
@@ -95,25 +95,23 @@ def env_of(old: DoomedLake) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def fresh(lake: MarketLake, shown: str) -> dict[str, Counter[str]]:
+def fresh(calm: MarketLake) -> dict[str, Counter[str]]:
     """The tables of the same market's first run, made now."""
-    assert shown
-    assert lake.newest().timestamp() == FIRST, "another test has moved the market's lake on"
-    return DoomedLake(lake, FIRST).tables()
+    return DoomedLake(calm, FIRST).tables()
 
 
 def test_an_old_lake_equals_a_new_one_once_it_is_upgraded(
-    engine: Engine, fresh: dict[str, Counter[str]], tmp_path: Path
+    embedded: EmbeddedLake, fresh: dict[str, Counter[str]], tmp_path: Path
 ) -> None:
-    upgrade_and_compare(give_to(engine, "kept_", unpack(tmp_path)), fresh)
+    upgrade_and_compare(give_to(embedded, "kept_", unpack(tmp_path)), fresh)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("commit", COMMITS)
 def test_a_lake_of_another_commit_equals_a_new_one_once_it_is_upgraded(
-    engine: Engine, fresh: dict[str, Counter[str]], tmp_path: Path, commit: str
+    embedded: EmbeddedLake, fresh: dict[str, Counter[str]], tmp_path: Path, commit: str
 ) -> None:
-    upgrade_and_compare(give_to(engine, f"of_{commit}_", make_with(commit, tmp_path)), fresh)
+    upgrade_and_compare(give_to(embedded, f"of_{commit}_", make_with(commit, tmp_path)), fresh)
 
 
 @pytest.mark.full

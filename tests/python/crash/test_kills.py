@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from engine import Engine
+from deltalake import DeltaTable
+from engine import EmbeddedLake, Engine
 from market_lake import FIRST, REFRESH, MarketLake
-from victims import STEP_NAMES, VICTIMS, Kill, Reference, Tally, chain, lake_at
+from victims import STEP_NAMES, DoomedLake, Kill, Reference, Tally, chain, lake_at
 
 # chains of kills, each on a first run and then on a refresh of the same lake
 CHAINS = 4
@@ -15,18 +18,52 @@ KILLS_OF_A_CHAIN = 13
 CHAIN_SEED = 2026
 
 
+# each kills dbt when a table gets a new file: a commit's data, of which its log knows nothing yet, or its entry there
+DATA, LOGGED = "*.parquet", "_delta_log/*.json"
+COMMITS = [
+    ("silver/whale_wallets", DATA),
+    ("silver/wallet_trades", LOGGED),
+    ("silver/fifo_positions", DATA),
+    ("snapshots/tracked_whales_history", LOGGED),
+]
+
+
+def version(table: Path) -> int:
+    """Return a table's newest version, or -1 where it has none."""
+    return DeltaTable(str(table)).version() if DeltaTable.is_deltatable(str(table)) else -1
+
+
+def test_builds_killed_in_and_after_commits_end_like_an_undisturbed_one(calm: MarketLake, tmp_path: Path) -> None:
+    doomed = DoomedLake(MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix), FIRST)
+    shutil.copytree(
+        calm.engine.paths.local_root,
+        tmp_path / "lake",
+        ignore=shutil.ignore_patterns("*_silver", "*_gold", "*_snapshots", "*dbt*", ".tmp", "*_views.json"),
+    )
+    inside = 0
+    for table, pattern in COMMITS:
+        folder = tmp_path / "lake" / f"{calm.prefix}{table}"
+        before = version(folder)
+        assert doomed.kill_at_file(table, pattern), f"{table}: the build ended before it was killed"
+        if pattern == LOGGED:
+            assert version(folder) == before + 1
+        else:
+            inside += version(folder) == before
+    assert inside, "every kill came when the commit was done"
+    assert doomed.start_build("build_traders").wait() == 0
+    doomed.check(DoomedLake(calm, FIRST).tables(), "after kills in commits")
+
+
 @pytest.mark.full
-def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
-    engine: Engine, lake: MarketLake, shown: str
-) -> None:
-    undisturbed = lake_at(engine, lake.prefix, FIRST)
+def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(embedded: EmbeddedLake, calm: MarketLake) -> None:
+    undisturbed = DoomedLake(calm, FIRST)
     expected, seconds = undisturbed.tables(), undisturbed.step_seconds()
-    doomed = lake_at(engine, "killed_", FIRST)
+    doomed = lake_at(embedded, "killed_", FIRST)
     kills = [
         Kill("load_whales", "pipeline", 0.5),
         Kill("load_transactions", "loader", 0.9),
-        # the undisturbed run was a cold server's, with tests
         Kill("build_traders", "pipeline", 0.15),
+        Kill("build_traders", "commit", 0.5),
     ]
     for kill in kills:
         assert doomed.kill(kill, seconds[kill.step]), f"{kill}: came too late"
@@ -42,7 +79,9 @@ def tally() -> Iterator[Tally]:
     print(f"\n{kept}")
 
 
-def carry_out(target: Engine, prefix: str, at: int, kills: list[Kill], reference: Reference, tally: Tally) -> None:
+def carry_out(
+    target: Engine | EmbeddedLake, prefix: str, at: int, kills: list[Kill], reference: Reference, tally: Tally
+) -> None:
     """Kill a run once or several times, run it plainly, compare."""
     doomed = lake_at(target, prefix, at)
     for kill in kills:
@@ -57,21 +96,22 @@ def carry_out(target: Engine, prefix: str, at: int, kills: list[Kill], reference
 @pytest.mark.full
 @pytest.mark.parametrize("number", range(CHAINS))
 def test_a_chain_of_kills_and_a_plain_run(
-    target: Engine, references: dict[int, Reference], tally: Tally, number: int
+    target: Engine | EmbeddedLake, references: dict[int, Reference], tally: Tally, number: int
 ) -> None:
     for at in (FIRST, REFRESH):
-        kills = chain(CHAIN_SEED + 2 * number + (at == REFRESH), KILLS_OF_A_CHAIN)
+        victims = lake_at(target, "", at).victims
+        kills = chain(CHAIN_SEED + 2 * number + (at == REFRESH), KILLS_OF_A_CHAIN, victims)
         carry_out(target, f"chain{number}_", at, kills, references[at], tally)
 
 
-SINGLE = [Kill(step, VICTIMS[step][number % 3], 0.4) for number, step in enumerate(STEP_NAMES)]
-
-
 @pytest.mark.full
-@pytest.mark.parametrize("kill", SINGLE, ids=str)
-def test_one_kill_and_a_plain_run(target: Engine, references: dict[int, Reference], tally: Tally, kill: Kill) -> None:
-    prefix = f"single_{kill.step}_{kill.victim}_"
-    carry_out(target, prefix, FIRST, [kill], references[FIRST], tally)
+@pytest.mark.parametrize("number", range(len(STEP_NAMES)), ids=STEP_NAMES)
+def test_one_kill_and_a_plain_run(
+    target: Engine | EmbeddedLake, references: dict[int, Reference], tally: Tally, number: int
+) -> None:
+    victims = list(lake_at(target, "", FIRST).victims.values())[number]
+    kill = Kill(STEP_NAMES[number], victims[number % len(victims)], 0.4)
+    carry_out(target, f"single_{kill.step}_{kill.victim}_", FIRST, [kill], references[FIRST], tally)
 
 
 @pytest.mark.full

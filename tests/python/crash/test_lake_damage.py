@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dbt_lake import run_dbt
 from deltalake import DeltaTable
-from engine import Engine, clean_environment, deny, run_module, small_disk
-from market_lake import DAY, FIRST, REFRESH
+from engine import EmbeddedLake, Engine, clean_environment, deny, run_module, small_disk
+from market_lake import DAY, FIRST, REFRESH, MarketLake
 from victims import DoomedLake, Reference, lake_at
 
 from smart_trader.lakehouse import server
@@ -20,7 +21,7 @@ from smart_trader.sandbox.server import sandbox_app
 GENESIS = (FIRST // DAY - 30) * DAY
 
 
-def spark_schema(engine: Engine, schema: str) -> Path:
+def made_schema(engine: Engine | EmbeddedLake, schema: str) -> Path:
     """Make a schema with a table of two versions, and return its folder."""
     folder = engine.paths.local_root / schema
     engine.sql(f"create schema if not exists {schema} location 'file:{folder}'")
@@ -29,7 +30,7 @@ def spark_schema(engine: Engine, schema: str) -> Path:
     return folder
 
 
-def repair(engine: Engine, prefix: str) -> subprocess.CompletedProcess[str]:
+def repair(engine: Engine | EmbeddedLake, prefix: str) -> subprocess.CompletedProcess[str]:
     """Run `smart-trader repair` on the schemas of a prefix."""
     env = {**engine.environment, "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": prefix}
     return run_module("smart_trader.cli", "repair", env=env, timeout=580)
@@ -43,7 +44,7 @@ def first_file(table: Path) -> Path:
 def test_what_the_catalog_forgot_is_registered_again(engine: Engine) -> None:
     env = {**engine.environment, "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "lost"}
     assert run_module("loaders", "init", env=env).returncode == 0
-    folder = spark_schema(engine, "lost_test_failures")
+    folder = made_schema(engine, "lost_test_failures")
     aside = folder.with_name("aside")
     shutil.copytree(folder / "kept", aside)
     engine.sql("drop table lost_test_failures.kept")
@@ -55,13 +56,13 @@ def test_what_the_catalog_forgot_is_registered_again(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("name", ["pnl_calculations", "tracked_tokens_history"])
-def test_a_broken_history_is_named_and_nothing_is_changed(engine: Engine, name: str) -> None:
+def test_a_broken_history_is_named_and_nothing_is_changed(embedded: EmbeddedLake, name: str) -> None:
     schema = "snapshots" if name.endswith("_history") else "silver"
-    folder = spark_schema(engine, f"hurt_{schema}")
+    folder = made_schema(embedded, f"hurt_{schema}")
     (folder / "kept").rename(folder / name)
     first_file(folder / name).unlink()
     before = sorted(folder.rglob("*"))
-    done = repair(engine, "hurt")
+    done = repair(embedded, "hurt")
     assert done.returncode == 1
     assert f"hurt_{schema}.{name}: 1 of its 2 files are gone, the first: part-" in done.stderr
     assert "from a backup" in done.stderr
@@ -85,6 +86,25 @@ def test_a_disk_that_fills_while_rows_land_loses_nothing(tmp_path: Path) -> None
         assert {row["item"] for row in log if row["outcome"] == "complete"} == set(wallets.split(","))
 
 
+def test_a_disk_that_fills_during_a_build_loses_nothing(calm: MarketLake, tmp_path: Path) -> None:
+    bronze = calm.engine.paths.local_root / f"{calm.prefix}bronze"
+    size = sum(path.stat().st_size for path in bronze.rglob("*") if path.is_file())
+    with small_disk(tmp_path / "small disk", f"{size // 1024 + 700}k") as disk:
+        doomed = DoomedLake(MarketLake(EmbeddedLake(disk / "lake"), calm.prefix), FIRST)
+        shutil.copytree(bronze, disk / "lake" / bronze.name)
+        shutil.copy(calm.engine.paths.local_root / "_lake.market.json", disk / "lake")
+        env = {"SMART_TRADER_AS_OF": str(FIRST), "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "market"}
+        places = ("--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"))
+        command = ("build", "--exclude-resource-type", "unit_test", "test", *places)
+        full = run_dbt(doomed.engine, *command, **env)
+        assert not full.success
+        assert any("No space left on device" in failure for failure in full.failures), full.failures
+        subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
+        whole = run_dbt(doomed.engine, *command, **env)
+        assert whole.success, whole.failures
+        assert doomed.tables() == DoomedLake(calm, FIRST).tables()
+
+
 def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     lake.mkdir()
@@ -100,7 +120,7 @@ def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def damaged(target: Engine, references: dict[int, Reference]) -> DoomedLake:
+def damaged(target: Engine | EmbeddedLake, references: dict[int, Reference]) -> DoomedLake:
     """A lake of the whole project, as the undisturbed runs left it."""
     assert references
     return lake_at(target, "calm_", REFRESH)
@@ -111,6 +131,8 @@ def test_a_lost_metastore_is_refused_by_dbt_and_mended_by_a_run(
     damaged: DoomedLake, references: dict[int, Reference]
 ) -> None:
     engine = damaged.engine
+    if not isinstance(engine, Engine):
+        pytest.skip("the embedded engine has no metastore")
     server.stop(engine.paths, print)
     shutil.rmtree(engine.paths.metastore)
     server.start(engine.settings, print)
@@ -135,9 +157,10 @@ def test_lost_files_and_a_corrupt_log_are_named_and_made_again(
     first_file(silver / "wallet_trades").unlink()
     newest = max((silver / "whale_wallets" / "_delta_log").glob("*.json"))
     newest.write_text("{ this is no commit")
-    # a server that has the old log in memory does not see what happened to it on disk
-    server.stop(engine.paths, print)
-    server.start(engine.settings, print)
+    if isinstance(engine, Engine):
+        # a server that has the old log in memory does not see what happened to it on disk
+        server.stop(engine.paths, print)
+        server.start(engine.settings, print)
     later = lake_at(engine, "calm_", REFRESH + 20 * DAY)
     arguments = ["--demo", "--seed", "11", "--market-wallets", "30", "--as-of", str(later.at), "--skip-tests"]
     failed = later.lake.smart_trader("run", *arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from engine import PROJECT, Engine, clean_environment
+from engine import PROJECT, EmbeddedLake, Engine, clean_environment
 from judge import differences
 from market_lake import FIRST, REFRESH, MarketLake
 from victims import DoomedLake, lake_at
 
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+
+TABLES = (("silver", "quote_assets"), ("silver", "wallet_pnl"), ("gold", "leaderboard"))
 
 
 def start_step(home: Path, run_id: str) -> subprocess.Popen[str]:
@@ -47,35 +50,34 @@ def test_of_two_runs_one_works_and_the_other_is_told_who_does(tmp_path: Path) ->
     assert [row["run_id"] for row in records] == ["the-first"]
 
 
-def test_readers_see_whole_versions_only(engine: Engine, lake: MarketLake, shown: str, tmp_path: Path) -> None:
+def test_readers_see_whole_versions_only(calm: MarketLake, tmp_path: Path) -> None:
+    lake = MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
+    shutil.copytree(calm.engine.paths.local_root, tmp_path / "lake")
     # every table here is written again with the rows it has, so a reader must never see anything else
     asked = (
         "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from market_silver.wallet_pnl",
         "select count(*), sum(score) from (select smart_trader_score as score from market_gold.leaderboard)",
         "select count(*), max(mint) from market_silver.quote_assets",
     )
-    expected = [engine.sql(question) for question in asked]
-    build = subprocess.Popen(
-        [sys.executable, "-m", "dbt.cli.main", "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test",
-         "--select", "quote_assets", "wallet_pnl", "leaderboard", "--target-path", str(tmp_path), "--log-path", str(tmp_path)],
-        env={
-            **engine.environment, "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "market",
-            "SMART_TRADER_AS_OF": str(int(lake.newest().timestamp())),
-        },
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
+    expected = [lake.engine.sql(question) for question in asked]
+    names = [name for _, name in TABLES]
+    before = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
+    build = DoomedLake(lake, FIRST).start(
+        *("dbt.cli.main", "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test"),
+        *("--select", *names, "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
+    )
     reads = 0
     while build.poll() is None:
-        assert [engine.sql(question) for question in asked] == expected
+        assert [lake.engine.sql(question) for question in asked] == expected
         reads += 1
-    assert build.returncode == 0, build.communicate()[0]
+    assert build.returncode == 0
     assert reads >= 3
+    after = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
+    assert all(new > old for new, old in zip(after, before, strict=True))
 
 
 @pytest.mark.full
-def test_a_loader_against_a_lake_being_built_is_safe(target: Engine) -> None:
+def test_a_loader_against_a_lake_being_built_is_safe(target: Engine | EmbeddedLake) -> None:
     shared = lake_at(target, "shared_", FIRST)
     shared.run()
     busy = lake_at(target, "shared_", REFRESH)

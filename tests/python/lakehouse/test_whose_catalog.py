@@ -11,9 +11,8 @@ from engine import Engine, own_engine, run_module
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_lock import ensure_own_server
 from smart_trader.lakehouse.catalog import drop_if_of_another_root
+from smart_trader.lakehouse.registration import is_below, known_locations
 from smart_trader.paths import LakePaths
-from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import is_below, refuse_another_lakes_tables
 
 
 @pytest.mark.parametrize(
@@ -75,12 +74,12 @@ def test_tables_outside_the_lake_are_refused_by_name(schema_at: str, table_at: s
             return [("Catalog Name", "spark_catalog"), ("Location", schema_at)]
         return [("silver", "t", False, FACTS.format(table_at)), ("silver", "v", False, "Type: VIEW\nView Text: x\n")]
 
-    lake = Lake(LakePaths(Path("/home"), "/lake"))
+    paths = LakePaths(Path("/home"), "/lake")
     if named is None:
-        refuse_another_lakes_tables(lake, ask)
+        assert known_locations(paths, ask) == {("silver", "t")}
         return
     with pytest.raises(SmartTraderError, match=named):
-        refuse_another_lakes_tables(lake, ask)
+        known_locations(paths, ask)
 
 
 def test_dbt_is_refused_the_server_of_another_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

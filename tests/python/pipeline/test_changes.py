@@ -6,18 +6,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from pipeline.project_copy import copy_project, edited
 
 from smart_trader.fingerprints import ProjectCode
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.changes import Changes
+from smart_trader.pipeline.engine import Choice, EmbeddedEngine
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.stamps import Nodes
-from smart_trader.pipeline.steps import STEPS
+from smart_trader.pipeline.steps import BY_CALCULATION, READERS, STEPS, stops
 
+EMBEDDED = EmbeddedEngine(Choice("embedded", "a test"))
 STEP = {step.name: step for step in STEPS}
 Read = Callable[..., Nodes]
 
@@ -41,7 +45,7 @@ def builds(lake: LakePaths, project: Path, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.chdir(project)
     monkeypatch.setenv("DBT_SPARKCONNECT_OFFLINE", "1")
     monkeypatch.delenv("DBT_TARGET", raising=False)
-    return lambda **overrides: Builds(lake, "2026-01-01T00:00:00Z", "test", overrides, print)
+    return lambda **overrides: Builds(lake, EMBEDDED, "2026-01-01T00:00:00Z", "test", overrides, print)
 
 
 @pytest.fixture
@@ -165,6 +169,8 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
         dbt.made = {key for key in dbt.nodes() if key.rpartition(".")[2] in names or dbt.nodes()[key].name in names}
         edit.note_built()
 
+    # a lake of the project, so that its seeds count as loaded
+    write_deltalake(lake.table("silver", "quote_assets"), pa.table({"mint": ["m"]}))
     all_of_it, dbt = changes()
     assert "whole project" in all_of_it.told()
     build(all_of_it, dbt, [node.name for node in dbt.nodes().values()])
@@ -174,27 +180,85 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
     with edited(project / "seeds/watchlist.csv", "wallet_address,note", "wallet_address,note\nW,"):
         edit, dbt = changes()
         assert edit.told() == "changed since the last build: watchlist"
-        assert edit.stale(STEP["build_tokens"]) == []
-        assert edit.stale_seeds() == ["watchlist"]
-        assert edit.stale(STEP["build_whales"]) == ["transaction_fetch_queue", "whale_wallets"]
-        build(edit, dbt, ["watchlist", *edit.stale(STEP["build_whales"])])
+        assert edit.stale(STEP["build_tokens"]) == set()
+        assert edit.nodes.names(edit.stale_seeds()) == ["watchlist"]
+        stale = edit.nodes.names(edit.stale(STEP["build_whales"]))
+        assert stale == ["transaction_fetch_queue", "whale_wallets"]
+        build(edit, dbt, ["watchlist", *stale])
         edit.note_end()
         # a kill in between: the next run knows what is left
         edit, dbt = changes()
-        assert edit.stale(STEP["build_whales"]) == edit.stale_seeds() == []
-        left = edit.stale(STEP["build_traders"])
+        assert edit.stale(STEP["build_whales"]) == edit.stale_seeds() == set()
+        left = edit.nodes.names(edit.stale(STEP["build_traders"]))
         assert "tracked_whales" in left
         assert "watchlist_hold" in left
         assert "whale_wallets" not in left
-        assert "watchlist_hold" not in changes(with_tests=False)[0].stale(STEP["build_traders"])
+        untested, _ = changes(with_tests=False)
+        assert "watchlist_hold" not in untested.nodes.names(untested.stale(STEP["build_traders"]))
         build(edit, dbt, left)
         edit.note_end()
         edit, dbt = changes()
         # dbt is not even asked
-        assert edit.stale(STEP["build_traders"]) == []
+        assert edit.stale(STEP["build_traders"]) == set()
         assert dbt._manifest is None
     edit, _ = changes()
     assert edit.told() == "changed since the last build: watchlist"
     evidence.forget()
     assert evidence.stamps()
     assert evidence.project() is None
+
+
+# By kind of load, what it changes and what it leaves alone.
+REACH = {
+    "tokens": (
+        {"token_observations", "tracked_tokens", "whale_fetch_queue", "whale_wallets", "tracked_tokens_history"},
+        {"holder_observations", "swap_loads", "wallet_calculations", "position_pnl", "leaderboard"},
+    ),
+    "holders": (
+        {"holder_observations", "tracked_tokens", "whale_wallets", "transaction_fetch_queue", "tracked_whales_history"},
+        {"token_observations", "swap_loads", "wallet_trades", "wallet_calculations", "position_pnl", "leaderboard"},
+    ),
+    "swaps": (
+        {"swap_loads", "wallet_trades", "wallet_calculations", "fifo_positions", "whale_wallets", "leaderboard"},
+        {"token_observations", "holder_observations", "tracked_tokens", "whale_fetch_queue"},
+    ),
+    "calculations": (
+        {"wallet_calculations", "fifo_positions", "position_pnl", "tracked_whales", "leaderboard"},
+        {"wallet_trades", "whale_wallets", "transaction_fetch_queue", "token_observations"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REACH)
+def test_a_load_changes_what_reads_it_and_nothing_else(before: Nodes, kind: str) -> None:
+    changed = models(before, before.below(READERS[kind], stops(kind)))
+    wanted, left_alone = REACH[kind]
+    assert wanted <= changed
+    assert not left_alone & changed
+    # a view changes without a build
+    assert not changed & set(before.names(before.views()))
+
+
+def test_every_reader_of_what_landed_is_named_by_kind(before: Nodes) -> None:
+    """A new model that reads bronze or its views must be listed, or no load would ever build it."""
+    nodes, views = before._nodes, before.views()
+    landed = {key for key in nodes if any(parent.startswith("source.") for parent in nodes[key].depends_on_nodes)}
+    for _ in views:
+        landed |= {key for key in views if landed.intersection(nodes[key].depends_on_nodes)}
+    bronze = landed & views
+    readers = {
+        key
+        for key in before.keys("model") - views
+        if bronze.intersection(nodes[key].depends_on_nodes)
+        or any(parent.startswith("source.") for parent in nodes[key].depends_on_nodes)
+    }
+    reached = {key for kind in READERS for key in before.below(READERS[kind], stops(kind))}
+    assert models(before, readers) <= models(before, reached)
+    listed = {name for names in READERS.values() for name in names}
+    assert listed | BY_CALCULATION <= models(before, set(before.keys("model")))
+    # below a reader of the same kind, or a reader itself
+    assert models(before, before.keys("model", "snapshot") - views) == models(before, reached)
+
+
+def test_settings_that_parsing_does_not_read_parse_nothing_again(builds: Callable[..., Builds]) -> None:
+    assert builds(token_limit=3, dust_share=0.5)._parsed_variables() == {"dust_share": 0.5}

@@ -10,9 +10,12 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from loaders.bronze import Bronze
+from loaders.tables import FETCH_LOG, TOKEN_METRICS
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.steps import STEPS
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 EARLIER = AS_OF - timedelta(hours=1)
@@ -53,3 +56,69 @@ def test_marks_that_cannot_be_read_are_none(tmp_path: Path, monkeypatch: pytest.
     lake.paths.built_file.write_text(text)
     assert Evidence(lake).stamps() == {}
     assert Evidence(lake).project() is None
+
+
+TOKENS = next(step for step in STEPS if step.name == "build_tokens")
+
+
+def land(lake: Lake, at: datetime, tokens: list[str], outcome: str = "complete", kind: str = "tokens") -> None:
+    """Land a token list, or a fetch of another kind."""
+    fetch = {"fetch_id": f"{kind} {at}", "kind": kind, "item": "x", "outcome": outcome, "data_source": "sandbox"}
+    rows = [{"fetch_id": fetch["fetch_id"], "data_source": "sandbox", "address": token} for token in tokens]
+    Bronze(lake.paths).land(
+        {
+            FETCH_LOG: pa.Table.from_pylist([fetch | {"as_of": at, "landed_at": at}], FETCH_LOG.schema),
+            **({TOKEN_METRICS: pa.Table.from_pylist(rows, TOKEN_METRICS.schema)} if rows else {}),
+        }
+    )
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake that was built after a list of two tokens, one of them a quote asset."""
+    monkeypatch.delenv("DBT_TARGET", raising=False)
+    lake = Lake(LakePaths(tmp_path, str(tmp_path)))
+    Bronze(lake.paths).prepare()
+    land(lake, EARLIER, ["tracked", "money"])
+    tables = {
+        "tracked_tokens": [{"token_address": "tracked", "is_active": True}],
+        "quote_assets": [{"mint": "money"}],
+        "untracked_tokens": [{"token_address": "unwanted"}],
+        "whale_fetch_queue": [{"item": "tracked", "due_at": AS_OF + timedelta(hours=1)}],
+    }
+    for name, rows in tables.items():
+        write_deltalake(lake.location("silver", name), pa.Table.from_pylist(rows))
+    return lake
+
+
+@pytest.mark.parametrize(
+    ("tokens", "outcome", "at", "is_left"),
+    [
+        pytest.param(["tracked"], "complete", AS_OF, True, id="the-same-tokens"),
+        pytest.param(["tracked", "money", "unwanted"], "complete", AS_OF, True, id="and-what-is-never-tracked"),
+        pytest.param(["tracked", "new"], "complete", AS_OF, False, id="a-new-token"),
+        pytest.param([], "complete", AS_OF, False, id="a-token-less"),
+        pytest.param(["tracked"], "partial", AS_OF, False, id="a-list-cut-short"),
+        pytest.param(["tracked"], "complete", AS_OF + timedelta(hours=1), False, id="holders-are-due"),
+    ],
+)
+def test_a_token_list_that_brings_no_work_is_built_with_the_next(
+    listed: Lake, tokens: list[str], outcome: str, at: datetime, is_left: bool
+) -> None:
+    land(listed, at, tokens, outcome)
+    assert Evidence(listed).brings_no_work(TOKENS, at) is is_left
+
+
+def test_what_landed_is_pending_until_it_is_built(listed: Lake) -> None:
+    evidence = Evidence(listed)
+    assert evidence.note_landed() == ["tokens", "holders", "swaps"]
+    evidence.mark_pending({"tokens": {"model.a"}})
+    assert evidence.note_landed() == []
+    assert evidence.pending() == {"tokens": {"model.a"}}
+    # what was built of the load before is to be built again
+    land(listed, AS_OF, ["tracked"])
+    assert evidence.note_landed() == ["tokens"]
+    assert evidence.pending() == {"tokens": set()}
+    # a request to retry changes every work list
+    land(listed, AS_OF + timedelta(hours=1), [], "retry", "swaps")
+    assert evidence.note_landed() == ["tokens", "holders", "swaps"]

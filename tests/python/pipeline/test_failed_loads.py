@@ -150,6 +150,13 @@ def test_what_ends_a_build_from_outside_is_no_failure_of_dbt(
         return dbt.cli.main.dbtRunnerResult(success=done, exception=None if done else ended, result=None)
 
     monkeypatch.setattr(dbt.cli.main.dbtRunner, "invoke", invoke)
-    builds = Builds(LakePaths(tmp_path, str(tmp_path)), EmbeddedEngine(Choice("embedded", "test")), "2026-01-01", "run", {}, lambda _: None)
+    builds = Builds(
+        LakePaths(tmp_path, str(tmp_path)),
+        EmbeddedEngine(Choice("embedded", "test")),
+        "2026-01-01",
+        "run",
+        {},
+        lambda _: None,
+    )
     with pytest.raises(raised):
         builds.invoke("build_traders", "build")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from dbt_lake import DbtLake, DbtResult
 from deltalake import DeltaTable
-from embedded_engine import DbtResult, EmbeddedEngine
-from engine import PROJECT, clean_environment, run_module
+from engine import PROJECT
 from transform.bronze import Bronze
 
 TABLES = ("silver.wallet_swaps", "silver.fifo_positions", "silver.wallet_pnl", "gold.smart_traders", "gold.leaderboard")
@@ -20,16 +20,16 @@ TABLES = ("silver.wallet_swaps", "silver.fifo_positions", "silver.wallet_pnl", "
 class Built:
     """An initialised, empty lake on which the whole project with its tests was built once."""
 
-    engine: EmbeddedEngine
+    engine: DbtLake
     result: DbtResult
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build by dbt's target `local`, on a lake that has no server."""
-    engine = EmbeddedEngine(tmp_path_factory.mktemp("lake with space"))
+    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
     Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
-    return Built(engine, engine.dbt("build", DBT_TARGET="local"))
+    return Built(engine, engine.dbt("build", LAKEHOUSE_ENGINE="auto"))
 
 
 def test_an_empty_lake_is_built_to_empty_delta_tables_in_its_own_folders(built: Built) -> None:
@@ -52,32 +52,33 @@ def test_other_targets_get_prefixed_schemas(built: Built) -> None:
     assert schemas == {"ci_silver", "ci_gold"}
 
 
-def test_a_model_without_a_configured_schema_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def of_one_model(tmp_path: Path) -> DbtLake:
+    """An empty lake, and a project with one model in no schema."""
+    project = tmp_path / "project"
     for name in ("macros", "dbt_project.yml", "profiles.yml"):
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, tmp_path / name)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "stray.sql").write_text("select 1 as a")
-    done = run_module(
-        "dbt.cli.main",
-        "parse",
-        "--project-dir",
-        str(tmp_path),
-        "--profiles-dir",
-        str(tmp_path),
-        env=clean_environment(DBT_SPARKCONNECT_OFFLINE="1"),
-    )
-    assert done.returncode != 0
-    assert "no schema is configured for model.smart_trader.stray" in done.stdout
+        project.mkdir(exist_ok=True)
+        copy(PROJECT / name, project / name)
+    (project / "models").mkdir()
+    (project / "models" / "stray.sql").write_text("select 1 as a")
+    return DbtLake(tmp_path / "lake", project)
 
 
-def test_the_target_spark_without_a_server_says_how_to_start_it(tmp_path: Path) -> None:
-    places = ("--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"))
-    env = clean_environment(LAKEHOUSE_HOME=str(tmp_path / "lake"), DBT_TARGET="spark")
-    done = run_module("dbt.cli.main", "build", *places, env=env)
-    assert done.returncode != 0
-    assert "smart-trader lakehouse start" in done.stdout
-    assert "Traceback" not in done.stdout
+def test_a_model_without_a_configured_schema_is_refused(of_one_model: DbtLake) -> None:
+    done = of_one_model.dbt("parse")
+    assert not done.success
+    assert "no schema is configured for model.smart_trader.stray" in str(done.error)
+
+
+def test_the_target_spark_without_a_server_says_how_to_start_it(
+    of_one_model: DbtLake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")
+    done = of_one_model.dbt("build", DBT_TARGET="spark")
+    assert not done.success
+    assert "smart-trader lakehouse start" in str(done.error)
+    assert "Traceback" not in capsys.readouterr().out
 
 
 def test_the_target_local_reports_which_engine_it_takes(built: Built) -> None:
@@ -93,6 +94,6 @@ def test_the_target_local_reports_which_engine_it_takes(built: Built) -> None:
     ],
 )
 def test_plain_dbt_refuses_a_wrong_var_by_name(built: Built, variables: str, message: str) -> None:
-    done = built.engine.dbt("run", "--select", "landed_loads", "--vars", variables, DBT_TARGET="local")
+    done = built.engine.dbt("run", "--select", "landed_loads", "--vars", variables, LAKEHOUSE_ENGINE="auto")
     assert not done.success
     assert message in str(done.error)

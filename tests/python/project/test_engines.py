@@ -1,111 +1,150 @@
-"""Both engines make the same tables of the same bronze, bit for bit."""
+"""Both engines make the same tables of the same bronze, bit for bit, and each goes on where the other stopped."""
 
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
+from dbt_lake import run_dbt
 from deltalake import DeltaTable
-from engine import Engine, clean_environment, run_module
+from engine import PROJECT, EmbeddedLake, Engine
 from market_lake import DAY, FIRST, HOUR, OWN_FIELDS, MarketLake
+
+from smart_trader.sandbox.replay import load_recordings
 
 # the clock of the build, which spreads the numbers of loads
 BUILD_FIELDS = OWN_FIELDS | {"covered_batch", "processed_at", "gold_processed_at_"}
+SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
+# the last trade of the recorded trader
+RECORDED = 1_753_454_851
+LATER = {"half-a-day": FIRST + 12 * HOUR, "two-weeks": FIRST + 15 * DAY}
 
 
-def embedded_build(home: Path, at: int) -> None:
-    """Build the whole project, with its data tests, in one process."""
-    done = run_module(
-        "dbt.cli.main",
-        "--no-use-colors",
-        *("build", "--target", "embedded", "--exclude-resource-type", "unit_test"),
-        *("--target-path", str(home / "dbt-target"), "--log-path", str(home / "logs")),
-        env=clean_environment(LAKEHOUSE_HOME=str(home), SMART_TRADER_AS_OF=str(at)),
-        timeout=480,
-    )
-    assert "ERROR=0 SKIP=0" in done.stdout, done.stdout + done.stderr
+def take(source: MarketLake, target: MarketLake, *layers: str) -> None:
+    """Copy what a lake has more than another one: both are the same lake at two times."""
+    root = source.engine.paths.local_root
+    for layer in layers or ("bronze", "silver", "gold", "snapshots"):
+        name = f"{source.prefix}{layer}"
+        shutil.copytree(root / name, target.engine.paths.local_root / name, dirs_exist_ok=True)
+    for path in (*root.glob("_lake*.json"), source.engine.paths.market_file):
+        if path.is_file():
+            shutil.copy(path, target.engine.paths.local_root / path.relative_to(root))
 
 
-def take_bronze(lake: MarketLake, home: Path) -> None:
-    """Give the embedded lake the bronze that Spark's lake has now."""
-    shutil.rmtree(home / "bronze", ignore_errors=True)
-    shutil.copytree(lake.engine.paths.local_root / f"{lake.prefix}bronze", home / "bronze")
+def build(lake: MarketLake, at: int, *arguments: str) -> None:
+    """Build the whole project with dbt alone."""
+    command = ("build", "--exclude-resource-type", "unit_test", "test", *arguments)
+    schemas = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": lake.prefix.rstrip("_")}
+    done = run_dbt(lake.engine, *command, **schemas, SMART_TRADER_AS_OF=str(at))
+    assert done.success, done.failures
 
 
-def differences(lake: MarketLake, home: Path) -> dict[str, str]:
+def differences(one: MarketLake, other: MarketLake) -> dict[str, str]:
     """Return what differs, by table; a lake of nothing differs in everything."""
     found = {}
-    for schema, name in lake.tables():
-        spark = DeltaTable(lake.engine.paths.table(f"{lake.prefix}{schema}", name))
-        try:
-            ours = DeltaTable(str(home / schema / name))
-        except Exception as exc:
-            found[f"{schema}.{name}"] = str(exc)
-            continue
-        kinds = [[(field.name, str(field.type)) for field in table.schema().fields] for table in (spark, ours)]
+    tables = sorted(one.tables())
+    assert len(tables) > 20
+    for schema, name in tables:
+        theirs, ours = (DeltaTable(lake.engine.paths.table(f"{lake.prefix}{schema}", name)) for lake in (one, other))
+        kinds = [[(field.name, str(field.type)) for field in table.schema().fields] for table in (theirs, ours)]
         if kinds[0] != kinds[1]:
             found[f"{schema}.{name}"] = f"columns {kinds}"
             continue
         columns = ", ".join(f'"{column}"' for column, _ in kinds[0] if column not in BUILD_FIELDS)
-        theirs, mine = spark.to_pyarrow_table(), ours.to_pyarrow_table()
         database = duckdb.connect()
-        database.register("theirs", theirs)
-        database.register("mine", mine)
-        # the run's own record lands after Spark's last build, and is a load more
-        known = " where load_id in (select load_id from theirs)" if name == "swap_loads" else ""
-        for one, other in (("theirs", "mine"), ("mine", "theirs")):
-            restricted = known if one == "mine" else ""
+        database.register("theirs", theirs.to_pyarrow_table())
+        database.register("ours", ours.to_pyarrow_table())
+        # the run's own record lands after its last build, and is a load more
+        both = " where load_id in (select load_id from {})" if name == "swap_loads" else ""
+        for left, right in (("theirs", "ours"), ("ours", "theirs")):
             rows = database.sql(
-                f"select {columns} from {one}{restricted} except all select {columns} from {other}"
+                f"select {columns} from {left}{both.format(right)} except all select {columns} from {right}"
             ).fetchall()
             if rows:
-                found[f"{schema}.{name}"] = f"{len(rows)} of {one} alone, e.g. {rows[0]}"
+                found[f"{schema}.{name}"] = f"{len(rows)} of {left} alone, e.g. {rows[0]}"
     return found
 
 
-def test_the_market_built_by_each_engine_is_equal(lake: MarketLake, shown: str, tmp_path: Path) -> None:
-    take_bronze(lake, tmp_path)
-    at = int(lake.newest().timestamp())
-    embedded_build(tmp_path, at)
-    assert differences(lake, tmp_path) == {}
+@dataclass(frozen=True)
+class Lakes:
+    """One market in three lakes: Spark's, one that the embedded engine goes on with, and its own from the beginning."""
+
+    spark: MarketLake
+    mixed: MarketLake
+    embedded: MarketLake
+
+    def check(self) -> None:
+        assert differences(self.spark, self.mixed) == {}
+        assert differences(self.spark, self.embedded) == {}
 
 
-def test_a_second_embedded_build_commits_to_no_history(lake: MarketLake, shown: str, tmp_path: Path) -> None:
-    take_bronze(lake, tmp_path)
-    at = int(lake.newest().timestamp())
-    embedded_build(tmp_path, at)
-    kept = (
-        "silver/wallet_swaps",
-        "silver/wallet_trades",
-        "silver/fifo_positions",
-        "silver/pnl_calculations",
-        "snapshots/tracked_whales_history",
+@pytest.fixture(scope="module")
+def lakes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    """The lakes after the market's first run: a whole one on Spark, and a build of what it had loaded."""
+    spark, mixed, embedded = (
+        MarketLake(one, "market_")
+        for one in (engine, *(EmbeddedLake(tmp_path_factory.mktemp(name)) for name in ("mixed", "embedded")))
     )
-    before = {name: DeltaTable(str(tmp_path / name)).version() for name in kept}
-    assert set(before.values()) == {0}
-    embedded_build(tmp_path, at)
-    assert {name: DeltaTable(str(tmp_path / name)).version() for name in kept} == before
+    shown = spark.demo(FIRST)
+    assert "engine: spark" in shown
+    take(spark, mixed)
+    take(spark, embedded, "bronze")
+    build(embedded, FIRST)
+    return Lakes(spark, mixed, embedded)
+
+
+def test_a_first_run_on_spark_is_equal_to_an_embedded_build(lakes: Lakes) -> None:
+    assert lakes.spark.rows("gold", "leaderboard")
+    assert differences(lakes.spark, lakes.embedded) == {}
+
+
+@pytest.mark.parametrize("at", LATER.values(), ids=list(LATER))
+def test_a_later_run_is_equal_whichever_engine_goes_on(lakes: Lakes, at: int) -> None:
+    fetched = len(lakes.mixed.rows("bronze", "fetch_log"))
+    # the embedded engine goes on with what Spark has built, and fetches what is due by it
+    assert "engine: embedded" in lakes.mixed.demo(at, "--skip-tests")
+    assert len(lakes.mixed.rows("bronze", "fetch_log")) > fetched
+    for lake in (lakes.spark, lakes.embedded):
+        take(lakes.mixed, lake, "bronze")
+        build(lake, at)
+    lakes.check()
+
+
+def test_a_full_refresh_is_equal(lakes: Lakes) -> None:
+    at = int(lakes.mixed.newest().timestamp())
+    for lake in (lakes.spark, lakes.mixed, lakes.embedded):
+        build(lake, at, "--full-refresh")
+    lakes.check()
 
 
 @pytest.mark.full
-def test_later_runs_are_equal_and_each_engine_goes_on_where_the_other_stopped(engine: Engine, tmp_path: Path) -> None:
-    lake = MarketLake(engine, "engines_")
-    lake.demo(FIRST)
-    ours, mixed = tmp_path / "ours", tmp_path / "mixed"
-    take_bronze(lake, ours)
-    embedded_build(ours, FIRST)
-    assert differences(lake, ours) == {}
-    # the other lake begins as Spark left it, without the views, which are in Spark's catalog
-    for schema in ("bronze", "silver", "gold", "snapshots"):
-        shutil.copytree(engine.paths.local_root / f"{lake.prefix}{schema}", mixed / schema)
-    for later in (timedelta(seconds=12 * HOUR), timedelta(seconds=15 * DAY)):
-        at = FIRST + int(later.total_seconds())
-        lake.demo(at)
-        for home in (ours, mixed):
-            take_bronze(lake, home)
-            embedded_build(home, at)
-        assert differences(lake, mixed) == {}
-        assert differences(lake, ours) == {}
+def test_spark_goes_on_where_the_embedded_engine_stopped(engine: Engine, tmp_path: Path) -> None:
+    begun, spark = MarketLake(EmbeddedLake(tmp_path / "begun"), "turns_"), MarketLake(engine, "turns_")
+    begun.demo(FIRST)
+    take(begun, spark)
+    for number, at in enumerate(LATER.values()):
+        here, there = (spark, begun) if number % 2 == 0 else (begun, spark)
+        here.demo(at)
+        take(here, there, "bronze")
+        build(there, at)
+        assert differences(spark, begun) == {}
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared recordings are not beside this checkout")
+def test_a_replay_on_spark_is_equal_to_an_embedded_build(engine: Engine, tmp_path: Path) -> None:
+    recordings = load_recordings(SAMPLES)
+    (tmp_path / "wallets.txt").write_text("\n".join(recordings.swaps))
+    spark, embedded = MarketLake(engine, "replayed_"), MarketLake(EmbeddedLake(tmp_path / "lake"), "replayed_")
+    done = spark.smart_trader(
+        *("run", "--replay", str(SAMPLES), "--as-of", str(RECORDED), "--skip-tests"),
+        *("--wallets", str(tmp_path / "wallets.txt"), "--tokens", ",".join(recordings.holders)),
+    )
+    assert done.returncode == 0, done.stderr
+    evaluated = {row["wallet_address"] for row in spark.rows("gold", "trader_evaluations")}
+    assert evaluated == set(recordings.swaps)
+    take(spark, embedded, "bronze")
+    build(embedded, RECORDED)
+    assert differences(spark, embedded) == {}

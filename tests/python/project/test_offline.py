@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pytest
-from engine import clean_environment, run_module
+from dbt_lake import DbtLake, DbtResult
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where dbt's files go; shared, so that the project is parsed once."""
-    return tmp_path_factory.mktemp("target")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> DbtLake:
+    """A lake that has no server; shared, so that the project is parsed once."""
+    return DbtLake(tmp_path_factory.mktemp("offline"))
+
+
+def offline(engine: DbtLake, *command: str) -> DbtResult:
+    return engine.dbt(*command, LAKEHOUSE_ENGINE="auto", DBT_SPARKCONNECT_OFFLINE="1")
 
 
 @pytest.mark.parametrize(
@@ -22,22 +23,15 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param(("docs", "generate", "--empty-catalog"), id="docs", marks=pytest.mark.full),
     ],
 )
-def test_the_whole_project_needs_no_server(target: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
-    done = run_offline(target, tmp_path, *command)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_whole_project_needs_no_server(engine: DbtLake, command: tuple[str, ...]) -> None:
+    done = offline(engine, *command)
+    assert done.success, done.failures
     if "compile" in command:
-        board = next((target / "compiled").rglob("gold/leaderboard.sql")).read_text()
+        board = next((engine.home / "dbt-target" / "compiled").rglob("gold/leaderboard.sql")).read_text()
         assert "from gold.trader_evaluations" in board
 
 
-def test_a_build_is_still_refused(target: Path, tmp_path: Path) -> None:
-    done = run_offline(target, tmp_path, "run", "--select", "landed_loads")
-    assert done.returncode != 0
-    assert "The sparkconnect adapter is offline and ran no statement" in done.stdout
-
-
-def run_offline(target: Path, lake: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run dbt with a lake that has no server."""
-    environment = clean_environment(LAKEHOUSE_HOME=str(lake), DBT_SPARKCONNECT_OFFLINE="1")
-    places = ("--target-path", str(target), "--log-path", str(lake / "logs"))
-    return run_module("dbt.cli.main", "--no-use-colors", *command, *places, env=environment)
+def test_a_build_is_still_refused(engine: DbtLake) -> None:
+    done = offline(engine, "run", "--select", "landed_loads")
+    assert not done.success
+    assert "The sparkconnect adapter is offline and ran no statement" in str(done.failures)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dlt
 import pyarrow as pa
@@ -14,6 +14,11 @@ import pyarrow as pa
 from loaders.tables import TABLES, Table
 
 Row = Mapping[str, Any]
+DLT_SETTINGS = {
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID": "true",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+}
 CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 BY_NAME = {table.name: table for table in TABLES}
 
@@ -22,9 +27,6 @@ class Bronze:
     """The bronze tables of one lake; each `land` is one load."""
 
     def __init__(self, lake: Path, pipelines: Path, schema: str = "bronze") -> None:
-        os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID"] = "true"
-        os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID"] = "true"
-        os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
         self._loads = lake / schema / "_dlt_loads"
         self._pipeline = dlt.pipeline(
             "bronze",
@@ -48,19 +50,21 @@ class Bronze:
         listed.unlink()
 
     def _run(self, data: Iterable[tuple[Table, Any]]) -> str:
-        info = self._pipeline.run(
-            [
-                dlt.resource(
-                    rows,
-                    name=table.name,
-                    write_disposition="append",
-                    table_format="delta",
-                    columns=table.hints,
-                    schema_contract=CONTRACT,
-                )
-                for table, rows in data
-            ]
-        )
+        # for these rows alone: the loaders add the same columns themselves
+        with patch.dict("os.environ", DLT_SETTINGS):
+            info = self._pipeline.run(
+                [
+                    dlt.resource(
+                        rows,
+                        name=table.name,
+                        write_disposition="append",
+                        table_format="delta",
+                        columns=table.hints,
+                        schema_contract=CONTRACT,
+                    )
+                    for table, rows in data
+                ]
+            )
         return str(info.loads_ids[0])
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from dbt_lake import DbtLake, DbtResult
 from deltalake import DeltaTable
-from embedded_engine import DbtResult, EmbeddedEngine
 from engine import PROJECT
 
 from .bronze import Bronze, fetch, swap
@@ -43,7 +43,7 @@ recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are n
 class Lake:
     """A lake in the recordings' time: its bronze, and dbt at a time of choice."""
 
-    engine: EmbeddedEngine
+    engine: DbtLake
     bronze: Bronze
 
     def build(self, at: datetime, command: str = "run", *arguments: str) -> None:
@@ -153,7 +153,7 @@ def first_load(bronze: Bronze) -> None:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with one load, built."""
-    engine = EmbeddedEngine(tmp_path_factory.mktemp("lake with space"))
+    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
     bronze = Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
     made = Lake(engine, bronze)
     first_load(bronze)

@@ -71,6 +71,8 @@ class SparkConnectCredentials(SparkCredentials):
     lake: str | None = None
     memory: str = "600MB"
     engine_threads: int = 2
+    # where it spills and keeps copies of files, for a lake on an object store
+    scratch: str | None = None
 
     @classmethod
     def __pre_deserialize__(cls, data: dict[str, Any]) -> dict[str, Any]:

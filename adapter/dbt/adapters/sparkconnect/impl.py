@@ -1,19 +1,29 @@
 """The adapter: dbt-spark's, with Python models and a way to work without a server."""
 
+import threading
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
 
 from dbt.adapters.base.impl import PythonJobHelper
 from dbt.adapters.base.meta import available
 from dbt.adapters.base.relation import BaseRelation
+from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.sparkconnect.connections import SparkConnectConnectionManager
+from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError
+from dbt.adapters.sparkconnect.embedded.storage import storage_of
+from dbt.adapters.sparkconnect.embedded.views import View
 from dbt.adapters.sparkconnect.python_submissions import SparkConnectPythonJobHelper
+from dbt.adapters.sparkconnect.shared_views import SharedViews, is_same_place, statement
 from dbt.adapters.sparkconnect.thrift_session import ThriftSession
 from dbt_common.exceptions import DbtRuntimeError
 
 if TYPE_CHECKING:
     from dbt.adapters.contracts.relation import RelationConfig
+
+logger = AdapterLogger("SparkConnect")
 
 SUBMISSION_METHOD = "spark_connect"
 WAREHOUSE = "spark.sql.warehouse.dir"
@@ -25,6 +35,13 @@ class SparkConnectAdapter(SparkAdapter):
     ConnectionManager = SparkConnectConnectionManager
     # asked of the engine once: a running server's warehouse stays where it is
     _lake_root: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._views_lock = threading.Lock()
+        self._shared: SharedViews | None = None
+        self._is_shared_known = False
+        self._are_views_restored = False
 
     @property
     def _is_offline(self) -> bool:
@@ -39,9 +56,107 @@ class SparkConnectAdapter(SparkAdapter):
         """List a schema's relations; without a server there are none."""
         if self._is_offline:
             return []
+        # dbt lists before it runs anything, and asks for all schemas at once
+        with self._views_lock:
+            if not self._are_views_restored:
+                self._are_views_restored = True
+                self.restore_views()
+        return self._listed(schema_relation)
+
+    def _listed(self, schema_relation: BaseRelation) -> list[BaseRelation]:
         relations = super().list_relations_without_caching(schema_relation)
         # the kept session's own temporary views are listed too, with no schema
         return [relation for relation in relations if relation.schema]
+
+    # ---------------------------------------------------------------- views of both engines
+
+    def _shared_views(self) -> SharedViews | None:
+        """Return the lake's file of views, where Spark runs on a lake that the embedded engine can read."""
+        if not self._is_shared_known:
+            creds = self.config.credentials
+            self._is_shared_known = True
+            if creds.lake and not creds.is_embedded and not self._is_offline:
+                try:
+                    self._shared = self._shared_views_of(str(creds.lake), creds.scratch)
+                except (EmbeddedError, OSError) as exc:
+                    logger.warning(f"`method: embedded` will not know the views of {creds.lake}: {exc}")
+        return self._shared
+
+    def _shared_views_of(self, lake: str, scratch: str | None) -> SharedViews | None:
+        address = urlparse(lake)
+        # a folder of another machine is not to be made on this one
+        if address.scheme in ("", "file") and not Path(unquote(address.path) if address.scheme else lake).is_dir():
+            return None
+        storage = storage_of(lake, scratch)
+        root = self.lake_root()
+        return SharedViews(storage, root) if is_same_place(storage.address, root) else None
+
+    @available.parse_none
+    def restore_views(self) -> None:
+        """Create in Spark's catalog the lake's views that it lacks, or has as they were before the embedded engine's.
+
+        One that reads a table which the catalog does not know stays away, and Spark says so when it is asked for.
+        """
+        shared = self._shared_views()
+        try:
+            names = list(shared.all()) if shared else []
+        except (EmbeddedError, OSError) as exc:
+            logger.warning(f"The views of the lake cannot be read: {exc}")
+            return
+        if not shared or not names:
+            return
+        known = {
+            f"{relation.schema}.{relation.identifier}": str(relation.information or "")
+            for schema in {name.partition(".")[0] for name in names}
+            for relation in self._listed(self.Relation.create(schema=schema))
+        }
+        waiting = shared.to_create(known)
+        failures: dict[str, str] = {"": ""}
+        # views read views: go on for as long as one can be made
+        while waiting and failures:
+            failures = {}
+            for name, view in waiting.items():
+                try:
+                    self.execute(statement(name, view))
+                except DbtRuntimeError as exc:
+                    failures[name] = str(exc)
+            if len(failures) == len(waiting):
+                break
+            waiting = {name: view for name, view in waiting.items() if name in failures}
+        for name, why in failures.items():
+            if why:
+                logger.debug(f"the view {name} is not made in Spark's catalog: {why}")
+
+    @available.parse_none
+    def record_view(self, relation: BaseRelation, sql: str, comment: str | None, columns: dict[str, str]) -> None:
+        """Note a view that Spark has made, so that the embedded engine knows it; that one notes its own."""
+        shared = self._shared_views()
+        if shared:
+            described = {name.lower(): text for name, text in columns.items() if text}
+            try:
+                shared.record(f"{relation.schema}.{relation.identifier}", View(sql.strip(), comment, described))
+            except (EmbeddedError, OSError) as exc:
+                logger.warning(f"`method: embedded` will not know the view {relation}: {exc}")
+
+    def drop_relation(self, relation: BaseRelation) -> None:
+        """Drop a relation, and what the lake's file says of it."""
+        super().drop_relation(relation)
+        self._forget_view(f"{relation.schema}.{relation.identifier}")
+
+    def drop_schema(self, relation: BaseRelation) -> None:
+        """Drop a schema with its views."""
+        super().drop_schema(relation)
+        self._forget_view(f"{relation.schema}.*")
+
+    def _forget_view(self, name: str) -> None:
+        shared = self._shared_views()
+        if shared:
+            try:
+                shared.forget(name)
+            except (EmbeddedError, OSError) as exc:
+                logger.warning(f"`method: embedded` still knows the view {name}: {exc}")
+
+    # ---------------------------------------------------------------- what else dbt asks
 
     def list_schemas(self, database: str) -> list[str]:
         """List the schemas; without a server there are none."""

@@ -1,33 +1,33 @@
 """A lake as DuckDB reads it: the folder is the catalog, and a statement sees one version of every table it names."""
 
-import json
 import os
-import re
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from glob import glob
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import duckdb
 import pyarrow.parquet as pq
 from dbt.adapters.sparkconnect.embedded.cache import QueryCache
-from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, PathNotFoundError, RelationNotFoundError
+from dbt.adapters.sparkconnect.embedded.errors import (
+    EmbeddedError,
+    PathNotFoundError,
+    RelationNotFoundError,
+    UnreadableTableError,
+)
 from dbt.adapters.sparkconnect.embedded.macros import macros
+from dbt.adapters.sparkconnect.embedded.storage import DROPPED, Storage, storage_of
 from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation
 from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
+from dbt.adapters.sparkconnect.embedded.views import View, save_views, views_in
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-VIEWS_FILE = "_views.json"
-SCRATCH = ".tmp"
-DROPPED = "dropped-"
+WAREHOUSE = "${spark.sql.warehouse.dir}"
 _SPILLED = "duckdb-"
 #: What a reader must know of a table's protocol; all else is refused, since a plain reader would be silently wrong.
 KNOWN_READER_FEATURES = frozenset({"timestampNtz"})
-_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,58 +47,44 @@ class Snapshot:
     columns: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view as its model wrote it.
-
-    Attributes:
-        sql: Spark's text of the query.
-        comment: Its description, where persisted.
-        columns: Descriptions of its columns, where persisted.
-    """
-
-    sql: str
-    comment: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-
-
 class Lake:
     """One lake in one process; cursors of its one DuckDB database serve dbt's threads.
 
     Args:
-        root: Folder of the schemas.
-        memory: DuckDB's limit, e.g. '600MB'; beyond it, DuckDB spills into the lake's `.tmp`.
+        root: Folder of the schemas, or its address on an object store.
+        memory: DuckDB's limit, e.g. '600MB'; beyond it, DuckDB spills into the scratch folder.
         threads: Threads that one statement may use.
+        scratch: The scratch folder of a lake on an object store; a local lake's is `.tmp` below it.
 
     Raises:
-        EmbeddedError: The root is on an object store, or cannot be made.
+        EmbeddedError: The root cannot be made or reached.
     """
 
-    def __init__(self, root: str, memory: str, threads: int) -> None:
-        self.root = _local_root(root)
+    def __init__(self, root: str, memory: str, threads: int, scratch: str | None = None) -> None:
         self.lock = threading.RLock()
-        scratch = self.root / SCRATCH
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            scratch.mkdir(mode=0o700, exist_ok=True)
-            _sweep(scratch)
+            self.storage: Storage = storage_of(root, scratch)
+            folder = self.storage.scratch
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sweep(folder)
+            self.storage.sweep()
             self._database = duckdb.connect(
                 config={
                     "threads": threads,
                     "memory_limit": memory,
-                    "temp_directory": str(scratch / f"{_SPILLED}{os.getpid()}"),
+                    "temp_directory": str(folder / f"{_SPILLED}{os.getpid()}"),
                     # what this process has not brought along is not fetched from elsewhere
                     "autoinstall_known_extensions": False,
                 }
             )
         except (OSError, duckdb.Error) as exc:
-            raise EmbeddedError(f"the lake {self.root} cannot be opened: {exc}") from exc
+            raise EmbeddedError(f"the lake {root} cannot be opened: {exc}") from exc
         self._database.execute("set timezone = 'UTC'")
         self._database.execute(macros())
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         # results of Python models on their way into a table: in DuckDB, which spills them, and gone with the process
         self._kept: dict[tuple[str, str], str] = {}
-        self._queries = QueryCache(scratch / "queries")
+        self._queries = QueryCache(folder / "queries")
         self._columns_of_file: dict[str, frozenset[str]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -109,32 +95,35 @@ class Lake:
 
     # ---------------------------------------------------------------- names
 
-    def folder(self, schema: str, name: str) -> Path:
-        """Return where a table lies."""
-        return self.root / schema / name
+    @property
+    def root(self) -> str:
+        """Root of the schemas, as Spark's SQL has it."""
+        return self.storage.address
 
-    def has_delta_log(self, path: str) -> bool:
-        """Tell whether a folder holds a Delta table, whatever state its newest version is in."""
-        pattern = glob_of(path)
-        return any(glob(f"{one}/_delta_log/*.json") for one in pattern)
+    def filled(self, sql: str) -> str:
+        """Return Spark's text with the root in place of Spark's variable for it."""
+        return sql.replace(WAREHOUSE, self.root)
+
+    def delta(self, schema: str, name: str) -> DeltaTable:
+        """Open a table at its newest version."""
+        options = self.storage.options
+        return DeltaTable(self.storage.folder(schema, name), storage_options=dict(options) if options else None)
 
     def is_table(self, schema: str, name: str) -> bool:
         """Tell whether the lake has a table of this name."""
-        return any((self.folder(schema, name) / "_delta_log").glob("*.json"))
+        return self.storage.is_table(schema, name)
+
+    def has_delta_log(self, path: str) -> bool:
+        """Tell whether a folder holds a Delta table, whatever state its newest version is in."""
+        return self.storage.is_delta(path)
 
     def schemas(self) -> list[str]:
         """Return the schemas: folders with tables or made for them, and those of the views."""
-        folders = {
-            path.name
-            for path in self.root.iterdir()
-            if path.is_dir() and not path.name.startswith((".", "_")) and _looks_like_a_schema(path)
-        }
-        return sorted(folders | {name.partition(".")[0] for name in self.views()})
+        return sorted({*self.storage.schemas(), *(name.partition(".")[0] for name in self.views())})
 
     def relations(self, schema: str) -> list[tuple[str, bool]]:
         """Return the names in a schema, and whether each is a view."""
-        folder = self.root / schema
-        tables = [path.name for path in folder.iterdir() if self.is_table(schema, path.name)] if folder.is_dir() else []
+        tables = self.storage.tables(schema)
         views = [name.partition(".")[2] for name in self.views() if name.partition(".")[0] == schema]
         return sorted([(name, False) for name in tables] + [(name, True) for name in views])
 
@@ -143,23 +132,14 @@ class Lake:
         with self.lock:
             views = {name: view for name, view in self.views().items() if name.partition(".")[0] != schema}
             self._save_views(views)
-            shutil.rmtree(self.root / schema, ignore_errors=True)
+            self.storage.drop_schema(schema)
             self._snapshots = {key: value for key, value in self._snapshots.items() if key[0] != schema}
 
     # ---------------------------------------------------------------- views
 
     def views(self) -> dict[str, View]:
         """Return the lake's views by `schema.name`, as the file says now: another process may have made some."""
-        try:
-            content = json.loads((self.root / VIEWS_FILE).read_text(encoding="utf-8"))
-            return {name: View(**view) for name, view in content.items()}
-        except FileNotFoundError:
-            return {}
-        except (ValueError, TypeError, AttributeError) as exc:
-            raise EmbeddedError(
-                f"{self.root / VIEWS_FILE} is no list of views ({exc}); delete it and build the views again: "
-                "dbt run --select config.materialized:view"
-            ) from exc
+        return views_in(self.storage)
 
     def save_view(self, schema: str, name: str, view: View) -> None:
         """Add a view, or replace it."""
@@ -179,19 +159,8 @@ class Lake:
             return True
 
     def _save_views(self, views: Mapping[str, View]) -> None:
-        path = self.root / VIEWS_FILE
-        if not views and not path.exists():
-            return
-        content = {
-            name: {"sql": view.sql, "comment": view.comment, "columns": dict(view.columns)}
-            for name, view in sorted(views.items())
-        }
-        new = path.with_name(f"{VIEWS_FILE}.{os.getpid()}.new")
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        if views != self.views():
+            save_views(self.storage, views)
 
     # ---------------------------------------------------------------- tables
 
@@ -205,20 +174,18 @@ class Lake:
         key = (schema, name)
         with self.lock:
             known = self._snapshots.get(key)
-            log = self.folder(schema, name) / "_delta_log"
             # a log that was made anew begins at 0 again
-            if known is not None:
-                is_there, is_newer = ((log / f"{known.version + more:020}.json").exists() for more in (0, 1))
-                if is_there and not is_newer:
-                    return known
+            if known is not None and self.storage.is_newest(schema, name, known.version):
+                return known
             try:
-                delta = DeltaTable(str(self.folder(schema, name)))
+                self._snapshots[key] = self._read(schema, name, self.delta(schema, name))
             except TableNotFoundError as exc:
                 self._snapshots.pop(key, None)
                 raise RelationNotFoundError(f"{schema}.{name}") from exc
             except (DeltaError, OSError, ValueError) as exc:
-                raise EmbeddedError(f"`method: embedded` cannot read {schema}.{name}: {exc}") from exc
-            self._snapshots[key] = self._read(f"{schema}.{name}", delta)
+                self._snapshots.pop(key, None)
+                log = f"its log {self.storage.folder(schema, name)}/_delta_log"
+                raise UnreadableTableError(f"{schema}.{name}", log, exc) from exc
             return self._snapshots[key]
 
     def forget(self, schema: str, name: str) -> None:
@@ -226,12 +193,13 @@ class Lake:
         with self.lock:
             self._snapshots.pop((schema, name), None)
 
-    def _read(self, name: str, delta: DeltaTable) -> Snapshot:
+    def _read(self, schema: str, table: str, delta: DeltaTable) -> Snapshot:
+        name = f"{schema}.{table}"
         _refuse_unknown_protocol(name, delta)
         columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
         nothing = f"select {nulls} where false"
-        files = [unquote(urlparse(uri).path if uri.startswith("file:") else uri) for uri in delta.file_uris()]
+        files = self.storage.data_files(schema, table, delta.file_uris())
         if not files:
             return Snapshot(delta, delta.version(), nothing, columns)
         partitions = delta.metadata().partition_columns
@@ -241,17 +209,20 @@ class Lake:
             _refuse_unnamed_partitions(name, files, partitions)
             options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
         rows = f"select * from read_parquet([{listed}], {options})"
-        if self._lack_columns(files, set(columns) - set(partitions)):
+        if self._lack_columns(name, files, set(columns) - set(partitions)):
             # a column that was added later is null in the files before
             rows = f"{nothing.replace(' where false', '')} where false union all by name {rows}"
         casts = ", ".join(f"cast({quoted(column)} as {kind}) as {quoted(column)}" for column, kind in columns.items())
         return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
 
-    def _lack_columns(self, files: list[str], columns: set[str]) -> bool:
+    def _lack_columns(self, name: str, files: list[str], columns: set[str]) -> bool:
         """Tell whether a file lacks a column; files never change, so each is asked once."""
         for file in files:
             if file not in self._columns_of_file:
-                self._columns_of_file[file] = frozenset(pq.read_schema(file).names)
+                try:
+                    self._columns_of_file[file] = frozenset(pq.read_schema(file).names)
+                except (OSError, ValueError) as exc:
+                    raise UnreadableTableError(name, f"its file {file}", exc) from exc
         return any(columns - self._columns_of_file[file] for file in files)
 
     # ---------------------------------------------------------------- results on their way
@@ -308,15 +279,29 @@ class Lake:
                 raise EmbeddedError(f"the view {relation} reads itself")
             text = _text_of_view(relation, temporary, views)
             if text is not None:
-                seen[relation] = self._resolved(self._queries.query(text), temporary, seen, views, (*inside, relation))
+                seen[relation] = self._resolved(
+                    self._queries.query(self.filled(text)), temporary, seen, views, (*inside, relation)
+                )
             elif relation.schema == "text":
-                seen[relation] = _text_files(relation.name)
+                seen[relation] = self._text_files(relation.name)
             elif relation.schema:
                 kept = self.kept(relation.schema, relation.name)
                 seen[relation] = kept or self.snapshot(relation.schema, relation.name).select
             else:
                 raise RelationNotFoundError(relation.name)
         return PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]]})", query.text)
+
+    def _text_files(self, path: str) -> str:
+        """Return the query of a text source: one row a line, in files that are listed now."""
+        files = self.storage.text_files(path)
+        if not files:
+            raise PathNotFoundError(path)
+        listed = ", ".join(text_literal(file) for file in files)
+        # a line is one column, since the separator is in none of them
+        return (
+            f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', "
+            "escape = '', header = false, auto_detect = false, null_padding = true)"
+        )
 
 
 def _sweep(scratch: Path) -> None:
@@ -345,19 +330,6 @@ def _text_of_view(relation: Relation, temporary: Mapping[str, str], views: Mappi
     return view.sql if view else None
 
 
-def _local_root(root: str) -> Path:
-    address = urlparse(root)
-    if address.scheme not in ("", "file"):
-        raise EmbeddedError(f"`method: embedded` reads lakes on local disks alone, not {root}; use `method: thrift`")
-    return Path(unquote(address.path) if address.scheme else root).expanduser().absolute()
-
-
-def _looks_like_a_schema(folder: Path) -> bool:
-    """Tell a schema from other folders that a lake's home may hold: it is empty, or has tables."""
-    children = [child for child in folder.iterdir() if not child.name.startswith((".", "_"))]
-    return not children or any((child / "_delta_log").is_dir() for child in children)
-
-
 def _refuse_unknown_protocol(name: str, delta: DeltaTable) -> None:
     protocol, settings = delta.protocol(), delta.metadata().configuration
     unknown = sorted(set(protocol.reader_features or ()) - KNOWN_READER_FEATURES)
@@ -375,26 +347,3 @@ def _refuse_unnamed_partitions(name: str, files: list[str], partitions: list[str
     """Refuse partitions whose values are not in the paths; Delta would allow them elsewhere."""
     if not all(f"/{column}=" in file for file in files for column in partitions):
         raise EmbeddedError(f"`method: embedded` cannot read {name}: its files do not name their partitions")
-
-
-def glob_of(path: str) -> list[str]:
-    """Return the patterns that a path with `{a,b}` stands for."""
-    plain = path.removeprefix("file://").removeprefix("file:")
-    found = _BRACES.search(plain)
-    if not found:
-        return [plain]
-    return [plain[: found.start()] + part + plain[found.end() :] for part in found[1].split(",")]
-
-
-def _text_files(path: str) -> str:
-    """Return the query of a text source: one row a line, in files that are listed now."""
-    patterns = [one if "*" in one else f"{one}/*" for one in glob_of(path)]
-    files = sorted(file for pattern in patterns for file in glob(pattern) if os.path.isfile(file))
-    if not files:
-        raise PathNotFoundError(path)
-    listed = ", ".join(text_literal(file) for file in files)
-    # a line is one column, since the separator is in none of them
-    return (
-        f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', "
-        "escape = '', header = false, auto_detect = false, null_padding = true)"
-    )

@@ -23,6 +23,9 @@ OVERLOADED = frozenset(
 )
 #: Digits after the point for which `bround` and `round` exist.
 ROUNDED_DIGITS = range(19)
+#: Below it, shifted to whole numbers, doubles have three digits more that hold; so far from a tie they are not one.
+CLEAR_LIMIT = "1e12"
+CLEAR_OF_TIES = "0.001"
 
 _IS_DECIMAL = "typeof({0}) like 'DECIMAL%'"
 
@@ -51,6 +54,12 @@ def _arithmetic(name: str, operator: str) -> str:
         else a {operator} b end"""
 
 
+def unit_of(digits: int) -> str:
+    """Return the last digit that stays, as a decimal."""
+    number = "1" if digits == 0 else f"0.{'0' * (digits - 1)}1"
+    return f"cast('{number}' as decimal({digits + 1}, {digits}))"
+
+
 def _rounded(digits: int) -> list[str]:
     """Round the decimal text, as Java's BigDecimal does; the binary value has other ties.
 
@@ -58,7 +67,7 @@ def _rounded(digits: int) -> list[str]:
     """
     one, ten = f"decimal(38, {digits})", f"decimal(38, {digits + 1})"
     # no `in (...)`: DuckDB makes a join of a longer one, and computes it where a CASE around it would not
-    unit = "cast(1 as decimal(38, 0))" if digits == 0 else f"cast('0.{'0' * (digits - 1)}1' as {one})"
+    unit = f"cast({unit_of(digits)} as {one})"
     text = "cast(x as varchar)"
     even = f"""case
         when try_cast({text} as {ten}) = x
@@ -66,13 +75,23 @@ def _rounded(digits: int) -> list[str]:
         then cast(cast({text} as {one}) - cast(sign(x) as int) * {unit} as {one})
         else cast({text} as {one}) end"""
     up = f"cast({text} as {one})"
+    # Text costs 5 us a number. A double that is far from a tie, for the digits that it has, rounds to the same from its
+    # binary value.
+    shifted = f"(x * 1e{digits})"
+    is_clear = (
+        f"typeof(x) = 'DOUBLE' and abs({shifted}) < {CLEAR_LIMIT} "
+        f"and abs(abs({shifted} - trunc({shifted})) - 0.5) > {CLEAR_OF_TIES}"
+    )
+    clear = f"cast(cast(cast(round({shifted}) as bigint) as decimal(19, 0)) * {unit_of(digits)} as {one})"
     no_double = (
         "error('`method: embedded` refuses rounding of ' || typeof(x) || ' with no cast to decimal or double around: "
-        "its result has another type on Spark')"
+        "its result has another type on Spark. Cast the rounded number to the decimal that is meant, or to double')"
     )
     macros = []
     for name, decimal in (("bround", even), ("round", up)):
-        macros.append(f"create or replace macro spark_{name}_{digits}(x) as {decimal}")
+        macros.append(
+            f"create or replace macro spark_{name}_{digits}(x) as case when {is_clear} then {clear} else {decimal} end"
+        )
         # what is beyond a double's digits has none after the point
         macros.append(f"""create or replace macro spark_{name}_{digits}_number(x) as case
             when typeof(x) not in ('DOUBLE', '"NULL"') then {no_double}

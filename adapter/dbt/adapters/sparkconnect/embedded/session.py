@@ -12,7 +12,8 @@ from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
 from dbt.adapters.sparkconnect.embedded.lake import Lake
-from dbt.adapters.sparkconnect.embedded.statements import WAREHOUSE, Statements
+from dbt.adapters.sparkconnect.embedded.refused_types import with_place
+from dbt.adapters.sparkconnect.embedded.statements import Statements
 from dbt.adapters.sparkconnect.embedded.types import of_duckdb, spark_name
 from dbt_common.exceptions import DbtDatabaseError
 from pyhive.hive import HiveParamEscaper
@@ -22,13 +23,13 @@ logger = AdapterLogger("SparkConnect")
 _COMMENT = re.compile(r"^(?:\s+|/\*.*?\*/|--[^\n]*(?:\n|$))*", re.DOTALL)
 _ESCAPER = HiveParamEscaper()
 
-_lakes: dict[tuple[str, str, int], Lake] = {}
+_lakes: dict[tuple[str, str, int, str | None], Lake] = {}
 _opening = threading.Lock()
 
 
 def lake_of(creds: SparkConnectCredentials) -> Lake:
     """Return the process's one lake of a target, opened once."""
-    key = (creds.lake_root(), creds.memory, creds.engine_threads)
+    key = (creds.lake_root(), creds.memory, creds.engine_threads, creds.scratch)
     with _opening:
         if key not in _lakes:
             _lakes[key] = Lake(*key)
@@ -86,18 +87,19 @@ class EmbeddedSession:
         if bindings is not None:
             fixed = [PyhiveConnectionWrapper._fix_binding(value) for value in bindings]
             text = text % _ESCAPER.escape_args(fixed)
-        text = text.replace("${" + WAREHOUSE + "}", str(self.lake.root))
         try:
             answer = self.statements.run(text)
             if answer is None:
-                self._columns, self._rows = self._query(text)
+                self._columns, self._rows = self._query(self.lake.filled(text))
             else:
                 self._columns, self._rows = [(name, "STRING_TYPE") for name in answer[0]], answer[1]
         except (EmbeddedError, duckdb.Error) as exc:
             # a result that was left in the middle would hold the connection
             self._connect()
-            message = located(str(exc), text) if isinstance(exc, duckdb.Error) else str(exc)
-            raise DbtDatabaseError(message) from exc
+            message = with_place(located(str(exc), text), text) if isinstance(exc, duckdb.Error) else str(exc)
+            storage = self.lake.storage
+            # what a store answers to a wrong key may hold it, and causes are shown, too
+            raise DbtDatabaseError(storage.without_secrets(message)) from (None if storage.options else exc)
 
     def _query(self, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         cursor = self.duckdb.execute(self.lake.resolved(sql, self.temporary))

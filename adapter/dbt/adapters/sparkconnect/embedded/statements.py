@@ -7,9 +7,10 @@ from typing import Any
 import duckdb
 from dbt.adapters.sparkconnect.embedded import transpile
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError, RelationNotFoundError
-from dbt.adapters.sparkconnect.embedded.lake import Lake, View
+from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.merge import Merge
 from dbt.adapters.sparkconnect.embedded.types import quoted, spark_name
+from dbt.adapters.sparkconnect.embedded.views import View
 from dbt.adapters.sparkconnect.embedded.writes import TableSettings, Writer, typed_columns
 from sqlglot import exp
 
@@ -35,7 +36,15 @@ class Statements:
         self._writer = Writer(lake, cursor)
 
     def run(self, sql: str) -> Answer | None:
-        """Do a statement and return its rows, or None if it is a query."""
+        """Do a statement and return its rows, or None if it is a query.
+
+        A view keeps Spark's variable for the root, so that it holds on the other engine, and in a lake that was moved.
+        """
+        found = _CREATE_VIEW.match(sql)
+        if found:
+            self._create_view(sql, found)
+            return NOTHING
+        sql = self._lake.filled(sql)
         for pattern, method in _SHAPES:
             found = pattern.match(sql)
             if found:
@@ -49,13 +58,13 @@ class Statements:
 
     def _set(self, sql: str, found: re.Match[str]) -> Answer:
         key, value = found["key"], found["value"]
-        return ["key", "value"], [(key, str(self._lake.root) if key == WAREHOUSE else value or "<undefined>")]
+        return ["key", "value"], [(key, self._lake.root if key == WAREHOUSE else value or "<undefined>")]
 
     def _use(self, sql: str, found: re.Match[str]) -> None:
         """Nothing to do: every name that dbt sends has its schema."""
 
     def _create_schema(self, sql: str, found: re.Match[str]) -> None:
-        (self._lake.root / found["schema"]).mkdir(parents=True, exist_ok=True)
+        self._lake.storage.make_schema(found["schema"])
 
     def _drop_schema(self, sql: str, found: re.Match[str]) -> None:
         self._lake.drop_schema(found["schema"])
@@ -128,7 +137,7 @@ class Statements:
                 return [(column, _shown(kind), None) for column, kind in _described(self._cursor.sql(kept))]
             fields = self._lake.snapshot(schema, name).delta.schema().fields
             return [(field.name, spark_name(field.type), (field.metadata or {}).get("comment")) for field in fields]
-        relation = self._cursor.sql(self._lake.resolved(text, self._temporary))
+        relation = self._cursor.sql(self._lake.resolved(self._lake.filled(text), self._temporary))
         comments = view.columns if view else {}
         return [(column, _shown(kind), comments.get(column.lower())) for column, kind in _described(relation)]
 
@@ -138,7 +147,7 @@ class Statements:
         schema, name = _named(found)
         body = sql[found.end() :].strip()
         # bound now, so that a mistake is found where it was made
-        self._cursor.sql(self._lake.resolved(body, self._temporary))
+        self._cursor.sql(self._lake.resolved(self._lake.filled(body), self._temporary))
         if found["temporary"]:
             self._temporary[name.lower()] = body
             return
@@ -328,6 +337,10 @@ _COLUMN_TYPE = re.compile(r"`?(?P<column>\w+)`?\s+(?P<type>\w+(?:\s*\([\d,\s]+\)
 _LIKE = r"(?: like<>'(?P<pattern>[^']*)')?"
 _VIEW_COLUMNS = r"(?:<>\((?P<columns>(?:'(?:\\.|[^'\\])*'|[^')])*)\))?"
 
+_CREATE_VIEW = _shape(
+    rf"create or replace(?P<temporary> temporary)? view {NAME}{_VIEW_COLUMNS}(?:<>comment<>{_TEXT})?<>as\b"
+)
+
 _Method = Callable[[Statements, str, re.Match[str]], Any]
 _SHAPES: Sequence[tuple[re.Pattern[str], _Method]] = (
     (_shape(r"set (?P<key>[\w.:]+)(?:<>=<>(?P<value>.*))?$"), Statements._set),
@@ -340,10 +353,6 @@ _SHAPES: Sequence[tuple[re.Pattern[str], _Method]] = (
     (_shape(rf"show tblproperties {NAME}"), Statements._show_properties),
     (_shape(rf"desc(?:ribe)? history {NAME}"), Statements._describe_history),
     (_shape(rf"desc(?:ribe)?(?: table)?(?P<extended> extended| formatted)? {NAME}\s*$"), Statements._describe),
-    (
-        _shape(rf"create or replace(?P<temporary> temporary)? view {NAME}{_VIEW_COLUMNS}(?:<>comment<>{_TEXT})?<>as\b"),
-        Statements._create_view,
-    ),
     (_shape(rf"drop (?P<kind>view|table)(?P<exists> if exists)? {NAME}"), Statements._drop),
     (_shape(r"create (?:or replace )?table "), Statements._create_table),
     (

@@ -1,24 +1,21 @@
 """Writes to Delta tables: one commit each, with the types, the order and the nullability that Spark would write."""
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError
-from dbt.adapters.sparkconnect.embedded.lake import DROPPED, SCRATCH, Lake
+from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.types import Type, duckdb_name, of_duckdb, of_spark, quoted
 from deltalake import DeltaTable, Field, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 BATCH_ROWS = 100_000
+ENGINE_INFO = "dbt-sparkconnect"
 _CHECK = "delta.constraints."
 
 
@@ -65,7 +62,6 @@ class Writer:
         if f"{schema}.{name}" in self._lake.views():
             raise EmbeddedError(f"[TABLE_OR_VIEW_ALREADY_EXISTS] `{schema}`.`{name}` is a view; drop it first")
         configuration = settings.configuration
-        folder = str(self._lake.folder(schema, name))
         if self._lake.is_table(schema, name):
             if self._partitions(schema, name) == list(settings.partition_by):
                 self._replace_rows(schema, name, rows, settings)
@@ -76,13 +72,14 @@ class Writer:
             schema,
             name,
             lambda: write_deltalake(
-                folder,
+                self._lake.storage.folder(schema, name),
                 rows,
                 mode="overwrite",
                 schema_mode="overwrite",
                 description=settings.comment,
                 configuration=configuration or None,
                 partition_by=list(settings.partition_by) or None,
+                storage_options=self._options(),
             ),
         )
 
@@ -157,9 +154,7 @@ class Writer:
     def rewrite(self, schema: str, name: str, query: str) -> None:
         """Put a query's rows, which have the table's columns, in place of a table's; nothing else of it changes."""
         rows = self._cursor.sql(query).to_arrow_reader(BATCH_ROWS)
-        self._commit(
-            schema, name, lambda: write_deltalake(str(self._lake.folder(schema, name)), rows, mode="overwrite")
-        )
+        self._commit(schema, name, lambda: write_deltalake(self._lake.delta(schema, name), rows, mode="overwrite"))
 
     def add_columns(self, schema: str, name: str, columns: Sequence[tuple[str, str]]) -> None:
         """Add columns at the end, null in all rows."""
@@ -209,7 +204,7 @@ class Writer:
                     field["metadata"]["comment"] = comment
                     is_changed = True
             if is_changed:
-                commit_schema(delta, self._lake.folder(schema, name), json.dumps(content))
+                self._commit_schema(schema, name, delta, json.dumps(content))
                 self._lake.forget(schema, name)
 
     def set_properties(self, schema: str, name: str, properties: Mapping[str, str]) -> None:
@@ -220,19 +215,44 @@ class Writer:
     def drop(self, schema: str, name: str) -> None:
         """Delete a table with its files."""
         with self._lake.lock:
-            folder = self._lake.folder(schema, name)
-            if folder.is_dir():
-                # first out of sight, so that a kill in between leaves no half a table
-                doomed = self._lake.root / SCRATCH / f"{DROPPED}{schema}-{name}"
-                shutil.rmtree(doomed, ignore_errors=True)
-                folder.rename(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+            self._lake.storage.drop_table(schema, name)
             self._lake.forget(schema, name)
 
     def _fresh(self, schema: str, name: str) -> DeltaTable:
         # checks the protocol
         self._lake.snapshot(schema, name)
-        return DeltaTable(str(self._lake.folder(schema, name)))
+        return self._lake.delta(schema, name)
+
+    def _commit_schema(self, schema: str, name: str, delta: DeltaTable, columns: str) -> None:
+        """Commit a table's schema with other descriptions; the version must be free.
+
+        Raises:
+            EmbeddedError: Another process has written the next version meanwhile.
+        """
+        metadata = delta.metadata()
+        action = {
+            "id": str(metadata.id),
+            "name": metadata.name,
+            "description": metadata.description,
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": columns,
+            "partitionColumns": metadata.partition_columns,
+            "configuration": metadata.configuration,
+            "createdTime": metadata.created_time,
+        }
+        now = int(time.time() * 1000)
+        info = {"timestamp": now, "operation": "CHANGE COLUMN", "operationParameters": {}, "engineInfo": ENGINE_INFO}
+        lines = [{"commitInfo": info}, {"metaData": {key: value for key, value in action.items() if value is not None}}]
+        try:
+            text = "".join(f"{json.dumps(line)}\n" for line in lines)
+            self._lake.storage.commit(schema, name, delta.version() + 1, text)
+        except FileExistsError as exc:
+            raise EmbeddedError(
+                f"[DELTA_CONCURRENT_WRITE] {schema}.{name} was written by another process meanwhile"
+            ) from exc
+
+    def _options(self) -> dict[str, str] | None:
+        return dict(self._lake.storage.options) if self._lake.storage.options else None
 
     def _known(self, columns: Mapping[str, str], wanted: str) -> str:
         for column in columns:
@@ -259,7 +279,7 @@ class Writer:
             ) from exc
         except (DeltaError, OSError) as exc:
             is_table = self._lake.is_table(schema, name)
-            delta = DeltaTable(str(self._lake.folder(schema, name))) if is_table else None
+            delta = self._lake.delta(schema, name) if is_table else None
             raise EmbeddedError(_broken(schema, name, delta, f"cannot write {schema}.{name}: {exc}")) from exc
         finally:
             self._lake.forget(schema, name)
@@ -275,38 +295,6 @@ def _with_comments(rows: pa.RecordBatchReader, delta: DeltaTable) -> pa.RecordBa
     described = pa.schema(fields)
     batches = (pa.RecordBatch.from_arrays(batch.columns, schema=described) for batch in rows)
     return pa.RecordBatchReader.from_batches(described, batches)
-
-
-def commit_schema(delta: DeltaTable, folder: Path, schema: str) -> None:
-    """Commit a table's schema with other descriptions; the version must be free.
-
-    Raises:
-        EmbeddedError: Another process has written the next version meanwhile.
-    """
-    metadata = delta.metadata()
-    action = {
-        "id": str(metadata.id),
-        "name": metadata.name,
-        "description": metadata.description,
-        "format": {"provider": "parquet", "options": {}},
-        "schemaString": schema,
-        "partitionColumns": metadata.partition_columns,
-        "configuration": metadata.configuration,
-        "createdTime": metadata.created_time,
-    }
-    now = int(time.time() * 1000)
-    info = {"timestamp": now, "operation": "CHANGE COLUMN", "operationParameters": {}, "engineInfo": "dbt-sparkconnect"}
-    lines = [{"commitInfo": info}, {"metaData": {key: value for key, value in action.items() if value is not None}}]
-    log = folder / "_delta_log"
-    prepared = log / f".commit-{uuid4().hex}.tmp"
-    prepared.write_text("\n".join(json.dumps(line) for line in lines) + "\n", encoding="utf-8")
-    try:
-        # a link, unlike a rename, fails where the version is taken
-        os.link(prepared, log / f"{delta.version() + 1:020}.json")
-    except FileExistsError as exc:
-        raise EmbeddedError(f"[DELTA_CONCURRENT_WRITE] {folder} was written by another process meanwhile") from exc
-    finally:
-        prepared.unlink()
 
 
 def _broken(schema: str, name: str, delta: DeltaTable | None, message: str) -> str:
