@@ -27,6 +27,7 @@ setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the k
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(PY) tools/check_installed.py
+	@$(PY) -m smart_trader.pipeline
 	@touch .venv/.ready
 
 demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse

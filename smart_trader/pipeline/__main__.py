@@ -1,0 +1,31 @@
+"""`python -m smart_trader.pipeline`: read the dbt project ahead, so that a lake's first run finds it read."""
+
+from __future__ import annotations
+
+import uuid
+
+import click
+
+from smart_trader.clock import now
+from smart_trader.console import run, say
+from smart_trader.pipeline.builds import Builds
+from smart_trader.pipeline.engine import choose_engine, lake_engine
+from smart_trader.private import claim_folder
+from smart_trader.settings import lakehouse_settings
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def prepare() -> None:
+    """Read the dbt project for the lake that the settings name, and keep what was read beside it.
+
+    dbt takes some seconds to read all of the project, and a fraction of that where only little was edited since.
+    """
+    machine = lakehouse_settings()
+    claim_folder(machine.paths.home)
+    with lake_engine(machine, say, choose_engine(machine)) as engine:
+        builds = Builds(machine.paths, engine, now().isoformat(), f"prepare-{uuid.uuid4().hex[:6]}", {}, say)
+        say(f"project read: {len(builds.nodes())} nodes")
+
+
+if __name__ == "__main__":
+    run(prepare, "python -m smart_trader.pipeline")
