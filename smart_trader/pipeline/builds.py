@@ -147,9 +147,9 @@ class Builds:
         from dbt.cli.main import dbtRunner
 
         self.made = set()
-        started = time.monotonic()
         manifest = self._project()
         self._engine.wait()
+        started = time.monotonic()
         with _environment(self._environment), _full_refresh(manifest.nodes, remade):
             done = dbtRunner(manifest=manifest, callbacks=[self._progress()]).invoke(
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common(self._variables)],

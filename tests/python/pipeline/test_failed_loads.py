@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dbt.cli.main
@@ -20,6 +21,7 @@ from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
 from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake_identity import begin_lake
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline import run
 from smart_trader.pipeline.builds import Builds, Built
@@ -41,7 +43,11 @@ class Pipeline:
     """A lake with due work, and runs on it against an API with faults."""
 
     def __init__(self, root: Path, source: MarketSource) -> None:
-        self.bronze = Bronze(LakePaths(root, str(root)))
+        paths = LakePaths(root, str(root))
+        self.bronze = Bronze(paths)
+        # one of this version: an older lake's tables would be made again first
+        root.mkdir()
+        begin_lake(paths)
         self.told: list[str] = []
         self.built: list[str] = []
         self._source = source
@@ -145,9 +151,11 @@ def test_steps_run_alone_share_the_budget_of_their_run(pipeline: Pipeline) -> No
 def test_what_ends_a_build_from_outside_is_no_failure_of_dbt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, ended: BaseException, raised: type[BaseException]
 ) -> None:
+    parsed = SimpleNamespace(nodes={})
+
     def invoke(_: Any, arguments: list[str], **__: Any) -> Any:
         done = at not in arguments
-        return dbt.cli.main.dbtRunnerResult(success=done, exception=None if done else ended, result=None)
+        return dbt.cli.main.dbtRunnerResult(success=done, exception=None if done else ended, result=parsed)
 
     monkeypatch.setattr(dbt.cli.main.dbtRunner, "invoke", invoke)
     builds = Builds(
