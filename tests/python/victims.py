@@ -185,7 +185,8 @@ class DoomedLake:
 
         before = files()
         while process.poll() is None and not files() - before:
-            pass
+            # a commit takes some milliseconds, and dbt needs the processor too
+            time.sleep(0.0005)
 
     def _server_pid(self) -> int:
         assert isinstance(self.engine, Engine)
