@@ -51,7 +51,9 @@ def grow(small: Path, large: Path, times: int, one_in: int, onto: bool) -> None:
         rows = DeltaTable(str(small / "bronze" / name)).to_pyarrow_table()
         target = str(large / "bronze" / name)
         if onto:
-            known = set(DeltaTable(target).to_pyarrow_table(columns=["_dlt_load_id"])["_dlt_load_id"].unique().to_pylist())
+            known = set(
+                DeltaTable(target).to_pyarrow_table(columns=["_dlt_load_id"])["_dlt_load_id"].unique().to_pylist()
+            )
             rows = rows.filter(pa.array([load not in known for load in rows["_dlt_load_id"].to_pylist()]))
         made = copies(rows, name, range(0 if onto else 1, times), one_in)
         write_deltalake(target, made, mode="append")
