@@ -26,12 +26,19 @@ def lakehouse() -> None:
 
 @lakehouse.command()
 def start() -> None:
-    """Start the server, or say that it runs already."""
-    from smart_trader.lakehouse import server
+    """Start the server, or say that it runs already; tells its catalog what the lake holds."""
+    from smart_trader.lakehouse import server, training
+    from smart_trader.lakehouse.probe import asking
+    from smart_trader.lakehouse.registration import derived_tables, synchronize
 
     settings = lakehouse_settings()
+    if server.running(settings.paths) is None:
+        training.ensure_archive(settings, say)
     started = server.start(settings, say)
     record = started.record
+    # the embedded engine may have made tables since the server ran last
+    if not started.was_running and any(derived_tables(settings.paths)):
+        synchronize(settings.paths, asking(record.doors.thrift_port), say)
     doors = f"SQL on port {record.doors.thrift_port}, Spark Connect on {record.doors.connect_port}"
     if started.was_running:
         click.echo(f"already running: {doors}, process {record.pid}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse.config import LOOPBACK, Doors
 
 QUESTION = "select 1"
+STATEMENT_TIMEOUT_S = 600
 
 
 class NoAnswerError(Exception):
@@ -26,6 +28,21 @@ def import_clients() -> None:
     """Load the clients' modules, so that the first question is not the slow one."""
     for module in ("pyspark.sql.connect.proto.base_pb2_grpc", "pyhive.hive", "thrift_sasl"):
         importlib.import_module(module)
+
+
+def asking(port: int, host: str = LOOPBACK) -> Callable[[str], list[tuple[object, ...]]]:
+    """Return what runs a statement on a server, with time for real work.
+
+    The function raises a SmartTraderError that names the statement.
+    """
+
+    def ask(statement: str) -> list[tuple[object, ...]]:
+        try:
+            return ask_thrift(port, statement, timeout_s=STATEMENT_TIMEOUT_S, host=host)
+        except NoAnswerError as error:
+            raise SmartTraderError(f"{statement}: {error.why}", "see: smart-trader lakehouse status") from None
+
+    return ask
 
 
 def ask_thrift(

@@ -14,13 +14,13 @@ from threading import Event
 from typing import Any, Protocol
 
 from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.lakehouse.probe import asking
 from smart_trader.lakehouse.registration import Ask, synchronize
 from smart_trader.paths import LakePaths, lake_paths
 from smart_trader.schemas import current_target, target_output
 from smart_trader.settings import ENGINE_VARIABLE, LakehouseSettings, StoreSettings, store_settings
 
 Tell = Callable[[str], None]
-STATEMENT_TIMEOUT_S = 600
 EMBEDDED, SPARK = "embedded", "spark"
 # what LAKEHOUSE_ENGINE is called in a dbt profile
 METHODS = {"embedded": EMBEDDED, "thrift": SPARK, "auto": "auto"}
@@ -167,7 +167,7 @@ class ServerEngine:
         assert self._starting is not None  # noqa: S101  for the type checker
         started = self._starting.result()
         if not self._is_current:
-            ask = _ask(started.record.doors.thrift_port)
+            ask = asking(started.record.doors.thrift_port)
             synchronize(self._machine.paths, ask, lambda line: self._tell(f"      {line}"))
             self._is_current = True
 
@@ -196,7 +196,7 @@ class ClusterEngine:
         self.choice = choice
         self._machine = machine
         self._where = f"{host}:{port}"
-        self._ask = _ask(port, host)
+        self._ask = asking(port, host)
         self._tell = tell
         self._is_current = False
 
@@ -234,15 +234,3 @@ def _check_cluster(ask: Ask, machine: LakehouseSettings, where: str) -> None:
             f"the server at {where} writes the lake {root}, we would load {machine.paths.uri}",
             "give both the same LAKEHOUSE_URI",
         )
-
-
-def _ask(port: int, host: str = "127.0.0.1") -> Ask:
-    from smart_trader.lakehouse import probe
-
-    def ask(statement: str) -> list[tuple[object, ...]]:
-        try:
-            return probe.ask_thrift(port, statement, timeout_s=STATEMENT_TIMEOUT_S, host=host)
-        except probe.NoAnswerError as error:
-            raise SmartTraderError(f"{statement}: {error.why}", "see: smart-trader lakehouse status") from None
-
-    return ask

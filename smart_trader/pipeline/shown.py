@@ -160,7 +160,8 @@ def explanation(lake: Lake, wallet: str) -> str:
     total = newest["ALL_TOKENS"]
     verdict = rows_of(lake.read("gold", "trader_evaluations", where=mine & (pc.field("calculation_date") == date)))
     positions = sorted(
-        rows_of(lake.read("silver", "position_pnl", where=mine)), key=lambda row: -abs(row["realized_pnl_usd"])
+        rows_of(lake.read("silver", "position_pnl", where=mine & (pc.field("calculation_date") == date))),
+        key=lambda row: -abs(row["realized_pnl_usd"]),
     )
     lines = [f"{wallet}, calculated {_cell(date)} UTC from {total['data_source']} data", *_verdict_lines(verdict)]
     lines += [f"  {name:28}{_cell(total[name]):>18}" for name in total if name not in _NOT_FIGURES]

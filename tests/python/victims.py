@@ -251,7 +251,7 @@ class DoomedLake:
 
     def check_views(self) -> None:
         """See that the views are there and can be read."""
-        for view in ("silver.fetches", "silver.wallet_totals", "gold.pipeline_runs"):
+        for view in ("silver.fetches", "silver.quarantined_wallets", "gold.pipeline_runs"):
             assert self.engine.sql(f"select count(*) from {self.lake.prefix}{view}")
 
     def _half_landed(self) -> list[str]:

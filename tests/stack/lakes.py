@@ -12,7 +12,6 @@ from victims import ATTEMPT, LOADS
 from smart_trader.delta import read_table
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.upkeep import spark_tables
 
 MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # everything is due once more
@@ -32,7 +31,7 @@ def business_rows(paths: LakePaths) -> Tables:
             str({column: value for column, value in row.items() if not ATTEMPT.search(column)})
             for row in read_table(paths.table(schema, name)).to_pylist()
         )
-        for schema, name in spark_tables(Lake(paths))
+        for schema, name in Lake(paths).derived_tables()
         if (schema, name) != LOADS
     }
 

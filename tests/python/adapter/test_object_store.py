@@ -144,6 +144,14 @@ def test_each_data_file_is_fetched_once_for_all_processes(
     assert rows(other, "select count(*) from silver.trades") == [(2,)]
 
 
+def test_a_data_file_that_is_gone_is_named(session: EmbeddedSession, objects: dict[str, bytes]) -> None:
+    (gone,) = [key for key in objects if key.endswith(".parquet")]
+    del objects[gone]
+    with pytest.raises(DbtDatabaseError, match=r"UNREADABLE_TABLE.*silver\.trades") as raised:
+        session.execute("select * from silver.trades")
+    assert gone in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("root", "changed", "message"),
     [

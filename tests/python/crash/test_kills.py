@@ -20,11 +20,12 @@ CHAIN_SEED = 2026
 
 # each kills dbt when a table gets a new file: a commit's data, of which its log knows nothing yet, or its entry there
 DATA, LOGGED = "*.parquet", "_delta_log/*.json"
+# each stands on the one before, so it is not there yet when that one's commit is hit
 COMMITS = [
-    ("silver/whale_wallets", DATA),
+    ("silver/wallet_swaps", DATA),
     ("silver/wallet_trades", LOGGED),
     ("silver/fifo_positions", DATA),
-    ("snapshots/tracked_whales_history", LOGGED),
+    ("silver/pnl_calculations", LOGGED),
 ]
 
 
@@ -46,7 +47,7 @@ def test_builds_killed_in_and_after_commits_end_like_an_undisturbed_one(calm: Ma
         before = version(folder)
         assert doomed.kill_at_file(table, pattern), f"{table}: the build ended before it was killed"
         if pattern == LOGGED:
-            assert version(folder) == before + 1
+            assert version(folder) > before
         else:
             inside += version(folder) == before
     assert inside, "every kill came when the commit was done"

@@ -33,8 +33,8 @@ FORMULA = [
     pytest.param("models/silver/wallet_trades.sql", "1e-9d * (bought", "1e-8d * (bought", id="netting"),
     pytest.param(
         "models/silver/fifo_positions.py",
-        'incremental_strategy="merge"',
         'incremental_strategy="append"',
+        'incremental_strategy="merge"',
         id="python-model",
     ),
     pytest.param("macros/numbers.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", id="macro"),

@@ -10,16 +10,11 @@ import duckdb
 import pytest
 from dbt_lake import run_dbt
 from deltalake import DeltaTable
-from engine import PROJECT, EmbeddedLake, Engine
+from engine import EmbeddedLake, Engine
 from market_lake import DAY, FIRST, HOUR, OWN_FIELDS, MarketLake
-
-from smart_trader.sandbox.replay import load_recordings
 
 # the clock of the build, which spreads the numbers of loads
 BUILD_FIELDS = OWN_FIELDS | {"covered_batch", "processed_at", "gold_processed_at_"}
-SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
-# the last trade of the recorded trader
-RECORDED = 1_753_454_851
 LATER = {"half-a-day": FIRST + 12 * HOUR, "two-weeks": FIRST + 15 * DAY}
 
 
@@ -131,20 +126,3 @@ def test_spark_goes_on_where_the_embedded_engine_stopped(engine: Engine, tmp_pat
         take(here, there, "bronze")
         build(there, at)
         assert differences(spark, begun) == {}
-
-
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared recordings are not beside this checkout")
-def test_a_replay_on_spark_is_equal_to_an_embedded_build(engine: Engine, tmp_path: Path) -> None:
-    recordings = load_recordings(SAMPLES)
-    (tmp_path / "wallets.txt").write_text("\n".join(recordings.swaps))
-    spark, embedded = MarketLake(engine, "replayed_"), MarketLake(EmbeddedLake(tmp_path / "lake"), "replayed_")
-    done = spark.smart_trader(
-        *("run", "--replay", str(SAMPLES), "--as-of", str(RECORDED), "--skip-tests"),
-        *("--wallets", str(tmp_path / "wallets.txt"), "--tokens", ",".join(recordings.holders)),
-    )
-    assert done.returncode == 0, done.stderr
-    evaluated = {row["wallet_address"] for row in spark.rows("gold", "trader_evaluations")}
-    assert evaluated == set(recordings.swaps)
-    take(spark, embedded, "bronze")
-    build(embedded, RECORDED)
-    assert differences(spark, embedded) == {}

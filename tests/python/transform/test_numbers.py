@@ -29,6 +29,7 @@ TABLES = (
     "silver.wallet_calculations",
     "silver.fifo_positions",
     "silver.position_pnl",
+    "silver.wallet_totals",
     "silver.pnl_calculations",
     "silver.calculation_checks",
     "silver.wallet_pnl",
@@ -36,6 +37,8 @@ TABLES = (
     "gold.smart_traders",
     "gold.leaderboard",
 )
+# what grows by calculation, and is made of the newest ones alone by a full refresh
+BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl", "silver.wallet_totals")
 recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are not beside the project")
 
 
@@ -61,11 +64,18 @@ class Lake:
         found = DeltaTable(self.engine.paths.table(schema, table)).to_pyarrow_table().to_pylist()
         return sorted(found, key=str)
 
-    def business(self, name: str) -> list[str]:
-        """Return a table's rows without what a build writes about itself, in an order of their own."""
+    def business(self, name: str, newest: bool = False) -> list[str]:
+        """Return a table's rows without what a build writes about itself, in an order of their own.
+
+        Args:
+            name: The table.
+            newest: Only those of each wallet's newest calculation.
+        """
+        dates = {row["wallet_address"]: row["calculation_date"] for row in self.table("silver.wallet_calculations")}
         return sorted(
             str({column: value for column, value in row.items() if column not in OWN_FIELDS})
             for row in self.table(name)
+            if not newest or row["calculation_date"] == dates[row["wallet_address"]]
         )
 
     def pnl(self, wallet: str, at: datetime) -> dict[str, dict[str, Any]]:
@@ -341,17 +351,47 @@ def test_recorded_wallets_are_as_the_judge_has_them(later: Lake) -> None:
     )
     found = [row for wallet in pages for row in later.pnl(wallet, T1).values()]
     assert differences(verdict.wallet_pnl, found) == []
-    positions = [row for row in later.table("silver.position_pnl") if row["wallet_address"] in pages]
+    calculated = [row for row in later.table("silver.position_pnl") if row["calculation_date"] == T1]
+    positions = [row for row in calculated if row["wallet_address"] in pages]
     expected = [row for row in verdict.extras if row["token_address"] != "ALL_TOKENS"]
     assert differences(expected, positions, fields=("round_trip_count", "round_trip_usd", "trade_count")) == []
     assert sum(row["round_trip_count"] for row in positions) > 0
 
 
+def test_a_calculation_is_added_and_the_one_before_stays(later: Lake) -> None:
+    for name in BY_CALCULATION:
+        dates = [row["calculation_date"] for row in later.table(name) if row["wallet_address"] == "winner"]
+        assert dates == [T0, T1], name
+        # no file of the earlier build is written again
+        newest = DeltaTable(later.engine.paths.table(*name.split("."))).history(1)[0]
+        assert newest["operation"] == "WRITE", name
+        assert newest["operationParameters"]["mode"] == "Append", name
+
+
 def test_full_refresh_equals_incremental(later: Lake) -> None:
-    before = {name: later.business(name) for name in TABLES}
+    before = {name: later.business(name, newest=name in BY_CALCULATION) for name in TABLES}
     later.build(T1, "run", "--full-refresh")
     for name in TABLES:
         assert later.business(name) == before[name], name
+
+
+def test_what_gold_has_not_evaluated_is_pending_until_it_has(later: Lake) -> None:
+    at = T1 + timedelta(hours=1)
+    later.bronze.land(fetch_log=[fetch("swaps", "huge", at, reached_oldest=True, data_source="replay", rows=0)])
+    before = later.business("silver.wallet_pnl")
+    for _ in range(2):
+        later.build(at, "run", "--exclude", "calculation_checks", "trader_evaluations", "smart_traders", "leaderboard")
+        rows = later.pnl("huge", at)
+        assert {token: row["gold_processing_status"] for token, row in rows.items()} == {
+            "ALL_TOKENS": "pending",
+            "tokenA": "pending",
+        }
+    later.build(at)
+    rows = later.pnl("huge", at)
+    assert {row["gold_processing_status"] for row in rows.values()} == {"completed"}
+    assert {row["moved_to_gold"] for row in rows.values()} == {True}
+    after = later.business("silver.wallet_pnl")
+    assert (len(after), set(before) - set(after)) == (len(before) + 2, set())
 
 
 def test_a_wrong_number_quarantines_its_wallet_and_nobody_else(later: Lake) -> None:

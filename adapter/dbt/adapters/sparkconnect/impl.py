@@ -106,7 +106,7 @@ class SparkConnectAdapter(SparkAdapter):
         if not shared or not names:
             return
         known = {
-            f"{relation.schema}.{relation.identifier}": str(relation.information or "")
+            f"{relation.schema}.{relation.identifier}": str(getattr(relation, "information", None) or "")
             for schema in {name.partition(".")[0] for name in names}
             for relation in self._listed(self.Relation.create(schema=schema))
         }
@@ -140,7 +140,7 @@ class SparkConnectAdapter(SparkAdapter):
 
     def drop_relation(self, relation: BaseRelation) -> None:
         """Drop a relation, and what the lake's file says of it."""
-        super().drop_relation(relation)
+        super().drop_relation(relation)  # type: ignore[no-untyped-call]
         self._forget_view(f"{relation.schema}.{relation.identifier}")
 
     def drop_schema(self, relation: BaseRelation) -> None:

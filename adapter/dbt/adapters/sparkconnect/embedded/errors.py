@@ -27,7 +27,7 @@ class RelationNotFoundError(EmbeddedError):
         quoted = ".".join(f"`{part}`" for part in name.split("."))
         super().__init__(
             f"[TABLE_OR_VIEW_NOT_FOUND] The table or view {quoted} cannot be found. If it is a model of the project, "
-            f"build it: dbt run --select {name.rpartition('.')[2]} (a view that Spark made is unknown here until then)"
+            f"build it: dbt run --select {name.rpartition('.')[2]}"
         )
 
 

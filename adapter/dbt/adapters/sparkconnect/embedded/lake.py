@@ -178,7 +178,7 @@ class Lake:
             if known is not None and self.storage.is_newest(schema, name, known.version):
                 return known
             try:
-                self._snapshots[key] = self._read(schema, name, self.delta(schema, name))
+                delta = self.delta(schema, name)
             except TableNotFoundError as exc:
                 self._snapshots.pop(key, None)
                 raise RelationNotFoundError(f"{schema}.{name}") from exc
@@ -186,6 +186,7 @@ class Lake:
                 self._snapshots.pop(key, None)
                 log = f"its log {self.storage.folder(schema, name)}/_delta_log"
                 raise UnreadableTableError(f"{schema}.{name}", log, exc) from exc
+            self._snapshots[key] = self._read(schema, name, delta)
             return self._snapshots[key]
 
     def forget(self, schema: str, name: str) -> None:
@@ -199,7 +200,10 @@ class Lake:
         columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
         nothing = f"select {nulls} where false"
-        files = self.storage.data_files(schema, table, delta.file_uris())
+        try:
+            files = self.storage.data_files(schema, table, delta.file_uris())
+        except FileNotFoundError as exc:
+            raise UnreadableTableError(name, "a data file", exc) from exc
         if not files:
             return Snapshot(delta, delta.version(), nothing, columns)
         partitions = delta.metadata().partition_columns

@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +58,7 @@ class ObjectStore:
         self._settings = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and value}
         self._endpoint = self._settings.get("AWS_ENDPOINT_URL_S3") or self._settings.get("AWS_ENDPOINT_URL")
         self._region = self._settings.get("AWS_REGION") or self._settings.get("AWS_DEFAULT_REGION") or "us-east-1"
-        self.options = self._delta_options()
+        self.options: Mapping[str, str] | None = self._delta_options()
         own = hashlib.sha256(f"{self._endpoint} {self.address}".encode()).hexdigest()[:16]
         base = Path(scratch) if scratch else Path(tempfile.gettempdir()) / f"dbt-sparkconnect-{os.getuid()}"
         self.scratch = base.expanduser().absolute() / own
@@ -101,7 +101,7 @@ class ObjectStore:
         except ClientError as exc:
             fix = _FIXES.get(_code(exc), "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
             message = self.without_secrets(f"{where} refuses the lake {self.address}: {_shortened(exc)}")
-            raise EmbeddedError(message if _code(exc) in MISSING else f"{message}; {fix}") from None
+            raise EmbeddedError(f"{message}; {fix}") from None
         except (BotoCoreError, ValueError) as exc:
             message = self.without_secrets(f"the lake {self.address} cannot be reached at {where}: {_shortened(exc)}")
             raise EmbeddedError(
@@ -216,12 +216,17 @@ class ObjectStore:
         """See `Storage`."""
         with self._explained():
             try:
-                content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(name))["Body"].read()
-            except ClientError as exc:
-                if _code(exc) in MISSING:
-                    return None
-                raise
-        return content.decode("utf-8")
+                return str(self._got(self._key(name))["Body"].read(), "utf-8")
+            except FileNotFoundError:
+                return None
+
+    def _got(self, key: str) -> Any:
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as exc:
+            if _code(exc) in MISSING:
+                raise FileNotFoundError(f"there is no s3://{self._bucket}/{key}") from None
+            raise
 
     def write(self, name: str, text: str) -> None:
         """See `Storage`: an object is there as a whole, or not."""
@@ -279,7 +284,7 @@ class ObjectStore:
         new = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file, self._explained():
-                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+                answer = self._got(key)
                 for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
             os.replace(new, path)
