@@ -10,9 +10,8 @@ from market_lake import DAY, REFRESH, SEED, WALLETS
 from victims import ATTEMPT, LOADS
 
 from smart_trader.delta import read_table
+from smart_trader.lakehouse.registration import derived_tables
 from smart_trader.paths import LakePaths
-from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.upkeep import spark_tables
 
 MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # everything is due once more
@@ -32,7 +31,7 @@ def business_rows(paths: LakePaths) -> Tables:
             str({column: value for column, value in row.items() if not ATTEMPT.search(column)})
             for row in read_table(paths.table(schema, name)).to_pylist()
         )
-        for schema, name in spark_tables(Lake(paths))
+        for schema, name in derived_tables(paths)
         if (schema, name) != LOADS
     }
 
