@@ -85,6 +85,14 @@ def test_a_table_is_made_appended_to_merged_and_dropped(
         session.execute("select * from silver.trades")
 
 
+def test_a_schema_is_there_once_it_is_made(lake: Lake) -> None:
+    session = EmbeddedSession(lake)
+    session.execute("create schema if not exists gold")
+    assert rows(session, "show schemas") == [("gold",)]
+    session.execute("drop schema if exists gold")
+    assert rows(session, "show schemas") == []
+
+
 def test_partitions_and_views_are_found_by_other_processes(
     session: EmbeddedSession, tmp_path: Path, objects: dict[str, bytes]
 ) -> None:

@@ -62,6 +62,7 @@ class ObjectStore:
         own = hashlib.sha256(f"{self._endpoint} {self.address}".encode()).hexdigest()[:16]
         base = Path(scratch) if scratch else Path(tempfile.gettempdir()) / f"dbt-sparkconnect-{os.getuid()}"
         self.scratch = base.expanduser().absolute() / own
+        self._made_schemas: set[str] = set()
         with self._explained():
             self._client = self._made_client()
             self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
@@ -150,9 +151,9 @@ class ObjectStore:
         return log_entry(version) in found and log_entry(version + 1) not in found
 
     def schemas(self) -> list[str]:
-        """See `Storage`; a bucket has no empty folders, so a schema is there with its first table."""
+        """See `Storage`; a bucket has no empty folders, so others see a schema with its first table."""
         names = [name for name in self._folders(self._prefix) if not name.startswith((".", "_"))]
-        return [name for name in names if self.tables(name)]
+        return sorted({*self._made_schemas, *(name for name in names if self.tables(name))})
 
     def tables(self, schema: str) -> list[str]:
         """See `Storage`."""
@@ -162,10 +163,12 @@ class ObjectStore:
             return [name for name, is_table in zip(names, are_tables, strict=True) if is_table]
 
     def make_schema(self, schema: str) -> None:
-        """See `Storage`: a bucket has no folders."""
+        """See `Storage`: a bucket has no folders, so this process alone knows of it."""
+        self._made_schemas.add(schema)
 
     def drop_schema(self, schema: str) -> None:
         """See `Storage`."""
+        self._made_schemas.discard(schema)
         for name in self.tables(schema):
             self.drop_table(schema, name)
         self._delete(f"{self._key(schema)}/")
