@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -21,6 +22,8 @@ from smart_trader.pipeline.upkeep import FULL_DISK_FIX
 from smart_trader.store_lock import LockLostError
 
 SHOWN_FAILURES = 5
+# New objects after which Python looks for garbage: some hundred bytes each.
+COLLECT_AFTER = 100_000
 LINE_EVERY_S = 10.0
 VARIABLE = re.compile(r"""\bvar\(\s*['"](\w+)['"]""")
 # What is done before each command: other nodes stand on other views.
@@ -176,8 +179,10 @@ class Builds:
         """Read the project; dbt keeps what it has parsed, so that the next run reads what was edited since."""
         from dbt.cli.main import dbtRunner
 
+        _collect_less()
         with _environment(self._environment):
             parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common(self._parsed_variables())])
+        _collect_less()
         _raise_end(parsed.exception)
         if not parsed.success:
             raise SmartTraderError(f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse")
@@ -234,6 +239,15 @@ class Builds:
     def log(self) -> Path:
         """Dbt's own log."""
         return self._paths.home / "logs" / "dbt.log"
+
+
+def _collect_less() -> None:
+    """Keep Python's garbage collector off what dbt's modules and the parsed project hold.
+
+    They live as long as the process. Walking them again and again takes a tenth of a build's CPU time.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def _is_check(node: Any) -> bool:

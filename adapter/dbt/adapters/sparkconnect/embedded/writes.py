@@ -264,6 +264,9 @@ class Writer:
         """Run a query as an Arrow stream with the types that Spark would write."""
         relation = self._cursor.sql(query)
         kinds = typed_columns(relation)
+        if [duckdb_name(kind) for _, kind in kinds] == [str(kind) for kind in relation.types]:
+            # binding a query once more costs as much as running it on a small lake
+            return relation.to_arrow_reader(BATCH_ROWS)
         casts = ", ".join(
             f"cast({quoted(column)} as {duckdb_name(kind)}) as {quoted(column)}" for column, kind in kinds
         )
