@@ -212,14 +212,16 @@ class DoomedLake:
             "--select", *selection, "--target-path", target, "--log-path", target,
         )  # fmt: skip
 
-    def tables(self) -> dict[str, Counter[str]]:
-        """Return every table's rows without what an attempt writes about itself."""
+    def tables(self, *without: str) -> dict[str, Counter[str]]:
+        """Return every table's rows without what an attempt writes about itself, and without some more columns."""
         names = [name for name in sorted(self.lake.tables()) if name != LOADS]
-        return {f"{schema}.{name}": self._rows(schema, name) for schema, name in names}
+        return {f"{schema}.{name}": self._rows(schema, name, without) for schema, name in names}
 
-    def _rows(self, schema: str, name: str) -> Counter[str]:
+    def _rows(self, schema: str, name: str, without: tuple[str, ...]) -> Counter[str]:
         return Counter(
-            str({column: value for column, value in row.items() if not ATTEMPT.search(column)})
+            str(
+                {column: value for column, value in row.items() if not ATTEMPT.search(column) and column not in without}
+            )
             for row in self.lake.rows(schema, name)
         )
 
