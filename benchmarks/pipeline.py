@@ -261,7 +261,7 @@ class Bench:
             "seconds": usage.seconds, "CPU": usage.cpu_seconds, "memory": usage.peak_mb,
             "by hand": usage.seconds / peer.seconds,
         }  # fmt: skip
-        note = f" ({peer.seconds:.1f} s, {peer.cpu_seconds:.1f} CPU s, {peer.peak_mb:,.0f} MB)"
+        note = f"; by hand {peer.seconds:.1f} s, {peer.cpu_seconds:.1f} CPU s, {peer.peak_mb:,.0f} MB"
         if self.engine == "embedded":
             values["CPU by hand"] = usage.cpu_seconds / peer.cpu_seconds
         if differences:
