@@ -102,12 +102,16 @@ def _scope(
         label,
         same_as,
         tuple(Item(kind, name, tuple(left_out), tuple(of) if of else None) for kind, name, left_out, of in items),
-        tuple(Source(*row[:3], tuple(row[3]), *row[4:6], tuple(row[6])) for row in sources),
+        tuple(_source(*row) for row in sources),
         tuple(Reference(*row) for row in references),
         tuple(Reference(*row) for row in on),
         tuple(Reference(*row) for row in late),
         tuple(inner),
     )
+
+
+def _source(alias: str, kind: str, number: int, names: Any, is_filter: bool, is_natural: bool, using: Any) -> Source:
+    return Source(alias, kind, number, tuple(names), is_filter, is_natural, tuple(using))
 
 
 class _Builder:
