@@ -71,8 +71,8 @@ def refuse_repeated(columns: Columns, what: str) -> None:
         EmbeddedError: Two columns have one name.
     """
     if columns.repeated:
-        listed = ", ".join(f"`{name}`" for name in sorted(columns.repeated))
-        raise EmbeddedError(f"[COLUMN_ALREADY_EXISTS] the query of {what} gives {listed} more than once")
+        listed = ", ".join(sorted(columns.repeated))
+        raise EmbeddedError(f"[COLUMN_ALREADY_EXISTS] the query of {what} gives {listed} twice")
 
 
 def _selected(scope: Scope, read: Sequence[Columns]) -> Columns:
