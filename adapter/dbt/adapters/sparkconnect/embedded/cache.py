@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from dbt.adapters.sparkconnect.embedded.outline import as_json, from_json
 from dbt.adapters.sparkconnect.embedded.transpile import Query, Relation, transpiled
 
 #: Length from which a query is worth a file.
@@ -39,7 +40,11 @@ class QueryCache:
         if known is not None:
             return known
         query = transpiled(statement)
-        content = {"text": query.text, "relations": [[one.schema, one.name] for one in query.relations]}
+        content = {
+            "text": query.text,
+            "relations": [[one.schema, one.name] for one in query.relations],
+            "outline": as_json(query.outline),
+        }
         new = path.with_suffix(f".{os.getpid()}.new")
         new.write_text(json.dumps(content), encoding="utf-8")
         os.replace(new, path)
@@ -49,7 +54,8 @@ class QueryCache:
 def _read(path: Path) -> Query | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Query(str(content["text"]), tuple(Relation(schema, name) for schema, name in content["relations"]))
+        relations = tuple(Relation(schema, name) for schema, name in content["relations"])
+        return Query(str(content["text"]), relations, from_json(content["outline"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

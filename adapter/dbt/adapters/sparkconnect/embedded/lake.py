@@ -6,9 +6,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow.parquet as pq
+from dbt.adapters.sparkconnect.embedded.ambiguity import UNKNOWN_COLUMNS, Columns, columns_of, refuse_repeated
 from dbt.adapters.sparkconnect.embedded.cache import QueryCache
 from dbt.adapters.sparkconnect.embedded.errors import (
     EmbeddedError,
@@ -45,6 +47,13 @@ class Snapshot:
     version: int
     select: str
     columns: dict[str, str]
+
+
+class _Resolved(NamedTuple):
+    """DuckDB's text of a query with the files in it, and its columns."""
+
+    text: str
+    columns: Columns
 
 
 class Lake:
@@ -251,7 +260,12 @@ class Lake:
     # ---------------------------------------------------------------- queries
 
     def resolved(
-        self, query: Query | str, temporary: Mapping[str, str], results: Mapping[str, str] | None = None
+        self,
+        query: Query | str,
+        temporary: Mapping[str, str],
+        results: Mapping[str, str] | None = None,
+        *,
+        becomes: str = "",
     ) -> str:
         """Return DuckDB's text of a query with the files of the tables in it.
 
@@ -259,22 +273,27 @@ class Lake:
             query: A query that is transpiled, or Spark's text of one.
             temporary: Spark's text of the session's temporary views by lower-case name.
             results: DuckDB's text of further queries by name.
+            becomes: What its result becomes the columns of, which then must have names of their own.
 
         Raises:
             RelationNotFoundError: It names what the lake does not have.
+            EmbeddedError: A name in it could be one of two columns.
         """
-        seen = {Relation("", name): text for name, text in (results or {}).items()}
+        seen = {Relation("", name): _Resolved(text, UNKNOWN_COLUMNS) for name, text in (results or {}).items()}
         known = self._queries.query(query) if isinstance(query, str) else query
-        return self._resolved(known, temporary, seen, self.views(), ())
+        resolved = self._resolved(known, temporary, seen, self.views(), ())
+        if becomes:
+            refuse_repeated(resolved.columns, becomes)
+        return resolved.text
 
     def _resolved(
         self,
         query: Query,
         temporary: Mapping[str, str],
-        seen: dict[Relation, str],
+        seen: dict[Relation, _Resolved],
         views: Mapping[str, View],
         inside: tuple[Relation, ...],
-    ) -> str:
+    ) -> _Resolved:
         """Resolve with one version of each table for the whole statement, in `seen`."""
         for relation in query.relations:
             if relation in seen:
@@ -287,13 +306,21 @@ class Lake:
                     self._queries.query(self.filled(text)), temporary, seen, views, (*inside, relation)
                 )
             elif relation.schema == "text":
-                seen[relation] = self._text_files(relation.name)
+                seen[relation] = _Resolved(self._text_files(relation.name), Columns(("value",)))
             elif relation.schema:
                 kept = self.kept(relation.schema, relation.name)
-                seen[relation] = kept or self.snapshot(relation.schema, relation.name).select
+                seen[relation] = _Resolved(kept, UNKNOWN_COLUMNS) if kept else self._table(relation)
             else:
                 raise RelationNotFoundError(relation.name)
-        return PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]]})", query.text)
+        columns = columns_of(
+            query.outline, [seen[relation].columns for relation in query.relations], str(inside[-1]) if inside else ""
+        )
+        text = PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]].text})", query.text)
+        return _Resolved(text, columns)
+
+    def _table(self, relation: Relation) -> _Resolved:
+        snapshot = self.snapshot(relation.schema, relation.name)
+        return _Resolved(snapshot.select, Columns([name.lower() for name in snapshot.columns]))
 
     def _text_files(self, path: str) -> str:
         """Return the query of a text source: one row a line, in files that are listed now."""

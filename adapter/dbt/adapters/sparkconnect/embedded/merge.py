@@ -44,7 +44,8 @@ class Merge:
     def run(self, lake: Lake, cursor: duckdb.DuckDBPyConnection, writer: Writer, temporary: Mapping[str, str]) -> None:
         """Apply the statement; a merge that changes nothing is no commit."""
         target = lake.snapshot(self.schema, self.name)
-        source = cursor.sql(lake.resolved(self.source, temporary)).to_arrow_table()
+        query = lake.resolved(self.source, temporary, becomes=f"the merge into {self.schema}.{self.name}")
+        source = cursor.sql(query).to_arrow_table()
         cursor.register("merge_source", source)
         try:
             changes = self._changes(lake, cursor, temporary, target.columns, source.column_names)

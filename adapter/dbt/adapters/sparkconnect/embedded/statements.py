@@ -147,7 +147,7 @@ class Statements:
         schema, name = _named(found)
         body = sql[found.end() :].strip()
         # bound now, so that a mistake is found where it was made
-        self._cursor.sql(self._lake.resolved(self._lake.filled(body), self._temporary))
+        self._cursor.sql(self._lake.resolved(self._lake.filled(body), self._temporary, becomes=f"the view {name}"))
         if found["temporary"]:
             self._temporary[name.lower()] = body
             return
@@ -190,7 +190,8 @@ class Statements:
             raise EmbeddedError(f"[TABLE_OR_VIEW_ALREADY_EXISTS] `{schema}`.`{name}` exists already")
         settings = _settings(tree)
         if tree.expression is not None:
-            text = self._lake.resolved(transpile.query_of(tree.expression), self._temporary)
+            query = transpile.query_of(tree.expression)
+            text = self._lake.resolved(query, self._temporary, becomes=f"the table {schema}.{name}")
             self._writer.replace(schema, name, text, settings)
         elif isinstance(tree.this, exp.Schema):
             columns = [(column.name, column.args["kind"].sql("databricks")) for column in tree.this.expressions]

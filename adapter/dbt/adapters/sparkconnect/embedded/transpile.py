@@ -1,13 +1,14 @@
 """Spark SQL to DuckDB: sqlglot, less all that it would guess, plus what it drops or reads otherwise."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
 
 from dbt.adapters.sparkconnect.embedded import functions, rewrite
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError, parse_error
 from dbt.adapters.sparkconnect.embedded.nodes import OURS, place
+from dbt.adapters.sparkconnect.embedded.outline import Outline, outline_of
 from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError, UnsupportedError
 from sqlglot.tokenizer_core import Token, TokenType
@@ -36,6 +37,7 @@ class Query:
 
     text: str
     relations: tuple[Relation, ...]
+    outline: Outline = field(default=(), compare=False)
 
 
 @lru_cache(maxsize=512)
@@ -73,11 +75,12 @@ def query_of(tree: exp.Expr) -> Query:
     # before the rewriting, which may copy parts of the tree
     for table in list(tree.find_all(exp.Table)):
         _name_relation(table, relations)
+    outline = outline_of(tree, {f"__relation_{number}__": number for number in range(len(relations))})
     try:
         text = rewrite.rewritten(tree).sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE, comments=False)
     except UnsupportedError as exc:
         raise RefusedError(f"what sqlglot cannot write for DuckDB ({exc})") from exc
-    return Query(text, tuple(relations))
+    return Query(text, tuple(relations), outline)
 
 
 def expression_of(text: str) -> exp.Expr:
