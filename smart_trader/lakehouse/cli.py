@@ -17,7 +17,7 @@ EXIT_NOT_RUNNING = 3
 
 @click.group()
 def lakehouse() -> None:
-    """The embedded Spark and Delta server that dbt talks to.
+    """The lake's own Spark and Delta server, which dbt uses where it is up.
 
     Settings are environment variables or lines of .env: LAKEHOUSE_HOME, LAKEHOUSE_URI, LAKEHOUSE_THRIFT_PORT,
     LAKEHOUSE_CONNECT_PORT, LAKEHOUSE_DRIVER_MEMORY, LAKEHOUSE_JAVA, LAKEHOUSE_COMPILER and more; see .env.example.
@@ -131,10 +131,12 @@ def env(with_token: bool) -> None:
     from smart_trader.lakehouse import server
     from smart_trader.paths import project_root
 
-    paths = lakehouse_settings().paths
+    settings = lakehouse_settings()
+    paths = settings.paths
     values = {
         "LAKEHOUSE_HOME": str(paths.home),
         "LAKEHOUSE_URI": paths.uri,
+        ENGINE_VARIABLE: settings.engine,
         "DBT_PROFILES_DIR": str(project_root()),
     }
     if with_token:

@@ -32,7 +32,7 @@ target_option = click.option(
     "--target",
     expose_value=False,
     callback=_choose_target,
-    help="dbt's target: local (a lake of this machine) or cluster. Default: DBT_TARGET, else local.",
+    help="dbt's target: local (either engine), spark, embedded, ci or cluster. Default: DBT_TARGET, else local.",
 )
 
 
@@ -193,6 +193,7 @@ def retry(items: tuple[str, ...]) -> None:
     """
     from loaders.bronze import Bronze
     from loaders.retry import asked_items, request_retry
+    from loaders.tables import FETCH_LOG
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import shown
     from smart_trader.pipeline.reading import Lake
@@ -200,6 +201,8 @@ def retry(items: tuple[str, ...]) -> None:
 
     paths = lakehouse_settings().paths
     bronze = Bronze(paths, schema_name("bronze"))
+    # a mistyped lake is named, not made
+    _readable_lake().delta("bronze", FETCH_LOG.name)
     with lock_lake(paths, "retry"):
         bronze.prepare()
         wanted = asked_items(bronze, items) if items else shown.exhausted_items(Lake(paths))
