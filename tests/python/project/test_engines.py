@@ -38,9 +38,10 @@ def build(lake: MarketLake, at: int, *arguments: str) -> None:
 
 
 def differences(one: MarketLake, other: MarketLake) -> dict[str, str]:
-    """Return what differs, by table; a lake of nothing differs in everything."""
-    found = {}
+    """Return what differs, by table; both must have the same tables."""
+    found: dict[str, str] = {}
     tables = sorted(one.tables())
+    assert tables == sorted(other.tables())
     assert len(tables) > 20
     for schema, name in tables:
         theirs, ours = (DeltaTable(lake.engine.paths.table(f"{lake.prefix}{schema}", name)) for lake in (one, other))
@@ -59,7 +60,8 @@ def differences(one: MarketLake, other: MarketLake) -> dict[str, str]:
                 f"select {columns} from {left}{both.format(right)} except all select {columns} from {right}"
             ).fetchall()
             if rows:
-                found[f"{schema}.{name}"] = f"{len(rows)} of {left} alone, e.g. {rows[0]}"
+                before = found.get(f"{schema}.{name}", "")
+                found[f"{schema}.{name}"] = f"{before}{len(rows)} of {left} alone, e.g. {rows[0]}; "
     return found
 
 
