@@ -10,7 +10,7 @@ import click
 
 from smart_trader.console import printable, say, show
 from smart_trader.errors import SmartTraderError
-from smart_trader.settings import cluster_settings, lakehouse_settings
+from smart_trader.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
 
 EXIT_NOT_RUNNING = 3
 
