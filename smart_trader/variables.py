@@ -112,7 +112,10 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
         faults = "; ".join(
             _fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
         )
-        raise SettingsError(f"settings that cannot be used: {faults}", f"correct them under vars: in {path}") from None
+        raise SettingsError(
+            f"settings that cannot be used: {faults}",
+            f"correct them where they are set, with --var or under vars: in {path}",
+        ) from None
 
 
 def check_variables(overrides: Mapping[str, Any]) -> None:

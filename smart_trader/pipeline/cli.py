@@ -14,7 +14,7 @@ import click
 
 from smart_trader.clock import TimestampType, choose_as_of, now
 from smart_trader.console import say, show
-from smart_trader.errors import SettingsError
+from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import ENGINE_VARIABLE, lakehouse_settings
 
@@ -271,9 +271,13 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
             if work.optimize:
                 record_checksums(lake)
     if "disk" in only or not only:
-        # a full disk is what maintenance may have cured: then it only warns
-        refuse = settings.disk_refuse_percent if only == ("disk",) else 101
-        upkeep.check_disk(machine.paths, settings.disk_warn_percent, refuse, say)
+        try:
+            upkeep.check_disk(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent, say)
+        except SmartTraderError as error:
+            if only == ("disk",):
+                raise
+            # what could be freed is freed: a scheduler's chain goes on
+            say(f"warning: {error}")
 
 
 @click.command()

@@ -10,7 +10,6 @@ from market_lake import DAY, REFRESH, SEED, WALLETS
 from victims import ATTEMPT, LOADS
 
 from smart_trader.delta import read_table
-from smart_trader.lakehouse.registration import derived_tables
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
 

@@ -135,7 +135,10 @@ def test_token_is_shown_nowhere() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [({"method": "http"}, "'http' is not one of .'thrift', 'embedded', 'auto'"), ({"query_retries": 1}, "never sends a statement")],
+    [
+        ({"method": "http"}, "'http' is not one of .'thrift', 'embedded', 'auto'"),
+        ({"query_retries": 1}, "never sends a statement"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], expected: str) -> None:
     """The message says what to write instead."""
