@@ -143,9 +143,13 @@ def test_token_is_shown_nowhere() -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], expected: str) -> None:
     """The message says what to write instead."""
     with pytest.raises(Exception, match=expected):
-        # as dbt does with a profile
-        SparkConnectCredentials.validate({"type": "sparkconnect", "schema": "s", **settings})
-        credentials(**settings)
+        read_profile(settings)
+
+
+def read_profile(settings: dict[str, Any]) -> SparkConnectCredentials:
+    """Read a profile as dbt does."""
+    SparkConnectCredentials.validate({"type": "sparkconnect", "schema": "s", **settings})
+    return credentials(**settings)
 
 
 class TestWithoutServer:
