@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -84,13 +84,17 @@ def refuse_what_is_lost(findings: Findings) -> None:
         SmartTraderError: Names each and what is wrong with it.
     """
     if findings.kept:
-        shown = "\n".join(f"  {schema}.{name}: {fault}" for (schema, name), fault in findings.kept.items())
+        derived = f"\nthese are made again once those are mended:\n{_listed(findings.derived)}" if findings.derived else ""
         raise SmartTraderError(
-            f"these tables hold what cannot be computed again:\n{shown}",
+            f"these tables hold what cannot be computed again:\n{_listed(findings.kept)}{derived}",
             "put the files back from a backup of the lake (smart-trader restore) and run this again. Without one: move "
             "the table's folder away; a history then begins again with the next run, and a bronze table means a new "
             "lake (LAKEHOUSE_HOME), since what was fetched is gone",
         )
+
+
+def _listed(broken: Mapping[Name, str]) -> str:
+    return "\n".join(f"  {schema}.{name}: {fault}" for (schema, name), fault in broken.items())
 
 
 def report_losses(findings: Findings) -> None:

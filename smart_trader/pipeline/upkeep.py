@@ -75,7 +75,7 @@ class Gain:
         change = self.size[1] - self.size[0]
         return (
             f"{self.tables} tables: old files removed from {self.vacuumed}, {self.compacted} compacted; "
-            f"before: {before}; after: {after} ({'+' if change > 0 else '-'}{megabytes(abs(change))})"
+            f"before: {before}; after: {after} ({'-' if change < 0 else '+'}{megabytes(abs(change))})"
         )
 
 
