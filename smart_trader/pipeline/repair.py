@@ -84,7 +84,9 @@ def refuse_what_is_lost(findings: Findings) -> None:
         SmartTraderError: Names each and what is wrong with it.
     """
     if findings.kept:
-        derived = f"\nthese are made again once those are mended:\n{_listed(findings.derived)}" if findings.derived else ""
+        derived = _listed(findings.derived)
+        if derived:
+            derived = f"\nthese are made again once those are mended:\n{derived}"
         raise SmartTraderError(
             f"these tables hold what cannot be computed again:\n{_listed(findings.kept)}{derived}",
             "put the files back from a backup of the lake (smart-trader restore) and run this again. Without one: move "
