@@ -16,6 +16,7 @@ from market_lake import DAY, FIRST, HOUR, OWN_FIELDS, MarketLake
 # the clock of the build, which spreads the numbers of loads
 BUILD_FIELDS = OWN_FIELDS | {"covered_batch", "processed_at", "gold_processed_at_"}
 LATER = {"half-a-day": FIRST + 12 * HOUR, "two-weeks": FIRST + 15 * DAY}
+SMALL = "half-a-day"
 
 
 def take(source: MarketLake, target: MarketLake, *layers: str) -> None:
@@ -98,7 +99,11 @@ def test_a_first_run_on_spark_is_equal_to_an_embedded_build(lakes: Lakes) -> Non
     assert differences(lakes.spark, lakes.embedded) == {}
 
 
-@pytest.mark.parametrize("at", LATER.values(), ids=list(LATER))
+@pytest.mark.parametrize(
+    "at",
+    # Spark takes minutes for each: the small form has one of them
+    [pytest.param(at, id=name, marks=[pytest.mark.full] * (name != SMALL)) for name, at in LATER.items()],
+)
 def test_a_later_run_is_equal_whichever_engine_goes_on(lakes: Lakes, at: int) -> None:
     fetched = len(lakes.mixed.rows("bronze", "fetch_log"))
     # the embedded engine goes on with what Spark has built, and fetches what is due by it
@@ -110,6 +115,7 @@ def test_a_later_run_is_equal_whichever_engine_goes_on(lakes: Lakes, at: int) ->
     lakes.check()
 
 
+@pytest.mark.full
 def test_a_full_refresh_is_equal(lakes: Lakes) -> None:
     at = int(lakes.mixed.newest().timestamp())
     for lake in (lakes.spark, lakes.mixed, lakes.embedded):
