@@ -40,6 +40,7 @@ BRONZE = (
 HISTORIES = (
     ("silver", "wallet_calculations", "calculation_date"),
     ("silver", "pnl_calculations", "calculation_date"),
+    ("silver", "calculation_checks", "calculation_date"),
     ("gold", "trader_evaluations", "evaluated_at"),
     ("gold", "smart_traders", "evaluated_at"),
 )

@@ -33,7 +33,7 @@ S3 = "s3://bucket/lake"
         pytest.param("auto", "embedded", None, True, ("embedded", "target embedded"), id="by-target"),
         pytest.param("auto", "spark", None, False, ("spark", "target spark"), id="spark-by-target"),
         pytest.param("auto", "cluster", S3, False, ("spark", "target cluster"), id="cluster"),
-        pytest.param("auto", "local", S3, False, ("spark", "the lake is not on this machine"), id="on-s3"),
+        pytest.param("auto", "local", S3, False, ("embedded", "no server of the lake is up"), id="on-s3"),
     ],
 )
 def test_an_engine_is_chosen_once_with_a_reason(
@@ -59,7 +59,6 @@ def test_an_engine_is_chosen_once_with_a_reason(
         ("embedded", "spark", None, "target spark always uses spark"),
         ("spark", "embedded", None, "target embedded always uses embedded"),
         ("embedded", "cluster", S3, "target cluster always uses spark"),
-        ("embedded", "local", S3, "is not on this machine"),
     ],
 )
 def test_an_engine_that_cannot_be_had_is_refused(
