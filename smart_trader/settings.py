@@ -48,7 +48,7 @@ class LakehouseSettings(BaseSettings):
     )
     thrift_port: Port | None = Field(None, description="fixed port of the SQL door; default: 10000, or a free one")
     connect_port: Port | None = Field(None, description="fixed port of Spark Connect; default: 15002, or a free one")
-    driver_memory: MemorySize = Field("1g", description="heap of the JVM, e.g. 1g or 1500m")
+    driver_memory: MemorySize = Field("2g", description="heap of the JVM, e.g. 1g or 1500m")
     java: str = Field("auto", description="auto, system, wheel, or the path of a java program")
     compiler: Literal["c2", "c1"] = Field(
         "c2", description="c1 starts faster, but is a third slower on millions of rows"

@@ -316,7 +316,7 @@ def begin_run(home: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "smart_trader.cli", *RUN],
         cwd=PROJECT,
-        env=clean_environment(LAKEHOUSE_HOME=str(home), **environment),
+        env=clean_environment(LAKEHOUSE_HOME=str(home), LAKEHOUSE_ENGINE="spark", **environment),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
