@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from engine import EmbeddedLake, Engine, own_engine
 from market_lake import FIRST, MarketLake
 
 pytest_plugins = ["dbt.tests.fixtures.project"]
+
+# A shell's background jobs, and what `nohup` starts, ignore these; the programs that tests start would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
