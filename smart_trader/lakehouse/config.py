@@ -250,6 +250,8 @@ def _small_data_properties(cores: int) -> dict[str, str]:
     """Settings for tables of megabytes; the defaults are made for terabytes (one VACUUM takes 52 s with them)."""
     return {
         "spark.sql.shuffle.partitions": str(cores),
+        # what Spark infers of long conditions over derived columns grows with each step until the heap is full
+        "spark.sql.constraintPropagation.enabled": "false",
         "spark.default.parallelism": str(cores),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(cores),
         "spark.databricks.delta.snapshotPartitions": "1",

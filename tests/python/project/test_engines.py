@@ -15,6 +15,8 @@ from market_lake import DAY, FIRST, HOUR, OWN_FIELDS, MarketLake
 
 # the clock of the build, which spreads the numbers of loads
 BUILD_FIELDS = OWN_FIELDS | {"covered_batch", "processed_at", "gold_processed_at_"}
+# a whole demo on Spark takes minutes
+pytestmark = pytest.mark.full
 LATER = {"half-a-day": FIRST + 12 * HOUR, "two-weeks": FIRST + 15 * DAY}
 SMALL = "half-a-day"
 
