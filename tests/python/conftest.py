@@ -26,7 +26,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The session's server; stopped at the end, whatever happened."""
-    with own_engine(tmp_path_factory.mktemp("lake with space")) as running:
+    # a small heap, so that tests can fill it
+    with own_engine(tmp_path_factory.mktemp("lake with space"), driver_memory="1g") as running:
         yield running
 
 

@@ -270,7 +270,7 @@ def test_a_full_memory_writes_no_secret_to_disk(run: Run, secrets: dict[str, str
     # more than the memory holds: what lay in it before, settings of sessions among it, goes to files
     text = "concat(sha2(cast(id as string), 512), sha2(cast(-id as string), 512))"
     try:
-        run.engine.sql(f"cache table pressure as select {text} as text from range(0, 8000000, 1, 800)")
+        run.engine.sql(f"cache table pressure as select {text} as text from range(0, 3000000, 1, 300)")
         moved = [path for path in run.engine.paths.tmp.rglob("broadcast_*") if path.is_file()]
         assert moved, "no block was moved to disk"
         assert files_with([run.engine.paths.tmp], secrets, set()) == {}

@@ -195,7 +195,8 @@ def recorded(paths: LakePaths, begin: Callable[..., tuple[subprocess.Popen[str],
 
 
 def test_a_ready_server_is_known_by_its_record(paths: LakePaths, recorded: ServerRecord) -> None:
-    assert server.running(paths) == recorded
+    # the process may still be on its way from the shell that starts it
+    assert until(lambda: server.running(paths) == recorded)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process keeps the time of its start as it was")
