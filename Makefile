@@ -33,7 +33,7 @@ setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the k
 demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
 	$(BIN)/smart-trader run --demo
 
-test: setup ## Run every test (at most 15 minutes on 2 cores)
+test: setup ## Run every test but the larger forms
 	$(PY) -m pytest
 
 test-dbt111: .venv/.ready ## Parse, compile and run the quick tests on dbt 1.11 too
