@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smart_trader.addresses import AddressType
 from smart_trader.clock import TimestampType, choose_as_of, now
 from smart_trader.console import say, show
 from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.run_ids import RunIdType
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import ENGINE_VARIABLE, lakehouse_settings
 
@@ -64,7 +66,9 @@ engine_option = click.option(
 )
 @click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
 @click.option(
-    "--run-id", default="", help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up."
+    "--run-id",
+    type=RunIdType(),
+    help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up.",
 )
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
@@ -80,7 +84,7 @@ def run_pipeline(
     wallets: str | None,
     as_of: datetime | None,
     step: str | None,
-    run_id: str,
+    run_id: str | None,
     seed: int,
     market_wallets: int,
     top: int,
@@ -105,7 +109,7 @@ def run_pipeline(
     settings = loader_settings(overrides)
     # a file that cannot be read is told before anything starts, and - can be read only once
     given = {
-        flag: [item.item for item in given_items(source, flag)] if source else []
+        flag: [item.item for item in given_items(source, flag)] if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
     moment = as_of or now()
@@ -165,7 +169,7 @@ def leaderboard(top: int | None, form: str) -> None:
 
 
 @click.command()
-@click.argument("wallet")
+@click.argument("wallet", type=AddressType())
 def explain(wallet: str) -> None:
     """Explain one wallet: its verdict and why, its figures, each token."""
     from smart_trader.pipeline import shown
@@ -184,7 +188,7 @@ def status(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("items", nargs=-1, metavar="[ITEM]...")
+@click.argument("items", nargs=-1, type=AddressType(), metavar="[ITEM]...")
 def retry(items: tuple[str, ...]) -> None:
     """Ask again for tokens and wallets that are left alone after failures: each ITEM, or all of them.
 
