@@ -146,13 +146,13 @@ def _readable_lake() -> Lake:
     """Return the lake for a command that reads it straight from its files.
 
     Raises:
-        SmartTraderError: A newer project has written it, or it is only half restored.
+        SmartTraderError: It is not there, a newer project has written it, or it is only half restored.
     """
-    from smart_trader.lake_identity import ensure_usable
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.pipeline.reading import Lake
 
     lake = Lake(lakehouse_settings().paths)
-    ensure_usable(lake.paths)
+    ensure_exists(lake.paths)
     return lake
 
 
@@ -205,7 +205,6 @@ def retry(items: tuple[str, ...]) -> None:
 
     paths = lakehouse_settings().paths
     bronze = Bronze(paths, schema_name("bronze"))
-    # a mistyped lake is named, not made
     _readable_lake().delta("bronze", FETCH_LOG.name)
     with lock_lake(paths, "retry"):
         bronze.prepare()
@@ -258,12 +257,14 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     Says what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
     from smart_trader.pipeline.integrity import record_checksums
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
+    ensure_exists(machine.paths)
     hours = settings.vacuum_retention_hours if retain_hours is None else retain_hours
     work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, hours)
     if work.optimize or work.vacuum:
@@ -275,6 +276,7 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
             if work.optimize:
                 record_checksums(lake)
     if "disk" in only or not only:
+        say(upkeep.disk_text(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent))
         try:
             upkeep.check_disk(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent, say)
         except SmartTraderError as error:
@@ -293,6 +295,7 @@ def repair() -> None:
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
     where one of them is broken, nothing is changed and you are told what to do.
     """
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.engine import lake_engine
     from smart_trader.pipeline.lake_version import rebuilding
@@ -300,6 +303,7 @@ def repair() -> None:
     from smart_trader.pipeline.repair import repair as repair_lake
 
     machine = lakehouse_settings()
+    ensure_exists(machine.paths)
     with lock_lake(machine.paths, "repair"), lake_engine(machine, say) as engine:
         say(str(engine.choice))
         repair_lake(Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say), engine, say)
@@ -313,11 +317,12 @@ def upgrade() -> None:
 
     What was cut short goes on where it was. A lake that is current is left alone.
     """
-    from smart_trader.lake_identity import LAKE_VERSION
+    from smart_trader.lake_identity import LAKE_VERSION, ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.lake_version import upgrade_lake
 
     machine = lakehouse_settings()
+    ensure_exists(machine.paths)
     with lock_lake(machine.paths, "upgrade"):
         steps = upgrade_lake(machine, say)
     say(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")
@@ -331,10 +336,12 @@ def backup(target: Path) -> None:
     Holds every table, what waits to be landed, and the lake's version and source. Left out are Spark's catalog, which
     the next run makes again, logs, and the server's files.
     """
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.backup import back_up
 
     paths = lakehouse_settings().paths
+    ensure_exists(paths)
     with lock_lake(paths, f"backup {target}"):
         made = back_up(paths, target.expanduser().absolute(), say)
     say(f"backed up {len(made.tables)} tables to {target}; bring them back with: smart-trader restore {target}")
