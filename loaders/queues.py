@@ -43,18 +43,20 @@ class WorkItem:
     resume_since_time: int | None = None
 
 
-def queued_items(queue: str, as_of: datetime) -> list[WorkItem]:
+def queued_items(queue: str, as_of: datetime, has_bronze: bool = True) -> list[WorkItem]:
     """Read what is due from a queue table, in its order.
 
     Args:
         queue: Folder or address of the Delta table.
         as_of: The run's moment.
+        has_bronze: Whether the loaders' tables are there, without which nothing can be built.
 
     Raises:
         SmartTraderError: There is no such table yet.
     """
     if not is_table(queue):
-        raise SmartTraderError(f"no work list yet: there is no table {queue}", "run: dbt build")
+        commands = [*([] if has_bronze else ["python -m loaders init"]), "dbt build"]
+        raise SmartTraderError(f"no work list yet: there is no table {queue}", f"run: {', then: '.join(commands)}")
     table = read_table(queue)
     due = table.filter(pc.less_equal(table["due_at"], pa.scalar(as_of, table.schema.field("due_at").type)))
     due = due.sort_by([("queue_rank", "ascending"), ("item", "ascending")])

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from loaders.tables import TABLES
-from smart_trader.delta import open_table
+from smart_trader.delta import open_table, repair_fix
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import is_held
 from smart_trader.paths import LakePaths
@@ -212,7 +212,7 @@ def compact_table(location: str) -> tuple[int, int]:
     except (DeltaError, OSError) as error:
         raise SmartTraderError(
             f"cannot compact the table {location}: {' '.join(str(error).split())[:300]}",
-            "run: smart-trader repair; or free space if the disk is full",
+            f"{repair_fix(location)}; or free space if the disk is full",
         ) from None
     return int(made["numFilesRemoved"]), int(made["numFilesAdded"])
 
