@@ -15,13 +15,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from loaders.tables import TABLES
-from smart_trader.delta import open_table, repair_fix
+from smart_trader.delta import cause_of, open_table, repair_fix
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import is_held
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
 from smart_trader.schemas import schema_name
-from smart_trader.store import arrow_location, is_remote, storage_options
+from smart_trader.store import arrow_location, is_remote
 
 # What repair has set aside; nothing in it is used.
 ASIDE = "_set_aside"
@@ -211,7 +211,7 @@ def compact_table(location: str) -> tuple[int, int]:
         made = open_table(location).optimize.compact()
     except (DeltaError, OSError) as error:
         raise SmartTraderError(
-            f"cannot compact the table {location}: {' '.join(str(error).split())[:300]}",
+            f"cannot compact the table {location}: {cause_of(error)}",
             f"{repair_fix(location)}; or free space if the disk is full",
         ) from None
     return int(made["numFilesRemoved"]), int(made["numFilesAdded"])
@@ -221,12 +221,18 @@ def vacuum_table(location: str, retention_hours: int) -> int:
     """Remove the files that no version of the last hours needs; returns how many.
 
     delta-rs names them. It would write two commits before and after it removes them, which a full disk has no room for.
+
+    Raises:
+        SmartTraderError: Its log cannot be read, or a file cannot be removed; names the table.
     """
-    table = DeltaTable(location, storage_options=storage_options(location))
-    old = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    table = open_table(location)
     files, folder = arrow_location(location)
-    for name in old:
-        files.delete_file(f"{folder}/{name}")
+    try:
+        old = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+        for name in old:
+            files.delete_file(f"{folder}/{name}")
+    except (DeltaError, OSError) as error:
+        raise SmartTraderError(f"cannot vacuum the table {location}: {cause_of(error)}", repair_fix(location)) from None
     if not is_remote(location):
         _remove_stray_checksums(Path(folder), retention_hours)
     return len(old)
