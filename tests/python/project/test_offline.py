@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
+from dbt_lake import DbtResult
+from engine import EmbeddedLake
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> DbtLake:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedLake:
     """A lake that has no server; shared, so that the project is parsed once."""
-    return DbtLake(tmp_path_factory.mktemp("offline"))
+    return EmbeddedLake(tmp_path_factory.mktemp("offline"))
 
 
-def offline(engine: DbtLake, *command: str) -> DbtResult:
+def offline(engine: EmbeddedLake, *command: str) -> DbtResult:
     return engine.dbt(*command, LAKEHOUSE_ENGINE="auto", DBT_SPARKCONNECT_OFFLINE="1")
 
 
@@ -23,7 +24,7 @@ def offline(engine: DbtLake, *command: str) -> DbtResult:
         pytest.param(("docs", "generate", "--empty-catalog"), id="docs", marks=pytest.mark.full),
     ],
 )
-def test_the_whole_project_needs_no_server(engine: DbtLake, command: tuple[str, ...]) -> None:
+def test_the_whole_project_needs_no_server(engine: EmbeddedLake, command: tuple[str, ...]) -> None:
     done = offline(engine, *command)
     assert done.success, done.failures
     if "compile" in command:
@@ -31,7 +32,7 @@ def test_the_whole_project_needs_no_server(engine: DbtLake, command: tuple[str, 
         assert "from gold.trader_evaluations" in board
 
 
-def test_a_build_is_still_refused(engine: DbtLake) -> None:
+def test_a_build_is_still_refused(engine: EmbeddedLake) -> None:
     done = offline(engine, "run", "--select", "landed_loads")
     assert not done.success
     assert "The sparkconnect adapter is offline and ran no statement" in str(done.failures)
