@@ -153,7 +153,7 @@ def test_a_second_run_is_told_who_holds_the_lake(lake: MarketLake, shown: str) -
         pytest.param(["--demo", "--var", "win_threshold_usd=-1"], "win_threshold_usd = -1", id="negative"),
         pytest.param(["--demo", "--var", "min_liquidity=9e9"], "min_liquidity = 9e+09 is above", id="bounds-crossed"),
         pytest.param(["--demo", "--replay", "x"], "name two sources", id="two-sources"),
-        pytest.param(["--demo", "--wallets", "gone.txt"], "cannot read it", id="no-file"),
+        pytest.param(["--demo", "--wallets", "gone.txt"], "no such file", id="no-file"),
     ],
 )
 def test_a_wrong_request_is_refused_by_name(lake: MarketLake, arguments: list[str], message: str) -> None:
