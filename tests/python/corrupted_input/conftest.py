@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path += [str(Path(__file__).parent), *(str(Path(__file__).parents[1] / room) for room in ("loaders", "pipeline"))]
+from tests.python.support.loader_lake import Lake
 
-from lake import Lake
-from law import LOADERS, Landed, spoilt_market
-from mutations import MUTATIONS
+from .invariants import LOADERS, Landed, spoilt_market
+from .mutations import MUTATIONS
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from api_rows import address
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +17,7 @@ from smart_trader.sandbox.market.source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import Row, SwapQuery
+from tests.python.support.api_rows import address
 
 GENESIS = 1_779_926_400
 NOW = GENESIS + 10 * 86_400

@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from lake import FAST, NO_FILTERS, Lake
-from mutations import Case
-from spoilt_market import NOW, Crowd, Sent, made, names, spoilt_app
 
 from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
@@ -26,6 +23,10 @@ from loaders.run import Report, Stamp, Work, fetch_and_land
 from loaders.settings import loader_settings
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
+from tests.python.support.loader_lake import FAST, NO_FILTERS, Lake
+
+from .corrupted_market import NOW, Crowd, Sent, made, names, spoilt_app
+from .mutations import Case
 
 # a body that is no answer would be asked for again, which only takes time
 SETTINGS: dict[str, Any] = {**FAST, "max_request_tries": 1, "max_pages_per_wallet": 5, "max_parallel_requests": 4}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lake import Lake
-from law import LOADERS, Landed, breaches, spoilt_market
+
+from tests.python.support.loader_lake import Lake
+
+from .invariants import LOADERS, Landed, breaches, spoilt_market
 
 MANY = 1000
 

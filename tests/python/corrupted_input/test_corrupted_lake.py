@@ -9,15 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from dbt_lake import DbtLake
-from judge import differences, judge
-from lake import NO_FILTERS
-from law import SETTINGS, Landed, Spoilt
-from market_lake import MarketLake, quote_assets
-from mutations import TEXTS, Fields, Written, read, write
-from spoilt_market import NOW, TOKEN_LIST
 
 from smart_trader.sandbox.replay import parse
+from tests.python.reference import differences, judge
+from tests.python.support.dbt_lake import DbtLake
+from tests.python.support.loader_lake import NO_FILTERS
+from tests.python.support.market_lake import MarketLake, quote_assets
+
+from .corrupted_market import NOW, TOKEN_LIST
+from .invariants import SETTINGS, Landed, Spoilt
+from .mutations import TEXTS, Fields, Written, read, write
 
 # what no sum of money can hold is no number
 NO_NUMBER = Decimal("1e30")

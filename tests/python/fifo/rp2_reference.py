@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 from prezzemolo.avl_tree import AVLTree
-from reference import Trade
 from rp2.accounting_engine import AccountingEngine
 from rp2.configuration import MAX_DATE, MIN_DATE, Configuration
 from rp2.in_transaction import InTransaction
@@ -20,6 +19,8 @@ from rp2.plugin.country.us import US
 from rp2.rp2_decimal import RP2Decimal
 from rp2.tax_engine import compute_tax
 from rp2.transaction_set import TransactionSet
+
+from .reference import Trade
 
 SETTINGS = """
 [general]

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import PROJECT
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference import Trade, compute
-from rp2_judge import realized_by_rp2
-from traces import table, traces
 
 from smart_trader.fifo import fifo_matches, fifo_table
 from smart_trader.fifo.files import answers_of_file
+from tests.python.support.engine import PROJECT
+
+from .reference import Trade, compute
+from .rp2_reference import realized_by_rp2
+from .traces import table, traces
 
 VECTORS = sorted((PROJECT.parent / "shared" / "fifo_vectors").glob("*.json"))
 RELATIVE = Decimal("1e-9")

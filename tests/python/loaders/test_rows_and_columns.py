@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from api_rows import address, holder, leg, page, swap, token
 
 from loaders.errors import RowRefusedError
 from loaders.swap_rows import row_keys
@@ -20,6 +19,7 @@ from loaders.tables import (
     Table,
 )
 from loaders.wire import page_table, read_page, readable_table
+from tests.python.support.api_rows import address, holder, leg, page, swap, token
 
 WALLET = address("wallet")
 

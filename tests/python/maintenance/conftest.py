@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from engine import clean_environment, run_module
-from market_lake import DAY, FIRST
 
 from smart_trader.paths import LakePaths
 from smart_trader.sandbox.market.source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.engine import clean_environment, run_module
+from tests.python.support.market_lake import DAY, FIRST
 
 GENESIS = (FIRST // DAY - 30) * DAY
 SOURCE = market(3, 20, GENESIS, FIRST)

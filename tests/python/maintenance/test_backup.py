@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from care.conftest import LoadedLake
 from deltalake import write_deltalake
-from engine import small_disk
 
 from loaders.bronze import Bronze
 from loaders.tables import PIPELINE_RUNS
@@ -23,6 +21,9 @@ from smart_trader.paths import LakePaths
 from smart_trader.pipeline import backup
 from smart_trader.pipeline.backup import MANIFEST, back_up, read_manifest
 from smart_trader.pipeline.restore import restore
+from tests.python.support.engine import small_disk
+
+from .conftest import LoadedLake
 
 
 def quiet(line: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from care.conftest import LoadedLake
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.pipeline.backup import back_up
@@ -15,6 +14,8 @@ from smart_trader.pipeline.integrity import lost_rows, record_checksums
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.repair import examine, refuse_what_is_lost, report_losses
 from smart_trader.pipeline.restore import restore
+
+from .conftest import LoadedLake
 
 SWAPS = "bronze.transaction_history"
 HISTORY = ("silver", "pnl_calculations")

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from care.conftest import LoadedLake
-from care.object_store import object_store
 
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake_identity import (
@@ -32,6 +30,9 @@ from smart_trader.pipeline.lake_version import (
 )
 from smart_trader.sandbox.running import serving
 from smart_trader.settings import LakehouseSettings
+from tests.python.support.object_store import object_store
+
+from .conftest import LoadedLake
 
 IDENTITY = "_lake.json"
 

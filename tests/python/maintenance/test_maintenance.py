@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-from care.conftest import LoadedLake
 from deltalake import DeltaTable, write_deltalake
-from engine import PROJECT, small_disk
 
 from smart_trader.locks import FileLock
 from smart_trader.pipeline.integrity import CHECKSUMS_NAME
 from smart_trader.pipeline.upkeep import SMALL_FILES, count_small_files
+from tests.python.support.engine import PROJECT, small_disk
+
+from .conftest import LoadedLake
 
 LEADERBOARD = "gold.leaderboard"
 

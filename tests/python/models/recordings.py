@@ -8,9 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from engine import PROJECT
-
 from loaders.tables import TRANSACTION_HISTORY, Column, Kind
+from tests.python.support.engine import PROJECT
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
 from deltalake import DeltaTable
-from engine import PROJECT
-from transform.bronze import Bronze
+
+from tests.python.support.bronze import Bronze
+from tests.python.support.dbt_lake import DbtLake, DbtResult
+from tests.python.support.engine import PROJECT
 
 TABLES = ("silver.wallet_swaps", "silver.fifo_positions", "silver.wallet_pnl", "gold.smart_traders", "gold.leaderboard")
 

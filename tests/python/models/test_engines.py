@@ -8,10 +8,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from dbt_lake import run_dbt
 from deltalake import DeltaTable
-from engine import EmbeddedLake, Engine
-from market_lake import DAY, FIRST, HOUR, OWN_FIELDS, MarketLake
+
+from tests.python.support.dbt_lake import run_dbt
+from tests.python.support.engine import EmbeddedLake, Engine
+from tests.python.support.market_lake import DAY, FIRST, HOUR, OWN_FIELDS, MarketLake
 
 # the clock of the build, which spreads the numbers of loads
 BUILD_FIELDS = OWN_FIELDS | {"covered_batch", "processed_at", "gold_processed_at_"}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from engine import PROJECT
+
+from tests.python.support.engine import PROJECT
 
 KINDS = {"code": "error", "wallet": "error", "settings": "error", "data": "warn"}
 

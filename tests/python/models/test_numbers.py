@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
 from deltalake import DeltaTable
-from engine import PROJECT
 
-from .bronze import Bronze, fetch, swap
+from tests.python.support.bronze import Bronze, fetch, swap
+from tests.python.support.dbt_lake import DbtLake, DbtResult
+from tests.python.support.engine import PROJECT
+
 from .recordings import SAMPLES, bronze_swaps, read_items
 
 # the last trade of the recorded wallet
@@ -336,8 +337,8 @@ def test_what_did_not_land_does_not_count(later: Lake) -> None:
 
 @recorded
 def test_recorded_wallets_are_as_the_judge_has_them(later: Lake) -> None:
-    from judge import differences, judge
-    from judge.test_judge_recordings import read
+    from tests.python.reference import differences, judge
+    from tests.python.reference.test_recordings import read
 
     pages = {path.stem: [read(path)] for path in sorted((SAMPLES / "wallets").glob("*.json"))}
     with (PROJECT / "seeds" / "quote_assets.csv").open() as file:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
+
+from tests.python.support.dbt_lake import DbtLake, DbtResult
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from dbt_lake import DbtLake
 from deltalake import DeltaTable
 
-from .bronze import Bronze, fetch, holder, swap, token
+from tests.python.support.bronze import Bronze, fetch, holder, swap, token
+from tests.python.support.dbt_lake import DbtLake
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

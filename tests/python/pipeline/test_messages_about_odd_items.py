@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from transform.bronze import Bronze, fetch
 
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.given import untracked_text
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.shown import quarantined_wallets, status_facts, status_text, verdicts_text
+from tests.python.support.bronze import Bronze, fetch
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from engine import EmbeddedLake, Engine, own_engine
-from market_lake import FIRST, REFRESH
-from victims import Reference, lake_at
+
+from tests.python.support.engine import EmbeddedLake, Engine, own_engine
+from tests.python.support.kill_targets import Reference, lake_at
+from tests.python.support.market_lake import FIRST, REFRESH
 
 
 @pytest.fixture(scope="session", params=["embedded", "spark"])

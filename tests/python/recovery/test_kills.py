@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from engine import EmbeddedLake, Engine
-from market_lake import FIRST, REFRESH, MarketLake
-from victims import STEP_NAMES, DoomedLake, Kill, Reference, Tally, chain, lake_at
+
+from tests.python.support.engine import EmbeddedLake, Engine
+from tests.python.support.kill_targets import STEP_NAMES, DoomedLake, Kill, Reference, Tally, chain, lake_at
+from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
 # chains of kills, each on a first run and then on a refresh of the same lake
 CHAINS = 4

@@ -7,16 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from dbt_lake import run_dbt
 from deltalake import DeltaTable
-from engine import EmbeddedLake, Engine, clean_environment, deny, run_module, small_disk
-from market_lake import DAY, FIRST, REFRESH, MarketLake
-from victims import DoomedLake, Reference, lake_at
 
 from smart_trader.lakehouse import server
 from smart_trader.sandbox.market.source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.dbt_lake import run_dbt
+from tests.python.support.engine import EmbeddedLake, Engine, clean_environment, deny, run_module, small_disk
+from tests.python.support.kill_targets import DoomedLake, Reference, lake_at
+from tests.python.support.market_lake import DAY, FIRST, REFRESH, MarketLake
 
 GENESIS = (FIRST // DAY - 30) * DAY
 

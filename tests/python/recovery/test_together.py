@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from engine import PROJECT, EmbeddedLake, Engine, clean_environment
-from judge import differences
-from market_lake import FIRST, REFRESH, MarketLake
-from victims import DoomedLake, lake_at
 
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.reference import differences
+from tests.python.support.engine import PROJECT, EmbeddedLake, Engine, clean_environment
+from tests.python.support.kill_targets import DoomedLake, lake_at
+from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
 TABLES = (("silver", "quote_assets"), ("silver", "wallet_pnl"), ("gold", "leaderboard"))
 

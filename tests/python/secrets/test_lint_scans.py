@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from engine import PROJECT
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from smart_trader.sandbox.running import serving
+from tests.python.support.engine import PROJECT
 
 # made here, so that this file passes the scan
 HEX = hashlib.md5(b"planted").hexdigest()

@@ -14,10 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from api_rows import SOL, address, recordings, swap, token
 from deltalake import DeltaTable
-from engine import PROJECT, SECRETS, Engine
-from planted import files_with, found_in
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
@@ -26,6 +23,10 @@ from starlette.responses import JSONResponse, Response
 from smart_trader.lakehouse.config import MAIN_CLASS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.api_rows import SOL, address, recordings, swap, token
+from tests.python.support.engine import PROJECT, SECRETS, Engine
+
+from .planted import files_with, found_in
 
 HERE = Path(__file__).parent
 KEY = SECRETS["BIRDEYE_API_KEY"]

@@ -11,8 +11,9 @@ import uuid
 
 import grpc
 import pytest
-from engine import Engine
 from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
+
+from tests.python.support.engine import Engine
 
 CALLS = sorted(
     name

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine import PROJECT
+
+from tests.python.support.engine import PROJECT
 
 PRIVATE = (
     ".env",

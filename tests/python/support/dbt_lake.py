@@ -8,7 +8,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from dbt.cli.main import dbtRunner
-from engine import PROJECT, EmbeddedLake, Engine
+
+from .engine import PROJECT, EmbeddedLake, Engine
 
 
 @dataclass(frozen=True)

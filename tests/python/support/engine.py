@@ -19,8 +19,8 @@ from smart_trader.lakehouse.record import ServerRecord
 from smart_trader.paths import LakePaths
 from smart_trader.settings import LakehouseSettings
 
-PROJECT = Path(__file__).resolve().parents[2]
-# What a person who starts a server may have in the environment; tests/python/exposure looks for it everywhere.
+PROJECT = Path(__file__).resolve().parents[3]
+# What a person who starts a server may have in the environment; tests/python/secrets looks for it everywhere.
 SECRETS = {
     "BIRDEYE_API_KEY": "recognisablekey0of1the2exposure3",  # pragma: allowlist secret
     "AWS_ACCESS_KEY_ID": "RECOGNISABLEKEYID",

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import PROJECT, EmbeddedLake, Engine
-from market_lake import SEED, WALLETS, MarketLake
-
 from smart_trader.lakehouse import server
 from smart_trader.locks import LAKE_LOCK_NAME, is_held
 from smart_trader.pipeline.steps import STEP_NAMES, STEPS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+
+from .engine import PROJECT, EmbeddedLake, Engine
+from .market_lake import SEED, WALLETS, MarketLake
 
 LOADERS = {"load_tokens": "tokens", "load_whales": "whales", "load_transactions": "transactions"}
 # who can be killed in which step, by engine; "commit" is dbt between a commit's files and its entry in the log

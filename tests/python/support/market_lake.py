@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from engine import PROJECT, EmbeddedLake, Engine, run_module
-from judge import Verdict, judge
 
 from smart_trader.sandbox.market.source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import SwapQuery
+from tests.python.reference import Verdict, judge
+
+from .engine import PROJECT, EmbeddedLake, Engine, run_module
 
 # what a build or a load writes about itself
 OWN_FIELDS = frozenset({"processed_at", "batch_id", "landed_at", "_dlt_load_id", "load_batch", "run_id"})

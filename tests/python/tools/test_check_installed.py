@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from engine import PROJECT
+
+from tests.python.support.engine import PROJECT
 
 SPEC = importlib.util.spec_from_file_location("check_installed", PROJECT / "tools" / "check_installed.py")
 assert SPEC is not None
