@@ -1,4 +1,4 @@
-"""A small made-up market whose API spoils the answers about chosen items."""
+"""A small made-up market whose API corrupts the answers about chosen items."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LOADERS = {
 }
 
 
-class Spoils(Protocol):
+class Corrupts(Protocol):
     """What changes an answer."""
 
-    def spoil(self, body: str) -> bytes:
+    def corrupt(self, body: str) -> bytes:
         """Return what is sent in place of a body."""
 
 
@@ -94,8 +94,8 @@ class Crowd:
 
 
 @dataclass
-class Spoiler:
-    """Stands before the API and spoils what it says about some items.
+class Corrupter:
+    """Stands before the API and corrupts what it answers about some items.
 
     Attributes:
         app: The API.
@@ -106,7 +106,7 @@ class Spoiler:
 
     app: ASGIApp
     crowd: Crowd
-    cases: Mapping[str, Spoils]
+    cases: Mapping[str, Corrupts]
     sent: Sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,12 +122,12 @@ class Spoiler:
         start = next(message for message in messages if message["type"] == "http.response.start")
         body = b"".join(message.get("body", b"") for message in messages)
         if start["status"] == 200:
-            body = self._spoilt(LOADERS[scope["path"]], QueryParams(scope["query_string"]), body)
+            body = self._corrupted(LOADERS[scope["path"]], QueryParams(scope["query_string"]), body)
         start["headers"] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send(start)
         await send({"type": "http.response.body", "body": body})
 
-    def _spoilt(self, loader: str, query: QueryParams, body: bytes) -> bytes:
+    def _corrupted(self, loader: str, query: QueryParams, body: bytes) -> bytes:
         item = query.get("address", TOKEN_LIST)
         if loader == "tokens" and "min_liquidity" in query:
             item = self.crowd.items[int(query["min_liquidity"])]
@@ -135,15 +135,15 @@ class Spoiler:
             name = item.rstrip("z").encode()
             body = re.sub(rb'(?<="address":")\w+', lambda found: name + found[0][len(name) :], body)
         if item in self.cases:
-            body = self.cases[item].spoil(body.decode())
+            body = self.cases[item].corrupt(body.decode())
         self.sent[loader, item].append(body)
         return body
 
 
-def spoilt_app(crowd: Crowd, cases: Mapping[str, Spoils], sent: Sent) -> Starlette:
-    """Return the API of a crowd that spoils the answers about some items and notes all it sends."""
+def corrupted_app(crowd: Crowd, cases: Mapping[str, Corrupts], sent: Sent) -> Starlette:
+    """Return the API of a crowd that corrupts the answers about some items and notes all it sends."""
     app = sandbox_app(crowd, clock=NOW)
-    app.add_middleware(Spoiler, crowd=crowd, cases=cases, sent=sent)
+    app.add_middleware(Corrupter, crowd=crowd, cases=cases, sent=sent)
     return app
 
 

@@ -1,6 +1,6 @@
-"""Runs the loaders on spoilt answers and tells where they break the law.
+"""Runs the loaders on corrupted answers and reports where they break an invariant.
 
-The law: what an item was answered lands as it was served, or the item is refused by name; every other item is as if
+The invariants: what an item was answered lands as it was served, or the item is refused by name; every other item is as if
 nothing had happened. Of a list of tokens or holders single rows may be set apart by name, of a wallet's swaps none.
 """
 
@@ -25,7 +25,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from tests.python.support.loader_lake import FAST, NO_FILTERS, Lake
 
-from .corrupted_market import NOW, Crowd, Sent, made, names, spoilt_app
+from .corrupted_market import NOW, Crowd, Sent, corrupted_app, made, names
 from .mutations import Case
 
 # a body that is no answer would be asked for again, which only takes time
@@ -40,8 +40,8 @@ LAST_TIME = 10**10
 
 
 @dataclass
-class Spoilt:
-    """A served market of which most answers are spoilt.
+class Corrupted:
+    """A served market of which most answers are corrupted.
 
     Attributes:
         url: Where it is served.
@@ -88,26 +88,26 @@ class Spoilt:
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of a spoilt market: the lake, and each loader's report."""
+    """What became of a corrupted market: the lake, and each loader's report."""
 
     lake: Lake
-    spoilt: Spoilt
+    corrupted: Corrupted
     reports: dict[str, Report]
 
 
 @contextmanager
-def spoilt_market(seeds: range) -> Iterator[Spoilt]:
-    """Serve a market with one item per seed, and unspoilt ones among them."""
+def corrupted_market(seeds: range) -> Iterator[Corrupted]:
+    """Serve a market with one item per seed, and uncorrupted ones among them."""
     items = names(len(seeds) + len(seeds) // CLEAN_EVERY + 1)
-    spoilt = [item for number, item in enumerate(items) if number % (CLEAN_EVERY + 1)]
-    cases = {item: Case(seed) for item, seed in zip(spoilt, seeds, strict=False)}
+    corrupted = [item for number, item in enumerate(items) if number % (CLEAN_EVERY + 1)]
+    cases = {item: Case(seed) for item, seed in zip(corrupted, seeds, strict=False)}
     crowd, sent = Crowd(made(), items), defaultdict[tuple[str, str], list[bytes]](list)
-    with serving(spoilt_app(crowd, cases, sent)) as url:
-        yield Spoilt(url, crowd, cases, sent)
+    with serving(corrupted_app(crowd, cases, sent)) as url:
+        yield Corrupted(url, crowd, cases, sent)
 
 
-def breaches(spoilt: Spoilt, loader: str, report: Report, lake: Lake) -> list[str]:
-    """Return what broke the law in a run that asked for all items, with the seeds and mutations that did it."""
+def breaches(corrupted: Corrupted, loader: str, report: Report, lake: Lake) -> list[str]:
+    """Return what broke an invariant in a run that asked for all items, with the seeds and mutations that did it."""
     log, landed = defaultdict(list), defaultdict(list)
     for line in lake.rows("fetch_log"):
         if line["kind"] == KINDS[loader]:
@@ -116,8 +116,8 @@ def breaches(spoilt: Spoilt, loader: str, report: Report, lake: Lake) -> list[st
         landed[row["fetch_id"]].append(row)
     told, message = dict(report.failures), _message(report)
     found = []
-    for item in spoilt.crowd.items:
-        case = spoilt.cases.get(item)
+    for item in corrupted.crowd.items:
+        case = corrupted.cases.get(item)
         if len(log[item]) != 1:
             found.append(f"{item} ({case}): {len(log[item])} lines in the log")
             continue
@@ -125,7 +125,7 @@ def breaches(spoilt: Spoilt, loader: str, report: Report, lake: Lake) -> list[st
         rows, error = [row["item"] for row in landed[line["fetch_id"]]], line["error"]
         if line["outcome"] == "complete":
             problem = _unlike(
-                rows, served(loader, spoilt.sent[loader, item]), 0 if case is None else _apart(loader, error)
+                rows, served(loader, corrupted.sent[loader, item]), 0 if case is None else _apart(loader, error)
             )
         elif line["outcome"] != "failed" or case is None:
             problem = f"{line['outcome']}: {error}"
@@ -133,11 +133,11 @@ def breaches(spoilt: Spoilt, loader: str, report: Report, lake: Lake) -> list[st
             problem = _unclear(item, error, told.get(item), message)
             if rows and MORE_FOLLOWS in (error or ""):
                 # what was read before stays, and the next run goes on from there
-                problem = problem or _unlike(rows, served(loader, spoilt.sent[loader, item]), 0)
+                problem = problem or _unlike(rows, served(loader, corrupted.sent[loader, item]), 0)
             elif rows:
                 problem = problem or f"failed, with {len(rows)} rows"
         if problem:
-            found.append(f"{item} ({case}): {problem}; answered: {spoilt.sent[loader, item][0][:300]!r}")
+            found.append(f"{item} ({case}): {problem}; answered: {corrupted.sent[loader, item][0][:300]!r}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Ways to spoil a response body. Each is a name in `MUTATIONS`; where it strikes is drawn from a seed."""
+"""Ways to corrupt a response body. Each is a name in `MUTATIONS`; where it strikes is drawn from a seed."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One spoilt answer; printed where it breaks the law."""
+    """One corrupted answer; printed where it breaks an invariant."""
 
     seed: int
 
@@ -221,7 +221,7 @@ class Case:
     def mutation(self) -> str:
         return list(MUTATIONS)[self.seed % len(MUTATIONS)]
 
-    def spoil(self, body: str) -> bytes:
+    def corrupt(self, body: str) -> bytes:
         """Return the body as this case sends it; the same one for the same body."""
         return MUTATIONS[self.mutation](Random(self.seed), body)
 

@@ -1,4 +1,4 @@
-"""The models on what landed of spoilt answers: one build, in which nobody's rows harm anybody else's numbers."""
+"""The models on what landed of corrupted answers: one build, in which nobody's rows harm anybody else's numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.python.support.loader_lake import NO_FILTERS
 from tests.python.support.market_lake import MarketLake, quote_assets
 
 from .corrupted_market import NOW, TOKEN_LIST
-from .invariants import SETTINGS, Landed, Spoilt
+from .invariants import SETTINGS, Corrupted, Landed
 from .mutations import TEXTS, Fields, Written, read, write
 
 # what no sum of money can hold is no number
@@ -28,7 +28,7 @@ AS_OF = datetime.fromtimestamp(NOW, UTC)
 class HostilePrices:
     """Gives two of three tokens a price or a liquidity that is no number."""
 
-    def spoil(self, body: str) -> bytes:
+    def corrupt(self, body: str) -> bytes:
         envelope = read(body)
         for index, row in enumerate(dict(dict(envelope)["data"])["items"]):
             name = ("price", "liquidity", "")[index % 3]
@@ -42,7 +42,7 @@ class Built:
 
     lake: MarketLake
     engine: DbtLake
-    spoilt: Spoilt
+    corrupted: Corrupted
 
     def dbt(self, *selection: str) -> None:
         """Build some models once, without their tests."""
@@ -56,22 +56,22 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(landed: Landed) -> Built:
-    """The spoilt lake, built once."""
-    lake, spoilt = landed.lake, landed.spoilt
-    spoilt.cases[TOKEN_LIST] = HostilePrices()
-    lake.load("tokens", spoilt.url, as_of=NOW, **SETTINGS, **NO_FILTERS).raise_if_failed()
+    """The corrupted lake, built once."""
+    lake, corrupted = landed.lake, landed.corrupted
+    corrupted.cases[TOKEN_LIST] = HostilePrices()
+    lake.load("tokens", corrupted.url, as_of=NOW, **SETTINGS, **NO_FILTERS).raise_if_failed()
     engine = DbtLake(lake.root)
-    made = Built(MarketLake(engine), engine, spoilt)
+    made = Built(MarketLake(engine), engine, corrupted)
     made.dbt("+wallet_pnl")
     return made
 
 
-def test_the_others_have_the_numbers_of_an_unspoilt_market(built: Built) -> None:
-    clean = built.spoilt.clean
+def test_the_others_have_the_numbers_of_an_uncorrupted_market(built: Built) -> None:
+    clean = built.corrupted.clean
     lists = {row["fetch_id"] for row in built.lake.rows("bronze", "fetch_log") if row["item"] == TOKEN_LIST}
     tokens = [row for row in built.lake.rows("bronze", "token_metrics") if row["fetch_id"] in lists]
     verdict = judge(
-        {wallet: [[parse(text) for text in built.spoilt.crowd.swaps(wallet)]] for wallet in clean},
+        {wallet: [[parse(text) for text in built.corrupted.crowd.swaps(wallet)]] for wallet in clean},
         as_of=AS_OF,
         quote_assets=quote_assets(),
         history_complete=dict.fromkeys(clean, True),
@@ -92,7 +92,7 @@ def test_whose_swaps_landed_is_calculated(built: Built) -> None:
     landed = {row["item"] for row in log if row["outcome"] == "complete"}
     totals = {row["wallet_address"] for row in built.pnl(landed) if row["token_address"] == "ALL_TOKENS"}
     assert sorted(landed - totals) == []
-    assert landed > set(built.spoilt.clean)
+    assert landed > set(built.corrupted.clean)
 
 
 def test_every_number_is_finite(built: Built) -> None:
@@ -122,6 +122,6 @@ def test_what_would_be_code_elsewhere_stands_as_text(built: Built) -> None:
     assert len(seen) > 3
 
 
-def test_everything_else_is_built_of_spoilt_answers_too(built: Built) -> None:
+def test_everything_else_is_built_of_corrupted_answers_too(built: Built) -> None:
     built.dbt("fqn:*")
     assert built.lake.rows("silver", "transaction_fetch_queue")

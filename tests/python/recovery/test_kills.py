@@ -88,7 +88,7 @@ def carry_out(
     doomed = lake_at(target, prefix, at)
     for kill in kills:
         if doomed.kill(kill, reference.seconds[kill.step]):
-            tally.hits[kill.step, kill.victim] += 1
+            tally.hits[kill.step, kill.target] += 1
         else:
             tally.missed += 1
     doomed.run()
@@ -101,8 +101,8 @@ def test_a_chain_of_kills_and_a_plain_run(
     target: Engine | EmbeddedLake, references: dict[int, Reference], tally: Tally, number: int
 ) -> None:
     for at in (FIRST, REFRESH):
-        victims = lake_at(target, "", at).victims
-        kills = chain(CHAIN_SEED + 2 * number + (at == REFRESH), KILLS_OF_A_CHAIN, victims)
+        targets = lake_at(target, "", at).kill_targets
+        kills = chain(CHAIN_SEED + 2 * number + (at == REFRESH), KILLS_OF_A_CHAIN, targets)
         carry_out(target, f"chain{number}_", at, kills, references[at], tally)
 
 
@@ -111,9 +111,9 @@ def test_a_chain_of_kills_and_a_plain_run(
 def test_one_kill_and_a_plain_run(
     target: Engine | EmbeddedLake, references: dict[int, Reference], tally: Tally, number: int
 ) -> None:
-    victims = list(lake_at(target, "", FIRST).victims.values())[number]
-    kill = Kill(STEP_NAMES[number], victims[number % len(victims)], 0.4)
-    carry_out(target, f"single_{kill.step}_{kill.victim}_", FIRST, [kill], references[FIRST], tally)
+    targets = list(lake_at(target, "", FIRST).kill_targets.values())[number]
+    kill = Kill(STEP_NAMES[number], targets[number % len(targets)], 0.4)
+    carry_out(target, f"single_{kill.step}_{kill.target}_", FIRST, [kill], references[FIRST], tally)
 
 
 @pytest.mark.full

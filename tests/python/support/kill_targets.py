@@ -27,7 +27,7 @@ from .market_lake import SEED, WALLETS, MarketLake
 
 LOADERS = {"load_tokens": "tokens", "load_whales": "whales", "load_transactions": "transactions"}
 # who can be killed in which step, by engine; "commit" is dbt between a commit's files and its entry in the log
-VICTIMS = {
+KILL_TARGETS = {
     "spark": {step.name: ("pipeline", "dbt" if step.is_build else "loader", "jvm") for step in STEPS},
     "embedded": {step.name: ("pipeline", *(("dbt", "commit") if step.is_build else ("loader",))) for step in STEPS},
 }
@@ -44,11 +44,11 @@ class Kill:
     """Who is killed, in which step, how far into it."""
 
     step: str
-    victim: str
+    target: str
     share: float
 
     def __str__(self) -> str:
-        return f"{self.victim} at {self.share:.0%} of {self.step}"
+        return f"{self.target} at {self.share:.0%} of {self.step}"
 
 
 @dataclass
@@ -69,8 +69,8 @@ class Tally:
     def __str__(self) -> str:
         lines = [f"{sum(self.hits.values())} kills hit, {self.missed} came when the process was done"]
         for step in STEP_NAMES:
-            victims = dict.fromkeys(victim for listed in VICTIMS.values() for victim in listed[step])
-            row = ", ".join(f"{self.hits[step, victim]} {victim}" for victim in victims)
+            targets = dict.fromkeys(target for listed in KILL_TARGETS.values() for target in listed[step])
+            row = ", ".join(f"{self.hits[step, target]} {target}" for target in targets)
             lines.append(f"  {step:20}{row}")
         return "\n".join(lines)
 
@@ -97,9 +97,9 @@ class DoomedLake:
         return self.lake.engine
 
     @property
-    def victims(self) -> dict[str, tuple[str, ...]]:
+    def kill_targets(self) -> dict[str, tuple[str, ...]]:
         """Who can be killed in which step on this lake's engine."""
-        return VICTIMS["spark" if isinstance(self.engine, Engine) else "embedded"]
+        return KILL_TARGETS["spark" if isinstance(self.engine, Engine) else "embedded"]
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -137,22 +137,22 @@ class DoomedLake:
             seconds: How long the step takes undisturbed.
 
         Returns:
-            Whether the victim was at work when it was killed.
+            Whether the target was at work when it was killed.
         """
         run = self._start_run()
         if not _wait_for(run, kill.step):
             assert run.wait() == 0, f"{kill}: the run failed by itself"
             return False
-        if kill.victim in ("loader", "dbt", "commit"):
+        if kill.target in ("loader", "dbt", "commit"):
             # what this step does is done by a process of its own
             _kill(run)
             with self._alone(kill.step) as process:
                 time.sleep(START_S * kill.share + seconds * kill.share)
-                if kill.victim == "commit":
+                if kill.target == "commit":
                     self._wait_for_file(process, "silver/*", "gold/*", "snapshots/*")
                 return _kill(process)
         time.sleep(seconds * kill.share)
-        if kill.victim == "pipeline":
+        if kill.target == "pipeline":
             return _kill(run)
         assert isinstance(self.engine, Engine)
         os.kill(self._server_pid(), signal.SIGKILL)
@@ -275,15 +275,15 @@ class DoomedLake:
                 assert is_out or not waits, f"{after}: {name} keeps pending {row}"
 
 
-def chain(seed: int, length: int, victims: dict[str, tuple[str, ...]]) -> list[Kill]:
+def chain(seed: int, length: int, targets: dict[str, tuple[str, ...]]) -> list[Kill]:
     """Return kills in the order of the steps they hit; at most one of the JVM, which starts cold afterwards."""
     draw = random.Random(seed)
     steps = sorted(draw.choices(range(len(STEP_NAMES)), k=length))
     kills = []
     for number in steps:
         step = STEP_NAMES[number]
-        had_jvm = any(kill.victim == "jvm" for kill in kills)
-        allowed = [victim for victim in victims[step] if victim != "jvm" or not had_jvm]
+        had_jvm = any(kill.target == "jvm" for kill in kills)
+        allowed = [target for target in targets[step] if target != "jvm" or not had_jvm]
         kills.append(Kill(step, draw.choice(allowed), draw.uniform(0.02, 0.8)))
     return kills
 
