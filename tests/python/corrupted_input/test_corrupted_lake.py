@@ -12,7 +12,7 @@ import pytest
 
 from smart_trader.sandbox.replay import parse
 from tests.python.reference import differences, judge
-from tests.python.support.dbt_lake import DbtLake
+from tests.python.support.engine import EmbeddedLake
 from tests.python.support.loader_lake import NO_FILTERS
 from tests.python.support.market_lake import MarketLake, quote_assets
 
@@ -41,7 +41,7 @@ class Built:
     """The built lake, and what it was loaded from."""
 
     lake: MarketLake
-    engine: DbtLake
+    engine: EmbeddedLake
     corrupted: Corrupted
 
     def dbt(self, *selection: str) -> None:
@@ -60,7 +60,7 @@ def built(landed: Landed) -> Built:
     lake, corrupted = landed.lake, landed.corrupted
     corrupted.cases[TOKEN_LIST] = HostilePrices()
     lake.load("tokens", corrupted.url, as_of=NOW, **SETTINGS, **NO_FILTERS).raise_if_failed()
-    engine = DbtLake(lake.root)
+    engine = EmbeddedLake(lake.root)
     made = Built(MarketLake(engine), engine, corrupted)
     made.dbt("+wallet_pnl")
     return made

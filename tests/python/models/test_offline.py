@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.support.dbt_lake import DbtLake, DbtResult
+from tests.python.support.dbt_lake import DbtResult
+from tests.python.support.engine import EmbeddedLake
 
 
 @pytest.fixture(scope="module")
-def without_server(tmp_path_factory: pytest.TempPathFactory) -> DbtLake:
+def without_server(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedLake:
     """A lake that has no server; shared, so that the project is parsed once."""
-    return DbtLake(tmp_path_factory.mktemp("offline"))
+    return EmbeddedLake(tmp_path_factory.mktemp("offline"))
 
 
-def offline(without_server: DbtLake, *command: str) -> DbtResult:
+def offline(without_server: EmbeddedLake, *command: str) -> DbtResult:
     return without_server.dbt(*command, LAKEHOUSE_ENGINE="auto", DBT_SPARKCONNECT_OFFLINE="1")
 
 
@@ -24,7 +25,7 @@ def offline(without_server: DbtLake, *command: str) -> DbtResult:
         pytest.param(("docs", "generate", "--empty-catalog"), id="docs", marks=pytest.mark.full),
     ],
 )
-def test_the_whole_project_needs_no_server(without_server: DbtLake, command: tuple[str, ...]) -> None:
+def test_the_whole_project_needs_no_server(without_server: EmbeddedLake, command: tuple[str, ...]) -> None:
     done = offline(without_server, *command)
     assert done.success, done.failures
     if "compile" in command:
@@ -32,7 +33,7 @@ def test_the_whole_project_needs_no_server(without_server: DbtLake, command: tup
         assert "from gold.trader_evaluations" in board
 
 
-def test_a_build_is_still_refused(without_server: DbtLake) -> None:
+def test_a_build_is_still_refused(without_server: EmbeddedLake) -> None:
     done = offline(without_server, "run", "--select", "landed_loads")
     assert not done.success
     assert "The sparkconnect adapter is offline and ran no statement" in str(done.failures)

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.python.support.bronze import Bronze, fetch, holder, swap, token
-from tests.python.support.dbt_lake import DbtLake
+from tests.python.support.engine import EmbeddedLake
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ PREFIXED = {"DBT_TARGET": TARGET}
 class Lake:
     """The lake under test: its bronze, and dbt at a time of choice."""
 
-    engine: DbtLake
+    engine: EmbeddedLake
     bronze: Bronze
 
     def build(self, at: datetime, *arguments: str, succeeds: bool = True) -> list[str]:
@@ -54,7 +54,7 @@ class Lake:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with nothing in it, whose schemas have a prefix."""
-    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
+    engine = EmbeddedLake(tmp_path_factory.mktemp("lake with space"))
     return Lake(engine, Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines"), f"{TARGET}_bronze"))
 
 

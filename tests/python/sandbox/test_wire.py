@@ -13,9 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from smart_trader.addresses import BASE58
 from smart_trader.sandbox.faults import KINDS as FAULT_KINDS
 from smart_trader.sandbox.faults import PAGES, fault_of
-from smart_trader.sandbox.market.names import ALPHABET
 from smart_trader.sandbox.market.source import MarketSource
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
@@ -207,10 +207,10 @@ def test_tokens_have_the_keys_of_the_vendors_newest_example(source: MarketSource
 
 def test_addresses_are_base58_of_32_bytes_and_signatures_of_64(rows: Rows, source: MarketSource) -> None:
     def size(text: str) -> int:
-        assert set(text) <= set(ALPHABET)
+        assert set(text) <= set(BASE58)
         value = 0
         for letter in text:
-            value = value * 58 + ALPHABET.index(letter)
+            value = value * 58 + BASE58.index(letter)
         return (value.bit_length() + 7) // 8 + len(text) - len(text.lstrip("1"))
 
     some = [row for mine in rows.values() for row in mine[:3]]
