@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.fs
 from deltalake import DeltaTable
@@ -92,14 +91,16 @@ def gigabytes(size: float) -> str:
 
 def used_percent(folder: Path) -> float:
     """Return how full the disk below a folder is; the nearest folder that exists counts."""
-    usage = _disk_usage(folder)
-    return 100 * usage.used / usage.total
+    used, _, total = _disk_usage(folder)
+    return 100 * used / total
 
 
-def _disk_usage(folder: Path) -> Any:
+def _disk_usage(folder: Path) -> tuple[int, int, int]:
+    """Return the bytes used, free and in all of a disk."""
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder)
+    usage = shutil.disk_usage(folder)
+    return usage.used, usage.free, usage.total
 
 
 def _disk_folder(paths: LakePaths) -> Path:
@@ -110,10 +111,10 @@ def _disk_folder(paths: LakePaths) -> Path:
 def disk_text(paths: LakePaths, warn_percent: float, refuse_percent: float) -> str:
     """Return how full a lake's disk is, and from when on that matters."""
     folder = _disk_folder(paths)
-    usage = _disk_usage(folder)
+    used, free, total = _disk_usage(folder)
     return (
-        f"disk of {folder}: {100 * usage.used / usage.total:.0f} % full, {gigabytes(usage.free)} of "
-        f"{gigabytes(usage.total)} free; runs warn at {warn_percent:g} % and stop at {refuse_percent:g} %"
+        f"disk of {folder}: {100 * used / total:.0f} % full, {gigabytes(free)} of {gigabytes(total)} free; "
+        f"runs warn at {warn_percent:g} % and stop at {refuse_percent:g} %"
     )
 
 
