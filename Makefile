@@ -43,7 +43,7 @@ test-full: setup ## Run the larger forms too
 	$(PY) -m pytest -m "full or not full"
 
 test-crash: setup ## Kill and damage lakes, a hundred times and more (an hour or longer)
-	$(PY) -m pytest tests/python/crash -m "full or not full" -s
+	$(PY) -m pytest tests/python/recovery -m "full or not full" -s
 
 test-stack: setup ## Run the whole stack without Docker: S3, PostgreSQL, a Spark cluster, Airflow (half an hour)
 	@stack=$$($(PY) -c "from smart_trader.paths import cache_dir; print(cache_dir() / 'stack')") \

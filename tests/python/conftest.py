@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from engine import EmbeddedLake, Engine, own_engine
-from market_lake import FIRST, MarketLake
+from tests.python.support.engine import EmbeddedLake, Engine, own_engine
+from tests.python.support.market_lake import FIRST, MarketLake
 
 pytest_plugins = ["dbt.tests.fixtures.project"]
 

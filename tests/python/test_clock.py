@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 import jinja2
 import pytest
-from engine import PROJECT
 
 from loaders import cli as loaders_cli
 from loaders.queues import WorkItem
@@ -30,6 +29,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.fifo.files import answers_of_file
 from smart_trader.pipeline.cli import run_pipeline
 from smart_trader.sandbox.cli import sandbox
+from tests.python.support.engine import PROJECT
 
 PRESENT = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,7 +9,6 @@ import click
 import jinja2
 import pytest
 from click.testing import CliRunner
-from engine import PROJECT
 
 from loaders.cli import load
 from smart_trader.addresses import is_address
@@ -17,6 +16,7 @@ from smart_trader.cli import smart_trader
 from smart_trader.errors import SettingsError
 from smart_trader.run_ids import MAX_CHARACTERS
 from smart_trader.sandbox.market.names import address
+from tests.python.support.engine import PROJECT
 
 MINE = address(7, "wallet", 1)
 

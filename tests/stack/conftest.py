@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,11 @@ from unittest.mock import patch
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "python")]
+from tests.python.support.engine import clean_environment, run_module
+from tests.python.support.market_lake import FIRST, REFRESH
 
-from compose import PROJECT, Stack
-from engine import clean_environment, run_module
-from lakes import LATER, MARKET, Tables, business_rows, local_lake
-from market_lake import FIRST, REFRESH
+from .compose import PROJECT, Stack
+from .lakes import LATER, MARKET, Tables, business_rows, local_lake
 
 MINIO = PROJECT / "docker" / "minio.yml"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from compose import Stack
-from market_lake import DAY, REFRESH, SEED, WALLETS
-from victims import ATTEMPT, LOADS
-
 from smart_trader.delta import read_table
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
+from tests.python.support.kill_targets import ATTEMPT, LOADS
+from tests.python.support.market_lake import DAY, REFRESH, SEED, WALLETS
+
+from .compose import Stack
 
 MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # everything is due once more

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compose import PROJECT, Stack
-from lakes import MARKET, Tables, assert_equal, business_rows, local_lake
-from market_lake import FIRST
 
 from smart_trader.delta import read_table
 from smart_trader.pipeline.steps import STEP_NAMES
+from tests.python.support.market_lake import FIRST
+
+from .compose import PROJECT, Stack
+from .lakes import MARKET, Tables, assert_equal, business_rows, local_lake
 
 RUN = "optimized_delta_smart_trader_identification"
 UPKEEP = "lake_maintenance"
@@ -90,11 +91,11 @@ def test_dags_are_scheduled_one_at_a_time_without_catching_up_and_begin_paused(
     (found,) = airflow.json("dags", "details", dag)
     assert (found["timetable_summary"], found["max_active_runs"], found["is_paused"]) == (schedule, "1", "True")
     code = (
-        f"import sys; sys.path.insert(0, 'dags'); from {Path(found['relative_fileloc']).stem} import dag; "
+        f"from {Path(found['relative_fileloc']).stem} import dag; "
         "print(dag.catchup, {(task.retries, task.retry_delay.total_seconds()) for task in dag.tasks}, dag.timezone)"
     )
     done = subprocess.run(
-        ["python", "-c", code], env=airflow.env, cwd=PROJECT, capture_output=True, text=True, check=False
+        ["python", "-c", code], env=airflow.env, cwd=PROJECT / "dags", capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines()[-1:] == ["False {(2, 600.0)} UTC"], done.stderr
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compose import PROJECT, Stack
-from conftest import MINIO, stack_in
-from lakes import LATER, MARKET, Tables, assert_equal, business_rows, lake_of
-from market_lake import FIRST, REFRESH
 
 from smart_trader.lakehouse import probe
 from smart_trader.store_lock import look
+from tests.python.support.market_lake import FIRST, REFRESH
+
+from .compose import PROJECT, Stack
+from .conftest import MINIO, stack_in
+from .lakes import LATER, MARKET, Tables, assert_equal, business_rows, lake_of
 
 RUN = ("run", "--target", "cluster", *MARKET)
 # every one of these is built anew from what it reads: it has the same rows in each version

@@ -6,13 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from compose import Stack
-from engine import clean_environment, run_module
-from lakes import LATER, MARKET, assert_equal, business_rows, local_lake
-from market_lake import FIRST
 
 from smart_trader.delta import open_table
 from smart_trader.paths import LakePaths
+from tests.python.support.engine import clean_environment, run_module
+from tests.python.support.market_lake import FIRST
+
+from .compose import Stack
+from .lakes import LATER, MARKET, assert_equal, business_rows, local_lake
 
 ROOT = "s3://smart-trader/embedded lake"
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from compose import PROJECT, Stack, UnsetVariableError, read_services
-from market_lake import FIRST, SEED, WALLETS
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +20,9 @@ from smart_trader.sandbox.market.source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.store_lock import BEAT_TAKES_S, GIVE_UP_S, HEARTBEAT_S, STALE_S, look
+from tests.python.support.market_lake import FIRST, SEED, WALLETS
+
+from .compose import PROJECT, Stack, UnsetVariableError, read_services
 
 DAY = 86_400
 GENESIS = (FIRST // DAY - 30) * DAY

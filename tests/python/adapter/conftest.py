@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine import Engine
+
+from tests.python.support.engine import Engine
 
 from .support import EMBEDDED_REFUSES, delta_config
 

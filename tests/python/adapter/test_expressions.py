@@ -13,7 +13,8 @@ from dbt.adapters.sparkconnect.embedded import functions
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession, type_code
 from dbt_common.exceptions import DbtDatabaseError
-from engine import Engine
+
+from tests.python.support.engine import Engine
 
 TABLE = Path(__file__).with_name("expressions.txt")
 ROWS = (

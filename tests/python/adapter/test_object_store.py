@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from care.object_store import object_store
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
@@ -15,6 +14,7 @@ from dbt_common.exceptions import DbtDatabaseError
 
 from smart_trader.lakehouse.server import free_port
 from smart_trader.sandbox.running import serving
+from tests.python.support.object_store import object_store
 
 KEY, SECRET = "AKIASTANDIN", "never/shown+secret"  # pragma: allowlist secret
 ROOT = "s3://bucket/some lake"

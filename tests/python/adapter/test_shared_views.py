@@ -10,7 +10,8 @@ from dbt.adapters.sparkconnect.embedded.storage import LocalStorage
 from dbt.adapters.sparkconnect.embedded.views import View, views_in
 from dbt.adapters.sparkconnect.shared_views import SharedViews, is_same_place, statement
 from dbt.tests.util import run_dbt, run_dbt_and_capture, write_file
-from engine import PROJECT, Engine
+
+from tests.python.support.engine import PROJECT, Engine
 
 from .support import delta_config, rows
 

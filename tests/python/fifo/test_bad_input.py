@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from engine import clean_environment, run_module
 
 from smart_trader.fifo import (
     TRADE_SCHEMA,
@@ -20,6 +19,7 @@ from smart_trader.fifo import (
     fifo_positions,
     fifo_table,
 )
+from tests.python.support.engine import clean_environment, run_module
 
 GOOD = {
     "wallet_address": "w",

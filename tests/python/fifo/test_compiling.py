@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from engine import PROJECT, clean_environment, run_module
+
+from tests.python.support.engine import PROJECT, clean_environment, run_module
 
 COUNT_MISSES = """
 import runpy, sys

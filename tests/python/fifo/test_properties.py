@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import Trade
-from traces import seeded_table, table, traces
 
 from smart_trader.fifo import POSITION_SCHEMA, fifo_open_lots, fifo_positions, fifo_table
 from smart_trader.fifo.files import answers_of_file
+
+from .reference import Trade
+from .traces import seeded_table, table, traces
 
 MONEY = [name for name in POSITION_SCHEMA.names if name.endswith("_usd") and name != "last_price_usd"]
 COUNTS = [name for name in POSITION_SCHEMA.names if name.endswith("_count")]

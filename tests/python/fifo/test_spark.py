@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from engine import Engine
-from traces import seeded_table
 
 from smart_trader.fifo import POSITION_SCHEMA, TradeInputError, fifo_table
 from smart_trader.fifo.partitions import POSITION_DDL, positions_frame
+from tests.python.support.engine import Engine
+
+from .traces import seeded_table
 
 KEYS = [("wallet_address", "ascending"), ("token_address", "ascending")]
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
-from reference import Trade
 
 from smart_trader.fifo import TRADE_SCHEMA
+
+from .reference import Trade
 
 # Whole base units; the small and the large meet in one trace, so that dust and its limit occur. Sums stay below 2**53,
 # where float64 counts single units: beyond it one unit beside 10**18 is lost on the way in, before any rule sees it.

@@ -16,12 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from engine import clean_environment, run_module
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import jars
 from smart_trader.lakehouse.jars import DELTA_JARS, ensure_jars
 from smart_trader.lakehouse.java import find_java
+from tests.python.support.engine import clean_environment, run_module
 
 IVY_SETTINGS = """<ivysettings>
   <settings defaultResolver="mirror"/>

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from engine import PROJECT, clean_environment, run_module, small_disk
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import jvm, server
@@ -25,6 +24,7 @@ from smart_trader.lakehouse.record import ServerRecord, read_record, write_recor
 from smart_trader.locks import FileLock, is_held, lake_lock, processes_with
 from smart_trader.paths import LakePaths
 from smart_trader.settings import LakehouseSettings
+from tests.python.support.engine import PROJECT, clean_environment, run_module, small_disk
 
 RUN = ("run", "--demo", "--seed", "11", "--market-wallets", "20")
 # A program that takes as long as a JVM and is called like one: what is tested here is who holds and who ends it.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from engine import PROJECT, Engine, clean_environment, own_engine, run_module, small_disk
 
 from smart_trader.lakehouse import server
+from tests.python.support.engine import PROJECT, Engine, clean_environment, own_engine, run_module, small_disk
 
 SLOW_MODEL = "{{ config(materialized='table') }}\nselect count(*) as a from range(4000000000) as r where hash(id) = 1\n"
 

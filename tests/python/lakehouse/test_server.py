@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from engine import Engine, clean_environment, deny, run_module
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import jvm, probe, server
@@ -19,6 +18,7 @@ from smart_trader.lakehouse.config import MAIN_CLASS, Doors
 from smart_trader.lakehouse.process import mark_of
 from smart_trader.lakehouse.record import ServerRecord, read_record, write_record
 from smart_trader.settings import LakehouseSettings
+from tests.python.support.engine import Engine, clean_environment, deny, run_module
 
 NOT_SERVERS = ("dlt", "logs", "dbt-target", "dbt-vars", "dbt-logs", "market.json", "built.json", "_lake.lock")
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from engine import PROJECT, clean_environment
 
 from smart_trader.locks import is_held
 from smart_trader.sandbox.market.source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.engine import PROJECT, clean_environment
 
 FIRST = 1_790_000_000
 COMMAND = """

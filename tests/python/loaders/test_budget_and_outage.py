@@ -9,10 +9,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_rows import address, swap
-from api_rows import recordings as recorded
-from engine import clean_environment, run_module
-from lake import AS_OF, FAST, Lake
 
 from loaders.budget import spent_units
 from loaders.errors import TerminalApiError
@@ -24,6 +20,10 @@ from loaders.settings import loader_settings
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.api_rows import address, swap
+from tests.python.support.api_rows import recordings as recorded
+from tests.python.support.engine import clean_environment, run_module
+from tests.python.support.loader_lake import AS_OF, FAST, Lake
 
 WALLETS = [address(f"wallet{number:02}") for number in range(40)]
 MOMENT = datetime.fromtimestamp(AS_OF, UTC)

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from api_rows import address, swap
-from api_rows import recordings as recorded
 from deltalake import write_deltalake
-from lake import Lake
 
 from loaders import fetches
 from loaders.bronze import Bronze
@@ -27,6 +24,9 @@ from smart_trader.pipeline.run import Order, run_pipeline
 from smart_trader.pipeline.sources import Wanted
 from smart_trader.settings import lakehouse_settings
 from smart_trader.store_lock import LockLostError
+from tests.python.support.api_rows import address, swap
+from tests.python.support.api_rows import recordings as recorded
+from tests.python.support.loader_lake import Lake
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from api_rows import address, holder, leg, swap, token
-from api_rows import recordings as recorded
 from deltalake import DeltaTable
-from lake import AS_OF, NO_FILTERS, Lake
 
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
@@ -23,6 +20,9 @@ from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.replay import parse, render
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.api_rows import address, holder, leg, swap, token
+from tests.python.support.api_rows import recordings as recorded
+from tests.python.support.loader_lake import AS_OF, NO_FILTERS, Lake
 
 WALLETS = [address(f"wallet{number}") for number in range(6)]
 TOKENS = [address("bigtoken"), address("newtoken"), address("smalltoken")]

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_rows import address, swap
-from api_rows import recordings as recorded
-from engine import PROJECT, clean_environment, run_module
-from lake import AS_OF, Lake
 
 from smart_trader.locks import is_held, lake_lock
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.api_rows import address, swap
+from tests.python.support.api_rows import recordings as recorded
+from tests.python.support.engine import PROJECT, clean_environment, run_module
+from tests.python.support.loader_lake import AS_OF, Lake
 
 WALLETS = [address(f"wallet{number}") for number in range(40)]
 MOMENT = ("--as-of", str(AS_OF))

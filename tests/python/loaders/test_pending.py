@@ -11,9 +11,6 @@ from pathlib import Path
 
 import dlt
 import pytest
-from api_rows import address, swap
-from api_rows import recordings as recorded
-from lake import AS_OF, Lake
 
 from loaders.bronze import Bronze
 from loaders.jobs import Api
@@ -22,6 +19,9 @@ from smart_trader.lake_identity import IDENTITY_NAME
 from smart_trader.paths import LakePaths
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.api_rows import address, swap
+from tests.python.support.api_rows import recordings as recorded
+from tests.python.support.loader_lake import AS_OF, Lake
 
 WALLETS = [address(f"wallet{number}") for number in range(3)]
 DAY = 86_400

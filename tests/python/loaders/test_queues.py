@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from api_rows import address
 from deltalake import write_deltalake
 
 from loaders.queues import WorkItem, given_items, queued_items
 from smart_trader.errors import SettingsError, SmartTraderError
+from tests.python.support.api_rows import address
 
 AS_OF = datetime(2026, 11, 24, 9, tzinfo=UTC)
 A, B, C, D = (address(name) for name in "ABCD")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from api_rows import address, holder, leg, page, swap, token
 
 from loaders.errors import RowRefusedError
 from loaders.swap_rows import row_keys
@@ -20,6 +19,7 @@ from loaders.tables import (
     Table,
 )
 from loaders.wire import page_table, read_page, readable_table
+from tests.python.support.api_rows import address, holder, leg, page, swap, token
 
 WALLET = address("wallet")
 
@@ -219,19 +219,19 @@ def test_equal_amounts_are_one_key(one: str, other: str) -> None:
     assert keys[0] == keys[1]
 
 
-SPOILT = {
-    "half-a-surrogate-pair": (token(address("spoilt"), symbol='"\\ud800"'), "symbol", r"\ud800"),
-    "NaN": (token(address("spoilt"), price="NaN"), "price", "NaN"),
-    "infinity": (token(address("spoilt"), price="-Infinity"), "price", "-Infinity"),
-    "raw-control-character": (token(address("spoilt"), name='"a\x01"'), "name", r"\x01"),
-    "no-utf-8": (token(address("spoilt"), name='"a\udcff"'), "name", "no JSON value"),
-    "another-type": (token(address("spoilt"), price='"cheap"'), "price", "'cheap' is not a number"),
+CORRUPTED = {
+    "half-a-surrogate-pair": (token(address("corrupted"), symbol='"\\ud800"'), "symbol", r"\ud800"),
+    "NaN": (token(address("corrupted"), price="NaN"), "price", "NaN"),
+    "infinity": (token(address("corrupted"), price="-Infinity"), "price", "-Infinity"),
+    "raw-control-character": (token(address("corrupted"), name='"a\x01"'), "name", r"\x01"),
+    "no-utf-8": (token(address("corrupted"), name='"a\udcff"'), "name", "no JSON value"),
+    "another-type": (token(address("corrupted"), price='"cheap"'), "price", "'cheap' is not a number"),
 }
 
 
-@pytest.mark.parametrize(("spoilt", "field", "said"), SPOILT.values(), ids=SPOILT)
-def test_one_odd_row_is_set_apart_by_name(spoilt: str, field: str, said: str) -> None:
-    rows = [token(address("a")), spoilt, token(address("b"))]
+@pytest.mark.parametrize(("corrupted", "field", "said"), CORRUPTED.values(), ids=CORRUPTED)
+def test_one_odd_row_is_set_apart_by_name(corrupted: str, field: str, said: str) -> None:
+    rows = [token(address("a")), corrupted, token(address("b"))]
     data = f'{{"items":[{",".join(rows)}],"has_next":true}}'.encode("utf-8", "surrogateescape")
     read = read_page(data, "here", sets_apart=True)
     table, page = readable_table(TOKEN_METRICS, read, "here", lambda page: {"list_position": pa.array(page.numbers)})
@@ -240,14 +240,14 @@ def test_one_odd_row_is_set_apart_by_name(spoilt: str, field: str, said: str) ->
     assert page.has_next is True
     (odd,) = page.odd
     assert (odd.row, odd.field) == (1, field)
-    assert str(odd).startswith(f"here, row 1 (address '{address('spoilt')}'): field {field}: ")
+    assert str(odd).startswith(f"here, row 1 (address '{address('corrupted')}'): field {field}: ")
     assert said in str(odd)
     assert str(odd).replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize(("spoilt", "field", "said"), SPOILT.values(), ids=SPOILT)
-def test_where_no_row_may_lack_an_odd_one_is_refused_by_name(spoilt: str, field: str, said: str) -> None:
-    data = f'{{"items":[{token(address("a"))},{spoilt}]}}'.encode("utf-8", "surrogateescape")
+@pytest.mark.parametrize(("corrupted", "field", "said"), CORRUPTED.values(), ids=CORRUPTED)
+def test_where_no_row_may_lack_an_odd_one_is_refused_by_name(corrupted: str, field: str, said: str) -> None:
+    data = f'{{"items":[{token(address("a"))},{corrupted}]}}'.encode("utf-8", "surrogateescape")
     with pytest.raises(RowRefusedError) as refused:
         page_table(TOKEN_METRICS, read_page(data, "here"), "here", {})
     assert (refused.value.row, refused.value.field) == (1, field)

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 import requests
-from engine import PROJECT
-from lake import NO_FILTERS, Lake
 
 from smart_trader.sandbox.market.source import MarketSource, market
 from smart_trader.sandbox.replay import load_recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import SwapQuery
+from tests.python.support.engine import PROJECT
+from tests.python.support.loader_lake import NO_FILTERS, Lake
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
 HOUR = 3600

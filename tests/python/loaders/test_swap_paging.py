@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from api_rows import address, swap
-from api_rows import recordings as recorded
 
 from loaders import client as client_module
 from loaders import fetches, transport
@@ -21,6 +19,8 @@ from loaders.settings import loader_settings
 from smart_trader.sandbox.faults import KINDS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.api_rows import address, swap
+from tests.python.support.api_rows import recordings as recorded
 
 WALLET = address("wallet")
 AS_OF = 1_750_000_000

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from api_rows import address, holder, swap, token
-from lake import NO_FILTERS
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +21,8 @@ from loaders.fetches import PAGE_ROWS, Fetch, Walk, run_walk
 from loaders.queues import WorkItem
 from loaders.settings import loader_settings
 from smart_trader.sandbox.running import serving
+from tests.python.support.api_rows import address, holder, swap, token
+from tests.python.support.loader_lake import NO_FILTERS
 
 WALLET = address("wallet")
 AS_OF = 1_750_000_000

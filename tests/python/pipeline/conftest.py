@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from engine import EmbeddedLake
-from market_lake import MarketLake
+
+from tests.python.support.engine import EmbeddedLake
+from tests.python.support.market_lake import MarketLake
 
 
 @pytest.fixture(scope="session")

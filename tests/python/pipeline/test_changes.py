@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from pipeline.project_copy import copy_project, edited
 
 from smart_trader.fingerprints import ProjectCode
 from smart_trader.paths import LakePaths
@@ -20,6 +19,7 @@ from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.stamps import Nodes
 from smart_trader.pipeline.steps import BY_CALCULATION, READERS, STEPS, stops
+from tests.python.support.project_copy import copy_project, edited
 
 EMBEDDED = EmbeddedEngine(Choice("embedded", "a test"))
 STEP = {step.name: step for step in STEPS}

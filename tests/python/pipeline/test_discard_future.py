@@ -11,8 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from engine import PROJECT, EmbeddedLake, clean_environment, run_module
-from market_lake import FIRST, REFRESH, MarketLake
 
 from loaders.bronze import Bronze
 from loaders.jobs import check_lake
@@ -22,6 +20,8 @@ from smart_trader.errors import SettingsError
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.future import BRONZE, HISTORIES, SNAPSHOTS, SWAP_LOADS
 from smart_trader.pipeline.reading import Lake
+from tests.python.support.engine import PROJECT, EmbeddedLake, clean_environment, run_module
+from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
 DAY = timedelta(days=1)
 

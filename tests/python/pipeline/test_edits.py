@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from engine import EmbeddedLake
-from market_lake import FIRST, HOUR, MarketLake
-from pipeline.project_copy import copy_project, edited
+
+from tests.python.support.engine import EmbeddedLake
+from tests.python.support.market_lake import FIRST, HOUR, MarketLake
+from tests.python.support.project_copy import copy_project, edited
 
 # a first run and eight builds alone
 pytestmark = pytest.mark.full

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import EmbeddedLake, run_module
-from market_lake import FIRST, MarketLake
 
 from smart_trader.errors import SettingsError
 from smart_trader.lakehouse import server
@@ -19,6 +17,8 @@ from smart_trader.pipeline.builds import _fix
 from smart_trader.pipeline.engine import choose_engine
 from smart_trader.pipeline.views import views_below
 from smart_trader.settings import LakehouseSettings
+from tests.python.support.engine import EmbeddedLake, run_module
+from tests.python.support.market_lake import FIRST, MarketLake
 
 S3 = "s3://bucket/lake"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pipeline.project_copy import copy_project, edited
 
 from smart_trader import fingerprints
 from smart_trader.errors import SettingsError
 from smart_trader.fingerprints import ProjectCode, formula_version, normalized_python, normalized_sql
+from tests.python.support.project_copy import copy_project, edited
 
 
 @pytest.fixture(scope="module")

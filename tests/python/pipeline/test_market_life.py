@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from judge import differences
-from market_lake import DAY, FIRST, HOUR, MarketLake
+
+from tests.python.reference import differences
+from tests.python.support.market_lake import DAY, FIRST, HOUR, MarketLake
 
 pytestmark = pytest.mark.full
 

@@ -9,11 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from judge import differences
-from market_lake import FIRST, HOUR, MarketLake
 
 from smart_trader.locks import lake_lock
 from smart_trader.pipeline.steps import STEP_NAMES
+from tests.python.reference import differences
+from tests.python.support.market_lake import FIRST, HOUR, MarketLake
 
 
 def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> None:

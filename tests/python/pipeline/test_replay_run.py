@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import PROJECT, EmbeddedLake, Engine
-from judge import Verdict, differences, judge
-from market_lake import DAY, MarketLake, quote_assets
-from victims import DoomedLake, Kill
 
 from smart_trader.sandbox.replay import load_recordings, parse
+from tests.python.reference import Verdict, differences, judge
+from tests.python.support.engine import PROJECT, EmbeddedLake, Engine
+from tests.python.support.kill_targets import DoomedLake, Kill
+from tests.python.support.market_lake import DAY, MarketLake, quote_assets
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
 TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from sandboxes import CLOCK, made, texts_of
-
 from smart_trader.sandbox.market.source import MarketSource
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+
+from .sandboxes import CLOCK, made, texts_of
 
 Rows = dict[str, list[dict[str, Any]]]
 

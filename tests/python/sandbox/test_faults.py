@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, asked, made
 
 from smart_trader.errors import SettingsError
 from smart_trader.sandbox.faults import KINDS, fault_named, fault_of
@@ -17,6 +16,8 @@ from smart_trader.sandbox.market.source import MarketSource
 from smart_trader.sandbox.replay import Recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+
+from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, asked, made
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sandboxes import CLOCK, DAY, GENESIS, everything, made, results, texts_of
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market import agents
@@ -20,6 +19,8 @@ from smart_trader.sandbox.market.source import LATE_SECONDS, MarketSource, marke
 from smart_trader.sandbox.market.tokens import DEAD
 from smart_trader.sandbox.market.truth import as_text, truths
 from smart_trader.sandbox.market.world import World
+
+from .sandboxes import CLOCK, DAY, GENESIS, everything, made, results, texts_of
 
 GOLD = {"min_pnl": 10.0, "min_roi": 1.0, "min_win_rate": 40.0, "min_coverage": 0.9}
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import clean_environment, run_module
-from sandboxes import CLOCK, HOLDER, LIST, SORTED, SWAPS, asked
 
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.faults import Fault
@@ -19,6 +17,9 @@ from smart_trader.sandbox.record import Recorder, record
 from smart_trader.sandbox.replay import load_recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.engine import clean_environment, run_module
+
+from .sandboxes import CLOCK, HOLDER, LIST, SORTED, SWAPS, asked
 
 KEY = "a-key-that-must-not-show"
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
-from engine import PROJECT, clean_environment, run_module
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.replay import load_recordings, parse
 from smart_trader.sandbox.server import replay_app
+from tests.python.support.engine import PROJECT, clean_environment, run_module
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
 

@@ -11,11 +11,12 @@ import time
 
 import pytest
 import requests
-from engine import PROJECT, clean_environment, run_module
-from sandboxes import CLOCK, GENESIS
 
 from smart_trader.console import run
 from smart_trader.sandbox.cli import sandbox
+from tests.python.support.engine import PROJECT, clean_environment, run_module
+
+from .sandboxes import CLOCK, GENESIS
 
 COMMAND = ("smart_trader.cli", "sandbox")
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from engine import PROJECT
-from sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, asked, legs
 
 from smart_trader.addresses import BASE58
 from smart_trader.sandbox.faults import KINDS as FAULT_KINDS
@@ -22,6 +20,9 @@ from smart_trader.sandbox.market.source import MarketSource
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from tests.python.support.engine import PROJECT
+
+from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, asked, legs
 
 SHARED = PROJECT.parent / "shared" / "birdeye"
 Rows = dict[str, list[dict[str, Any]]]

@@ -1,0 +1,127 @@
+"""Whatever is killed in whatever step, one plain run afterwards leaves the lake of an undisturbed run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from tests.python.support.engine import EmbeddedLake, Engine
+from tests.python.support.kill_targets import STEP_NAMES, DoomedLake, Kill, Reference, Tally, chain, lake_at
+from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
+
+# chains of kills, each on a first run and then on a refresh of the same lake
+CHAINS = 4
+KILLS_OF_A_CHAIN = 13
+CHAIN_SEED = 2026
+
+
+# each kills dbt when a table gets a new file: a commit's data, of which its log knows nothing yet, or its entry there
+DATA, LOGGED = "*.parquet", "_delta_log/*.json"
+# each stands on the one before, so it is not there yet when that one's commit is hit
+COMMITS = [
+    ("silver/wallet_swaps", DATA),
+    ("silver/wallet_trades", LOGGED),
+    ("silver/fifo_positions", DATA),
+    ("silver/pnl_calculations", LOGGED),
+]
+# a commit takes milliseconds: where every kill above came after its data's, these are tried
+MORE_COMMITS = [("silver/wallet_pnl", DATA), ("gold/trader_evaluations", DATA), ("gold/smart_traders", DATA)]
+
+
+def version(table: Path) -> int:
+    """Return a table's newest version, or -1 where it has none."""
+    return DeltaTable(str(table)).version() if DeltaTable.is_deltatable(str(table)) else -1
+
+
+def test_builds_killed_in_and_after_commits_end_like_an_undisturbed_one(calm: MarketLake, tmp_path: Path) -> None:
+    doomed = DoomedLake(MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix), FIRST)
+    shutil.copytree(
+        calm.engine.paths.local_root,
+        tmp_path / "lake",
+        ignore=shutil.ignore_patterns("*_silver", "*_gold", "*_snapshots", "*dbt*", ".tmp", "*_views.json"),
+    )
+    inside = 0
+    for table, pattern in [*COMMITS, *MORE_COMMITS]:
+        if inside and (table, pattern) in MORE_COMMITS:
+            break
+        folder = tmp_path / "lake" / f"{calm.prefix}{table}"
+        before = version(folder)
+        assert doomed.kill_at_file(table, pattern), f"{table}: the build ended before it was killed"
+        if pattern == LOGGED:
+            assert version(folder) > before
+        else:
+            inside += version(folder) == before
+    assert inside, "every kill came when the commit was done"
+    assert doomed.start_build("build_traders").wait() == 0
+    doomed.check(DoomedLake(calm, FIRST).tables(), "after kills in commits")
+
+
+@pytest.mark.full
+def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(embedded: EmbeddedLake, calm: MarketLake) -> None:
+    undisturbed = DoomedLake(calm, FIRST)
+    expected, seconds = undisturbed.tables(), undisturbed.step_seconds()
+    doomed = lake_at(embedded, "killed_", FIRST)
+    kills = [
+        Kill("load_whales", "pipeline", 0.5),
+        Kill("load_transactions", "loader", 0.9),
+        Kill("build_traders", "pipeline", 0.15),
+        Kill("build_traders", "commit", 0.5),
+    ]
+    for kill in kills:
+        assert doomed.kill(kill, seconds[kill.step]), f"{kill}: came too late"
+    doomed.run()
+    doomed.check(expected, ", ".join(map(str, kills)))
+
+
+@pytest.fixture(scope="module")
+def tally() -> Iterator[Tally]:
+    """The count of all kills, shown at the end."""
+    kept = Tally()
+    yield kept
+    print(f"\n{kept}")
+
+
+def carry_out(
+    target: Engine | EmbeddedLake, prefix: str, at: int, kills: list[Kill], reference: Reference, tally: Tally
+) -> None:
+    """Kill a run once or several times, run it plainly, compare."""
+    doomed = lake_at(target, prefix, at)
+    for kill in kills:
+        if doomed.kill(kill, reference.seconds[kill.step]):
+            tally.hits[kill.step, kill.target] += 1
+        else:
+            tally.missed += 1
+    doomed.run()
+    doomed.check(reference.tables, f"{prefix} at {at}: " + ", ".join(map(str, kills)))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", range(CHAINS))
+def test_a_chain_of_kills_and_a_plain_run(
+    target: Engine | EmbeddedLake, references: dict[int, Reference], tally: Tally, number: int
+) -> None:
+    for at in (FIRST, REFRESH):
+        targets = lake_at(target, "", at).kill_targets
+        kills = chain(CHAIN_SEED + 2 * number + (at == REFRESH), KILLS_OF_A_CHAIN, targets)
+        carry_out(target, f"chain{number}_", at, kills, references[at], tally)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", range(len(STEP_NAMES)), ids=STEP_NAMES)
+def test_one_kill_and_a_plain_run(
+    target: Engine | EmbeddedLake, references: dict[int, Reference], tally: Tally, number: int
+) -> None:
+    targets = list(lake_at(target, "", FIRST).kill_targets.values())[number]
+    kill = Kill(STEP_NAMES[number], targets[number % len(targets)], 0.4)
+    carry_out(target, f"single_{kill.step}_{kill.target}_", FIRST, [kill], references[FIRST], tally)
+
+
+@pytest.mark.full
+def test_at_least_a_hundred_kills_hit(tally: Tally) -> None:
+    print(tally)
+    assert sum(tally.hits.values()) >= 100, str(tally)
+    assert {step for step, _ in tally.hits} == set(STEP_NAMES)

@@ -1,0 +1,123 @@
+"""Several at work on one lake at once: runs, builds, loaders, readers."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from smart_trader.sandbox.running import serving
+from smart_trader.sandbox.server import sandbox_app
+from tests.python.reference import differences
+from tests.python.support.engine import PROJECT, EmbeddedLake, Engine, clean_environment
+from tests.python.support.kill_targets import DoomedLake, lake_at
+from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
+
+TABLES = (("silver", "quote_assets"), ("silver", "wallet_pnl"), ("gold", "leaderboard"))
+
+
+def start_step(home: Path, run_id: str) -> subprocess.Popen[str]:
+    """Start a run that only lists the tokens."""
+    command = ["smart_trader.cli", "run", "--demo", "--step", "load_tokens", "--as-of", str(FIRST), "--run-id", run_id]
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=clean_environment(LAKEHOUSE_HOME=str(home)),
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_of_two_runs_one_works_and_the_other_is_told_who_does(tmp_path: Path) -> None:
+    first = start_step(tmp_path / "lake", "the-first")
+    assert first.stderr is not None
+    assert first.stderr.readline().startswith("[1/1] load_tokens")
+    first.send_signal(signal.SIGSTOP)
+    second = start_step(tmp_path / "lake", "the-second")
+    _, said = second.communicate(timeout=60)
+    first.send_signal(signal.SIGCONT)
+    assert second.returncode == 1
+    assert f"in use by 'run the-first' (process {first.pid} " in said
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    records = DeltaTable(str(tmp_path / "lake" / "bronze" / "pipeline_runs")).to_pyarrow_table().to_pylist()
+    assert [row["run_id"] for row in records] == ["the-first"]
+
+
+def test_readers_see_whole_versions_only(calm: MarketLake, tmp_path: Path) -> None:
+    lake = MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
+    shutil.copytree(calm.engine.paths.local_root, tmp_path / "lake")
+    # every table here is written again with the rows it has, so a reader must never see anything else
+    asked = (
+        "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from market_silver.wallet_pnl",
+        "select count(*), sum(score) from (select smart_trader_score as score from market_gold.leaderboard)",
+        "select count(*), max(mint) from market_silver.quote_assets",
+    )
+    expected = [lake.engine.sql(question) for question in asked]
+    names = [name for _, name in TABLES]
+    before = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
+    build = DoomedLake(lake, FIRST).start(
+        *("dbt.cli.main", "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test"),
+        *("--select", *names, "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
+    )
+    reads = 0
+    while build.poll() is None:
+        assert [lake.engine.sql(question) for question in asked] == expected
+        reads += 1
+    assert build.returncode == 0
+    assert reads >= 3
+    after = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
+    assert all(new > old for new, old in zip(after, before, strict=True))
+
+
+@pytest.mark.full
+def test_a_loader_against_a_lake_being_built_is_safe(target: Engine | EmbeddedLake) -> None:
+    shared = lake_at(target, "shared_", FIRST)
+    shared.run()
+    busy = lake_at(target, "shared_", REFRESH)
+    _load(busy, "tokens")
+    build = busy.start_build("build_traders")
+    wait_for_first_model(busy, build)
+    for loader in ("whales", "transactions"):
+        _load(busy, loader)
+    assert build.poll() is None, "the build was over before the loaders were"
+    assert build.wait() == 0
+    busy.run()
+    busy.check_left_overs("after loads beside a build")
+    # loads beside a build ask for what was due before it, so other wallets may be fetched; none may have other figures
+    check_figures(busy.lake)
+
+
+def wait_for_first_model(lake: DoomedLake, build: subprocess.Popen[str]) -> None:
+    """Wait until a build is past the check of the lock: a loader that was faster would have it refused."""
+    log = lake.engine.paths.home / "dbt-alone" / "dbt.log"
+    while not (log.is_file() and "START sql" in log.read_text()):
+        assert build.poll() is None, "the build ended before its first model"
+        time.sleep(0.05)
+
+
+def check_figures(lake: MarketLake) -> None:
+    """Compare every wallet that was fetched at the refresh with the judge."""
+    log = lake.rows("bronze", "fetch_log")
+    fetched = {row["item"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == REFRESH}
+    found = [
+        row
+        for row in lake.rows("silver", "wallet_pnl")
+        if row["calculation_date"].timestamp() == REFRESH and row["wallet_address"] in fetched
+    ]
+    assert {row["wallet_address"] for row in found} == fetched
+    expected = [row for row in lake.verdict(REFRESH).wallet_pnl if row["wallet_address"] in fetched]
+    assert differences(expected, found) == []
+
+
+def _load(lake: DoomedLake, loader: str) -> None:
+    with serving(sandbox_app(lake.lake.source(lake.at), clock=lake.at)) as url:
+        process = lake.start("loaders", loader, "--sandbox", url, "--as-of", str(lake.at))
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
