@@ -25,9 +25,9 @@ from pathlib import Path
 
 import psutil
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.lakehouse import probe, server, training
 from smart_trader.lakehouse.java import find_java
-from smart_trader.settings import LakehouseSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 KINDS = ("seed", "table", "merge", "python", "snapshot", "test")

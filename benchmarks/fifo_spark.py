@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.fifo.partitions import positions_frame
 from smart_trader.lakehouse import server
-from smart_trader.settings import LakehouseSettings
 
 ORDER = ("wallet_address", "token_address", "block_unix_time", "side")
 

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from loaders.pending import WorkFolder, is_machines
 from loaders.tables import FETCH_LOG, TABLES, Table
-from smart_trader.delta import first_value, is_table, open_table
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import store_settings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import claim_source, other_source, read_identity
-from smart_trader.paths import LakePaths
-from smart_trader.settings import store_settings
-from smart_trader.store import check_reachable, storage_options
+from smart_trader.lake.delta import first_value, is_table, open_table
+from smart_trader.lake.identity import claim_source, other_source, read_identity
+from smart_trader.lake.store import check_reachable, storage_options
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_ite
 from loaders.queues import WorkItem
 from loaders.settings import loader_settings
 from smart_trader.clock import TimestampType, check_as_of, now, spelled
+from smart_trader.config.schemas import schema_name
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
-from smart_trader.lake_lock import lock_lake
-from smart_trader.schemas import schema_name
-from smart_trader.settings import lakehouse_settings
+from smart_trader.lake.lock import lock_lake
 
 SHOWN_ITEMS = 10
 AS_OF_HELP = "The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."

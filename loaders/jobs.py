@@ -23,10 +23,10 @@ from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
 from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport
 from smart_trader.clock import check_as_of, check_follows
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import other_source
-from smart_trader.paths import LakePaths
-from smart_trader.schemas import schema_name
+from smart_trader.lake.identity import other_source
 
 LIVE_URL = "https://public-api.birdeye.so"
 SANDBOX_KEY = "sandbox"

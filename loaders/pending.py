@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from smart_trader.config.paths import LakePaths
 from smart_trader.console import say
-from smart_trader.paths import LakePaths
 
 ASIDE = "_set_aside"
 STATE = "state.json"

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
-from smart_trader.delta import is_table, read_table
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.delta import is_table, read_table
 
 ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 STANDARD_INPUT = "-"

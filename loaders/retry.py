@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG
-from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.delta import read_table
 
 RETRY = "retry"
 KINDS = ("holders", "swaps")

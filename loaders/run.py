@@ -22,9 +22,9 @@ from loaders.progress import Progress
 from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, TABLES, NewColumns, Table
 from smart_trader.console import say
-from smart_trader.delta import open_table
 from smart_trader.errors import SmartTraderError
-from smart_trader.store_lock import LockLostError
+from smart_trader.lake.delta import open_table
+from smart_trader.lake.object_lock import LockLostError
 
 TICK_S = 1.0
 SHOWN_FAILURES = 5

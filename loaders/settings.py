@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from loaders.pacing import Pacer
+from smart_trader.config.settings import birdeye_api_key
+from smart_trader.config.variables import MOST_PARALLEL, ProjectVariables, read_variables
 from smart_trader.errors import SettingsError
-from smart_trader.settings import birdeye_api_key
-from smart_trader.variables import MOST_PARALLEL, ProjectVariables, read_variables
 
 KEY_VARIABLE = "BIRDEYE_API_KEY"
 

@@ -12,7 +12,7 @@ COMMANDS = {
     "as-of": "smart_trader.pipeline.cli:as_of_moment",
     "backup": "smart_trader.pipeline.cli:backup",
     "cluster": "smart_trader.lakehouse.cli:cluster",
-    "discard-future": "smart_trader.pipeline.future_cli:discard_future",
+    "discard-future": "smart_trader.maintenance.cli:discard_future",
     "explain": "smart_trader.pipeline.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",
     "leaderboard": "smart_trader.pipeline.cli:leaderboard",

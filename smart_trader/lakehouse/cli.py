@@ -8,9 +8,9 @@ import time
 
 import click
 
+from smart_trader.config.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
 from smart_trader.console import printable, say, show
 from smart_trader.errors import SmartTraderError
-from smart_trader.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
 
 EXIT_NOT_RUNNING = 3
 
@@ -128,8 +128,8 @@ def logs(lines: int, follow: bool) -> None:
 @click.option("--with-token", is_flag=True, help="Also SPARK_REMOTE, which holds the Spark Connect token.")
 def env(with_token: bool) -> None:
     """Print shell lines for other tools: eval "$(smart-trader lakehouse env)"."""
+    from smart_trader.config.paths import project_root
     from smart_trader.lakehouse import server
-    from smart_trader.paths import project_root
 
     settings = lakehouse_settings()
     paths = settings.paths

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
+from smart_trader.config.settings import ClusterSettings, LakehouseSettings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import config, jars
-from smart_trader.lakehouse.config import LOOPBACK, Doors
+from smart_trader.lake.private import write_private
+from smart_trader.lake.store import bucket_and_prefix, check_store, error_code, s3_client
+from smart_trader.lakehouse import jars, spark_config
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both
 from smart_trader.lakehouse.server import empty_scratch, prepare_home
-from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
-from smart_trader.private import write_private
-from smart_trader.settings import ClusterSettings, LakehouseSettings
-from smart_trader.store import bucket_and_prefix, check_store, error_code, s3_client
+from smart_trader.lakehouse.spark_config import LOOPBACK, Doors
 
 DAEMON_MEMORY = "512m"
 Progress = Callable[[str], None]
@@ -35,7 +35,7 @@ def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
     _become(
         "org.apache.spark.deploy.master.Master",
         arguments,
-        config.trust_properties(cluster),
+        spark_config.trust_properties(cluster),
         settings,
         cluster,
         progress,
@@ -54,7 +54,7 @@ def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
     arguments = ["--host", host, "--webui-port", "0", "--work-dir", str(work)]
     arguments += ["--cores", str(cluster.worker_cores), "--memory", cluster.worker_memory, cluster.master]
     # what ended executors leave behind would fill the disk
-    properties = config.trust_properties(cluster) | {"spark.worker.cleanup.enabled": "true"}
+    properties = spark_config.trust_properties(cluster) | {"spark.worker.cleanup.enabled": "true"}
     _become("org.apache.spark.deploy.worker.Worker", arguments, properties, settings, cluster, progress)
 
 
@@ -69,11 +69,11 @@ def run_server(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
         check_store(paths.uri)
     java, found = _prepare(settings, progress)
     empty_scratch(paths)
-    properties = config.cluster_properties(cluster, paths, found)
+    properties = spark_config.cluster_properties(cluster, paths, found)
     command = [
-        *_java(java, paths, found, config.jvm_flags(settings)),
+        *_java(java, paths, found, spark_config.jvm_flags(settings)),
         *("org.apache.spark.deploy.SparkSubmit", "--properties-file", _write(paths, properties)),
-        *("--class", config.MAIN_CLASS, "spark-internal"),
+        *("--class", spark_config.MAIN_CLASS, "spark-internal"),
     ]
     progress(f"starting Spark's server on {cluster.master}, lake {paths.uri}")
     _exec(command, paths, cluster)
@@ -128,7 +128,7 @@ def _become(
 ) -> NoReturn:
     paths = settings.paths
     java, found = _prepare(settings, progress)
-    flags = config.jvm_flags(settings.model_copy(update={"driver_memory": DAEMON_MEMORY}))
+    flags = spark_config.jvm_flags(settings.model_copy(update={"driver_memory": DAEMON_MEMORY}))
     command = [
         *_java(java, paths, found, flags),
         main_class,
@@ -162,19 +162,19 @@ def _java(java: Java, paths: LakePaths, found: list[Path], flags: list[str]) -> 
         str(java.program),
         *flags,
         f"-Djava.io.tmpdir={paths.tmp}",
-        f"-Dlog4j2.configurationFile={config.log_config().as_uri()}",
-        *("-cp", config.classpath(found)),
+        f"-Dlog4j2.configurationFile={spark_config.log_config().as_uri()}",
+        *("-cp", spark_config.classpath(found)),
     ]
 
 
 def _write(paths: LakePaths, properties: dict[str, str]) -> str:
     """Write Spark's settings, secrets among them, to a file of the owner alone; returns its name."""
-    write_private(paths.properties, config.properties_text(properties))
+    write_private(paths.properties, spark_config.properties_text(properties))
     return str(paths.properties)
 
 
 def _exec(command: list[str], paths: LakePaths, cluster: ClusterSettings) -> NoReturn:
-    environment = config.server_environment(sys.executable, paths)
+    environment = spark_config.server_environment(sys.executable, paths)
     if cluster.host != LOOPBACK:
         # the others must reach it
         del environment["SPARK_LOCAL_IP"]

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from smart_trader.config.paths import LakePaths, cache_dir
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.file_lock import FileLock, LockHeldError
 from smart_trader.lakehouse.java import Java
 from smart_trader.lakehouse.trust import trust_flags
-from smart_trader.locks import FileLock, LockHeldError
-from smart_trader.paths import LakePaths, cache_dir
 
 FETCH_TIMEOUT_S = 600
 

@@ -11,13 +11,13 @@ from contextlib import suppress
 
 import psutil
 
+from smart_trader.config.paths import OWNER_ONLY_FILE, LakePaths
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import config
-from smart_trader.lakehouse.config import Doors
+from smart_trader.lake.file_lock import FileLock
+from smart_trader.lakehouse import spark_config
 from smart_trader.lakehouse.diagnosis import explain_failed_start
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both, import_clients
-from smart_trader.locks import FileLock
-from smart_trader.paths import OWNER_ONLY_FILE, LakePaths
+from smart_trader.lakehouse.spark_config import Doors
 
 STOP_TIMEOUT_S = 30
 END_TIMEOUT_S = 10
@@ -82,7 +82,7 @@ def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> Jvm:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", script, "sh", *command],
                 cwd=paths.home,
-                env=config.server_environment(sys.executable, paths),
+                env=spark_config.server_environment(sys.executable, paths),
                 stdin=hears,
                 stdout=log,
                 stderr=log,

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse.config import LOOPBACK, Doors
+from smart_trader.lakehouse.spark_config import LOOPBACK, Doors
 
 QUESTION = "select 1"
 STATEMENT_TIMEOUT_S = 600

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 import pyarrow.fs
 
-from smart_trader.delta import table_names
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.schemas import DERIVED_SCHEMAS, schema_name
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import LakePaths
-from smart_trader.schemas import DERIVED_SCHEMAS, schema_name
-from smart_trader.store import arrow_location
+from smart_trader.lake.delta import table_names
+from smart_trader.lake.store import arrow_location
 
 Ask = Callable[[str], list[tuple[object, ...]]]
 Tell = Callable[[str], None]

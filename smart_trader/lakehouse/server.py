@@ -13,20 +13,21 @@ from pathlib import Path
 
 import psutil
 
+from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import archive, catalog, config, jars
-from smart_trader.lakehouse.config import LOOPBACK, Doors
+from smart_trader.lake import catalog
+from smart_trader.lake.file_lock import FileLock, LockHeldError, engine_lock, has_open, is_held, processes_with
+from smart_trader.lake.private import claim_folder, write_private
+from smart_trader.lake.store import check_store
+from smart_trader.lakehouse import archive, jars, spark_config
 from smart_trader.lakehouse.diagnosis import explain_failed_start
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.jvm import StartCancelledError, launch, stop_process, wait_until_ready
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both
 from smart_trader.lakehouse.process import mark_of
-from smart_trader.lakehouse.record import ServerRecord, is_server, read_record, write_record
-from smart_trader.locks import FileLock, LockHeldError, engine_lock, has_open, is_held, processes_with
-from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
-from smart_trader.private import claim_folder, write_private
-from smart_trader.settings import LakehouseSettings
-from smart_trader.store import check_store
+from smart_trader.lakehouse.server_record import ServerRecord, is_server, read_record, write_record
+from smart_trader.lakehouse.spark_config import LOOPBACK, Doors
 
 THRIFT_PORT = 10000
 CONNECT_PORT = 15002
@@ -149,7 +150,7 @@ def _forget_server(paths: LakePaths) -> None:
 def write_inputs(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> None:
     """Write Spark's settings for one start and empty its scratch space."""
     empty_scratch(paths)
-    write_private(paths.properties, config.properties_text(config.spark_properties(settings, paths, doors)))
+    write_private(paths.properties, spark_config.properties_text(spark_config.spark_properties(settings, paths, doors)))
 
 
 def empty_scratch(paths: LakePaths) -> None:
@@ -314,8 +315,8 @@ def _is_free(port: int) -> bool:
 
 def server_command(settings: LakehouseSettings, paths: LakePaths, java: Java, jar_paths: list[Path]) -> list[str]:
     """Return the JVM's command line; secrets are in the properties file, never here."""
-    flags = config.jvm_flags(settings)
-    classpath = config.classpath(jar_paths)
+    flags = spark_config.jvm_flags(settings)
+    classpath = spark_config.classpath(jar_paths)
     if settings.class_archive:
         flags += archive.run_flags(archive.archive_path(java, classpath, flags))
     return [
@@ -323,10 +324,10 @@ def server_command(settings: LakehouseSettings, paths: LakePaths, java: Java, ja
         *flags,
         f"-Djava.io.tmpdir={paths.tmp}",
         f"-Dderby.stream.error.file={paths.home / 'derby.log'}",
-        f"-Dlog4j2.configurationFile={config.log_config().as_uri()}",
+        f"-Dlog4j2.configurationFile={spark_config.log_config().as_uri()}",
         *("-cp", classpath, "org.apache.spark.deploy.SparkSubmit"),
         *("--properties-file", str(paths.properties)),
-        *("--class", config.MAIN_CLASS, "spark-internal"),
+        *("--class", spark_config.MAIN_CLASS, "spark-internal"),
     ]
 
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from smart_trader.config.paths import cache_dir
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import archive, config, jars, jvm, server
+from smart_trader.lake.file_lock import FileLock, LockHeldError
+from smart_trader.lakehouse import archive, jars, jvm, server, spark_config
 from smart_trader.lakehouse.java import find_java
 from smart_trader.lakehouse.probe import ask_connect, ask_thrift
-from smart_trader.locks import FileLock, LockHeldError
-from smart_trader.paths import cache_dir
-from smart_trader.settings import LakehouseSettings
 
 DUMP_TIMEOUT_S = 180
 
@@ -57,7 +57,7 @@ def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path 
         )
         return None
     jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress)
-    path = archive.archive_path(java, config.classpath(jar_paths), config.jvm_flags(settings))
+    path = archive.archive_path(java, spark_config.classpath(jar_paths), spark_config.jvm_flags(settings))
     if path.is_file():
         progress(f"class archive is ready: {path}")
         return path
@@ -108,7 +108,7 @@ def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None])
         if not java.can_archive:
             return
         jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress)
-        if archive.archive_path(java, config.classpath(jar_paths), config.jvm_flags(settings)).is_file():
+        if archive.archive_path(java, spark_config.classpath(jar_paths), spark_config.jvm_flags(settings)).is_file():
             return
         train(settings, progress)
     except SmartTraderError as error:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from smart_trader.fingerprints import ProjectCode
-from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.evidence import PROJECT, Evidence
+from smart_trader.pipeline.build_state import PROJECT, Evidence
+from smart_trader.pipeline.dbt import Builds
+from smart_trader.pipeline.fingerprints import ProjectCode
 from smart_trader.pipeline.stamps import Nodes
 from smart_trader.pipeline.steps import Step
 

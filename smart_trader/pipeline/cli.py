@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from smart_trader.clock import TimestampType, choose_as_of, now
+from smart_trader.config.schemas import TARGET_VARIABLE
+from smart_trader.config.settings import ENGINE_VARIABLE, lakehouse_settings
 from smart_trader.console import say, show
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.schemas import TARGET_VARIABLE
-from smart_trader.settings import ENGINE_VARIABLE, lakehouse_settings
 
 if TYPE_CHECKING:
-    from smart_trader.pipeline.reading import Lake
+    from smart_trader.lake.reader import Lake
 
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
@@ -128,8 +128,8 @@ def run_pipeline(
     ended = "failed in part" if failure else "done"
     say(f"run {order.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
-        from smart_trader.pipeline import shown
-        from smart_trader.pipeline.reading import Lake
+        from smart_trader.lake.reader import Lake
+        from smart_trader.reports import shown
 
         lake = Lake(machine.paths)
         show(shown.leaderboard_text(shown.leaderboard_rows(lake, top), "table"))
@@ -144,8 +144,8 @@ def _readable_lake() -> Lake:
     Raises:
         SmartTraderError: A newer project has written it, or it is only half restored.
     """
-    from smart_trader.lake_identity import ensure_usable
-    from smart_trader.pipeline.reading import Lake
+    from smart_trader.lake.identity import ensure_usable
+    from smart_trader.lake.reader import Lake
 
     lake = Lake(lakehouse_settings().paths)
     ensure_usable(lake.paths)
@@ -159,7 +159,7 @@ def _readable_lake() -> Lake:
 )
 def leaderboard(top: int | None, form: str) -> None:
     """Show the ranked traders, read straight from the lake."""
-    from smart_trader.pipeline import shown
+    from smart_trader.reports import shown
 
     show(shown.leaderboard_text(shown.leaderboard_rows(_readable_lake(), top), form))
 
@@ -168,7 +168,7 @@ def leaderboard(top: int | None, form: str) -> None:
 @click.argument("wallet")
 def explain(wallet: str) -> None:
     """Explain one wallet: its verdict and why, its figures, each token."""
-    from smart_trader.pipeline import shown
+    from smart_trader.reports import shown
 
     show(shown.explanation(_readable_lake(), wallet))
 
@@ -177,7 +177,7 @@ def explain(wallet: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
     """Show tables, pending work, items left alone, the last run, the disk."""
-    from smart_trader.pipeline import shown
+    from smart_trader.reports import shown
 
     facts = shown.status_facts(_readable_lake())
     show(json.dumps(facts, default=str, indent=1) if as_json else shown.status_text(facts))
@@ -194,10 +194,10 @@ def retry(items: tuple[str, ...]) -> None:
     from loaders.bronze import Bronze
     from loaders.retry import asked_items, request_retry
     from loaders.tables import FETCH_LOG
-    from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline import shown
-    from smart_trader.pipeline.reading import Lake
-    from smart_trader.schemas import schema_name
+    from smart_trader.config.schemas import schema_name
+    from smart_trader.lake.lock import lock_lake
+    from smart_trader.lake.reader import Lake
+    from smart_trader.reports import shown
 
     paths = lakehouse_settings().paths
     bronze = Bronze(paths, schema_name("bronze"))
@@ -225,7 +225,7 @@ def as_of_moment(wanted: str) -> None:
     a lake that is in the future: every scheduled run would be at that one time.
     """
     from loaders.bronze import Bronze
-    from smart_trader.schemas import schema_name
+    from smart_trader.config.schemas import schema_name
 
     bronze = Bronze(lakehouse_settings().paths, schema_name("bronze"))
     chosen, note = choose_as_of(wanted, bronze.newest_as_of(), bronze.data_source())
@@ -254,10 +254,10 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     Says what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
-    from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline import upkeep
-    from smart_trader.pipeline.integrity import record_checksums
-    from smart_trader.pipeline.reading import Lake
+    from smart_trader.lake.lock import lock_lake
+    from smart_trader.lake.reader import Lake
+    from smart_trader.maintenance import maintain as upkeep
+    from smart_trader.maintenance.integrity import record_checksums
 
     settings, machine = loader_settings(), lakehouse_settings()
     hours = settings.vacuum_retention_hours if retain_hours is None else retain_hours
@@ -289,11 +289,11 @@ def repair() -> None:
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
     where one of them is broken, nothing is changed and you are told what to do.
     """
-    from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.engine import lake_engine
-    from smart_trader.pipeline.lake_version import rebuilding
-    from smart_trader.pipeline.reading import Lake
-    from smart_trader.pipeline.repair import repair as repair_lake
+    from smart_trader.lake.lock import lock_lake
+    from smart_trader.lake.reader import Lake
+    from smart_trader.lakehouse.session import lake_engine
+    from smart_trader.maintenance.repair import repair as repair_lake
+    from smart_trader.pipeline.upgrade import rebuilding
 
     machine = lakehouse_settings()
     with lock_lake(machine.paths, "repair"), lake_engine(machine, say) as engine:
@@ -309,9 +309,9 @@ def upgrade() -> None:
 
     What was cut short goes on where it was. A lake that is current is left alone.
     """
-    from smart_trader.lake_identity import LAKE_VERSION
-    from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.lake_version import upgrade_lake
+    from smart_trader.lake.identity import LAKE_VERSION
+    from smart_trader.lake.lock import lock_lake
+    from smart_trader.pipeline.upgrade import upgrade_lake
 
     machine = lakehouse_settings()
     with lock_lake(machine.paths, "upgrade"):
@@ -327,8 +327,8 @@ def backup(target: Path) -> None:
     Holds every table, what waits to be landed, and the lake's version and source. Left out are Spark's catalog, which
     the next run makes again, logs, and the server's files.
     """
-    from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.backup import back_up
+    from smart_trader.lake.lock import lock_lake
+    from smart_trader.maintenance.backup import back_up
 
     paths = lakehouse_settings().paths
     with lock_lake(paths, f"backup {target}"):
@@ -343,9 +343,9 @@ def restore(source: Path) -> None:
 
     Reading commands work at once; the next run registers the tables with Spark and makes the views.
     """
-    from smart_trader.lake_lock import lock_lake
-    from smart_trader.pipeline.backup import read_manifest
-    from smart_trader.pipeline.restore import restore as restore_lake
+    from smart_trader.lake.lock import lock_lake
+    from smart_trader.maintenance.backup import read_manifest
+    from smart_trader.maintenance.restore import restore as restore_lake
 
     paths, folder = lakehouse_settings().paths, source.expanduser().absolute()
     # before the lock, which would make the lake's folder

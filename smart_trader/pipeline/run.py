@@ -19,22 +19,22 @@ from loaders.retry import RETRY
 from loaders.run import Report
 from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TRANSACTION_HISTORY
-from smart_trader.delta import read_table
+from smart_trader.config.schemas import schema_name
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_lock import lock_lake
-from smart_trader.pipeline.builds import Builds, Built
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.lock import lock_lake
+from smart_trader.lake.reader import Lake
+from smart_trader.lakehouse.session import EMBEDDED, Choice, Engine, choose_engine, lake_engine
+from smart_trader.maintenance.integrity import record_checksums
+from smart_trader.maintenance.maintain import check_disk
+from smart_trader.pipeline.build_state import ENGINE, Evidence
 from smart_trader.pipeline.changes import Changes
-from smart_trader.pipeline.engine import EMBEDDED, Choice, Engine, choose_engine, lake_engine
-from smart_trader.pipeline.evidence import ENGINE, Evidence
-from smart_trader.pipeline.given import untracked_text
-from smart_trader.pipeline.integrity import record_checksums
-from smart_trader.pipeline.lake_version import upgrade_lake
-from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.dbt import Builds, Built
+from smart_trader.pipeline.given_tokens import untracked_text
 from smart_trader.pipeline.sources import Wanted, serving_api
 from smart_trader.pipeline.steps import CALCULATIONS, READERS, STEPS, Step, stops
-from smart_trader.pipeline.upkeep import check_disk
-from smart_trader.schemas import schema_name
-from smart_trader.settings import LakehouseSettings
+from smart_trader.pipeline.upgrade import upgrade_lake
 
 Tell = Callable[[str], None]
 # The sandbox has no plan to keep to, and answers at once.

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from loaders.jobs import Api, live_api, sandbox_api
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.lake_identity import write_whole
-from smart_trader.paths import LakePaths
-from smart_trader.settings import birdeye_api_key
+from smart_trader.lake.identity import write_whole
 
 DAY_S = 86_400
 MARKET_DAYS = 30
@@ -84,7 +84,7 @@ def serving_api(wanted: Wanted, paths: LakePaths, as_of: datetime) -> Iterator[A
             say(f"skipped {line}")
         app = sandbox_app(recordings, clock=clock)
     else:
-        from smart_trader.sandbox.market.source import market
+        from smart_trader.sandbox.market.market_source import market
 
         world = _remembered_world(wanted, paths, clock)
         app = sandbox_app(market(world.seed, world.wallets, world.genesis, clock), clock=clock)

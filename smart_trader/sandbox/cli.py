@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smart_trader.clock import FORMS, TimestampType, check_as_of, now
+from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.settings import birdeye_api_key
 
 if TYPE_CHECKING:
-    from smart_trader.sandbox.market.source import MarketSource
+    from smart_trader.sandbox.market.market_source import MarketSource
 
 DAY = 86_400
 DEFAULT_WALLETS = 200
@@ -129,7 +129,7 @@ def record(
     folder: Path, tokens: tuple[str, ...], wallets: tuple[str, ...], pages: int, pace: float, url: str | None
 ) -> None:
     """Store real responses in FOLDER for later replay; the key comes from BIRDEYE_API_KEY and is never stored."""
-    from smart_trader.sandbox import record as recording
+    from smart_trader.sandbox import recorder as recording
 
     key = birdeye_api_key()
     if not key:
@@ -141,7 +141,7 @@ def record(
 
 def made(seed: int, wallets: int, genesis: int | None, clock: int) -> MarketSource:
     """Return the market of a seed and say how to come back to it."""
-    from smart_trader.sandbox.market.source import market
+    from smart_trader.sandbox.market.market_source import market
 
     genesis = (clock // DAY - DEFAULT_DAYS) * DAY if genesis is None else genesis
     source = market(seed, wallets, genesis, clock)

@@ -14,10 +14,10 @@ from unittest.mock import patch
 
 import pytest
 
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.lakehouse import probe, server
-from smart_trader.lakehouse.record import ServerRecord
-from smart_trader.paths import LakePaths
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.server_record import ServerRecord
 
 PROJECT = Path(__file__).resolve().parents[2]
 # What a person who starts a server may have in the environment; tests/python/exposure looks for it everywhere.

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from engine import PROJECT, EmbeddedLake, Engine, run_module
 from judge import Verdict, judge
 
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import SwapQuery
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from engine import PROJECT, EmbeddedLake, Engine
 from market_lake import SEED, WALLETS, MarketLake
 
+from smart_trader.lake.file_lock import LAKE_LOCK_NAME, is_held
 from smart_trader.lakehouse import server
-from smart_trader.locks import LAKE_LOCK_NAME, is_held
 from smart_trader.pipeline.steps import STEP_NAMES, STEPS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

@@ -9,9 +9,9 @@ from compose import Stack
 from market_lake import DAY, REFRESH, SEED, WALLETS
 from victims import ATTEMPT, LOADS
 
-from smart_trader.delta import read_table
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.reading import Lake
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.reader import Lake
 
 MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # everything is due once more

@@ -16,7 +16,7 @@ from compose import PROJECT, Stack
 from lakes import MARKET, Tables, assert_equal, business_rows, local_lake
 from market_lake import FIRST
 
-from smart_trader.delta import read_table
+from smart_trader.lake.delta import read_table
 from smart_trader.pipeline.steps import STEP_NAMES
 
 RUN = "optimized_delta_smart_trader_identification"

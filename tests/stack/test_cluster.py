@@ -14,8 +14,8 @@ from conftest import MINIO, stack_in
 from lakes import LATER, MARKET, Tables, assert_equal, business_rows, lake_of
 from market_lake import FIRST, REFRESH
 
+from smart_trader.lake.object_lock import look
 from smart_trader.lakehouse import probe
-from smart_trader.store_lock import look
 
 RUN = ("run", "--target", "cluster", *MARKET)
 # every one of these is built anew from what it reads: it has the same rows in each version

@@ -11,8 +11,8 @@ from engine import clean_environment, run_module
 from lakes import LATER, MARKET, assert_equal, business_rows, local_lake
 from market_lake import FIRST
 
-from smart_trader.delta import open_table
-from smart_trader.paths import LakePaths
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.delta import open_table
 
 ROOT = "s3://smart-trader/embedded lake"
 

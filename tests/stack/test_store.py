@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from smart_trader.lake.object_lock import BEAT_TAKES_S, GIVE_UP_S, HEARTBEAT_S, STALE_S, look
 from smart_trader.lakehouse.server import free_port
-from smart_trader.sandbox.market.source import market
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
-from smart_trader.store_lock import BEAT_TAKES_S, GIVE_UP_S, HEARTBEAT_S, STALE_S, look
 
 DAY = 86_400
 GENESIS = (FIRST // DAY - 30) * DAY

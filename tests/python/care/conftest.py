@@ -14,8 +14,8 @@ from deltalake import DeltaTable, write_deltalake
 from engine import clean_environment, run_module
 from market_lake import DAY, FIRST
 
-from smart_trader.paths import LakePaths
-from smart_trader.sandbox.market.source import market
+from smart_trader.config.paths import LakePaths
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

@@ -10,11 +10,11 @@ import pytest
 from care.conftest import LoadedLake
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.pipeline.backup import back_up
-from smart_trader.pipeline.integrity import lost_rows, record_checksums
-from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import examine, refuse_what_is_lost, report_losses
-from smart_trader.pipeline.restore import restore
+from smart_trader.lake.reader import Lake
+from smart_trader.maintenance.backup import back_up
+from smart_trader.maintenance.integrity import lost_rows, record_checksums
+from smart_trader.maintenance.repair import examine, refuse_what_is_lost, report_losses
+from smart_trader.maintenance.restore import restore
 
 SWAPS = "bronze.transaction_history"
 HISTORY = ("silver", "pnl_calculations")

@@ -13,9 +13,9 @@ from care.conftest import LoadedLake
 from deltalake import DeltaTable, write_deltalake
 from engine import PROJECT, small_disk
 
-from smart_trader.locks import FileLock
-from smart_trader.pipeline.integrity import CHECKSUMS_NAME
-from smart_trader.pipeline.upkeep import SMALL_FILES, count_small_files
+from smart_trader.lake.file_lock import FileLock
+from smart_trader.maintenance.integrity import CHECKSUMS_NAME
+from smart_trader.maintenance.maintain import SMALL_FILES, count_small_files
 
 LEADERBOARD = "gold.leaderboard"
 

@@ -14,7 +14,7 @@ from market_lake import DAY, FIRST, REFRESH, MarketLake
 from victims import DoomedLake, Reference, lake_at
 
 from smart_trader.lakehouse import server
-from smart_trader.sandbox.market.source import market
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

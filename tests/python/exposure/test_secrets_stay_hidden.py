@@ -23,7 +23,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smart_trader.lakehouse.config import MAIN_CLASS
+from smart_trader.lakehouse.spark_config import MAIN_CLASS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

@@ -17,14 +17,14 @@ import psutil
 import pytest
 from engine import PROJECT, clean_environment, run_module, small_disk
 
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.file_lock import FileLock, is_held, lake_lock, processes_with
 from smart_trader.lakehouse import jvm, server
-from smart_trader.lakehouse.config import MAIN_CLASS, Doors
 from smart_trader.lakehouse.process import mark_of
-from smart_trader.lakehouse.record import ServerRecord, read_record, write_record
-from smart_trader.locks import FileLock, is_held, lake_lock, processes_with
-from smart_trader.paths import LakePaths
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.server_record import ServerRecord, read_record, write_record
+from smart_trader.lakehouse.spark_config import MAIN_CLASS, Doors
 
 RUN = ("run", "--demo", "--seed", "11", "--market-wallets", "20")
 # A program that takes as long as a JVM and is called like one: what is tested here is who holds and who ends it.
@@ -34,8 +34,8 @@ STARTER = """
 import json, sys, time
 from pathlib import Path
 from smart_trader.lakehouse import jvm
-from smart_trader.settings import LakehouseSettings
-from smart_trader.locks import FileLock
+from smart_trader.config.settings import LakehouseSettings
+from smart_trader.lake.file_lock import FileLock
 paths = LakehouseSettings(home=Path(sys.argv[1])).paths
 lock = FileLock(paths.server_lock, "smart-trader lakehouse start").acquire()
 made = jvm.launch(json.loads(sys.argv[2]), paths, [lock])
@@ -251,7 +251,7 @@ def test_the_lock_is_not_lost_to_a_look(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from smart_trader.locks import is_held\n"
+            "import sys, time; from pathlib import Path; from smart_trader.lake.file_lock import is_held\n"
             "print('ready', flush=True)\nwhile True: is_held(Path(sys.argv[1])); time.sleep(0.0005)",
             str(tmp_path / "_lake.lock"),
         ],
@@ -271,7 +271,7 @@ def test_the_lock_is_not_lost_to_a_look(tmp_path: Path) -> None:
 
 def test_a_lock_file_removed_by_hand_still_locks(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from smart_trader.locks import lake_lock\n"
+        "import sys, time; from pathlib import Path; from smart_trader.lake.file_lock import lake_lock\n"
         "lake_lock(Path(sys.argv[1]), 'a load').acquire(); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)

@@ -15,7 +15,7 @@ from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
 from smart_trader.lakehouse.probe import ask_connect
 from smart_trader.loopback import bypass_proxies
-from smart_trader.sandbox.market.source import market
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from engine import clean_environment, deny, run_module
 
+from smart_trader.config.paths import lake_paths
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.locks import FileLock, lake_lock
-from smart_trader.paths import lake_paths
-from smart_trader.private import claim_folder, write_private
+from smart_trader.lake.file_lock import FileLock, lake_lock
+from smart_trader.lake.private import claim_folder, write_private
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files to somebody else needs root")

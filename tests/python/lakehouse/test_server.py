@@ -13,12 +13,12 @@ import psutil
 import pytest
 from engine import Engine, clean_environment, deny, run_module
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import jvm, probe, server
-from smart_trader.lakehouse.config import MAIN_CLASS, Doors
 from smart_trader.lakehouse.process import mark_of
-from smart_trader.lakehouse.record import ServerRecord, read_record, write_record
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.server_record import ServerRecord, read_record, write_record
+from smart_trader.lakehouse.spark_config import MAIN_CLASS, Doors
 
 NOT_SERVERS = ("dlt", "logs", "dbt-target", "dbt-vars", "dbt-logs", "market.json", "built.json", "_lake.lock")
 

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from loaders.jobs import Api, Job, run_job, sandbox_api
 from loaders.run import Report
 from loaders.settings import loader_settings
-from smart_trader.paths import LakePaths
+from smart_trader.config.paths import LakePaths
 
 AS_OF = 1_750_000_000
 FAST = {"requests_per_second": 2000}

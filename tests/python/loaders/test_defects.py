@@ -20,13 +20,13 @@ from loaders.run import Stamp, Work, fetch_and_land
 from loaders.settings import loader_settings
 from loaders.swap_rows import RowKey
 from loaders.tables import FETCH_LOG, TOKEN_METRICS
-from smart_trader.delta import read_table
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_lock import lock_lake
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.lock import lock_lake
+from smart_trader.lake.object_lock import LockLostError
 from smart_trader.pipeline.run import Order, run_pipeline
 from smart_trader.pipeline.sources import Wanted
-from smart_trader.settings import lakehouse_settings
-from smart_trader.store_lock import LockLostError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

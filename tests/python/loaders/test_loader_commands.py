@@ -17,7 +17,7 @@ from api_rows import recordings as recorded
 from engine import PROJECT, clean_environment, run_module
 from lake import AS_OF, Lake
 
-from smart_trader.locks import is_held, lake_lock
+from smart_trader.lake.file_lock import is_held, lake_lock
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

@@ -11,13 +11,13 @@ import pytest
 from deltalake import write_deltalake
 from pipeline.project_copy import copy_project, edited
 
-from smart_trader.fingerprints import ProjectCode
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.builds import Builds
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.reader import Lake
+from smart_trader.lakehouse.session import Choice, EmbeddedEngine
+from smart_trader.pipeline.build_state import Evidence
 from smart_trader.pipeline.changes import Changes
-from smart_trader.pipeline.engine import Choice, EmbeddedEngine
-from smart_trader.pipeline.evidence import Evidence
-from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.dbt import Builds
+from smart_trader.pipeline.fingerprints import ProjectCode
 from smart_trader.pipeline.stamps import Nodes
 from smart_trader.pipeline.steps import BY_CALCULATION, READERS, STEPS, stops
 

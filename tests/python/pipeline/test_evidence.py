@@ -12,9 +12,9 @@ from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG, TOKEN_METRICS
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.evidence import Evidence
-from smart_trader.pipeline.reading import Lake
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.reader import Lake
+from smart_trader.pipeline.build_state import Evidence
 from smart_trader.pipeline.steps import STEPS
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)

@@ -19,20 +19,20 @@ from loaders import jobs
 from loaders.bronze import Bronze
 from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
-from smart_trader.delta import read_table
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import begin_lake
-from smart_trader.paths import LakePaths
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.identity import begin_lake
+from smart_trader.lake.object_lock import LockLostError
+from smart_trader.lakehouse.session import Choice, EmbeddedEngine
 from smart_trader.pipeline import run
-from smart_trader.pipeline.builds import Builds, Built
-from smart_trader.pipeline.engine import Choice, EmbeddedEngine
+from smart_trader.pipeline.dbt import Builds, Built
 from smart_trader.pipeline.sources import Wanted
 from smart_trader.sandbox.faults import fault_of
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
-from smart_trader.settings import lakehouse_settings
-from smart_trader.store_lock import LockLostError
 
 AS_OF = 1_790_000_000
 BUILDS = ["build_tokens", "build_whales", "build_traders"]

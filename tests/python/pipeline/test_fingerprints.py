@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pipeline.project_copy import copy_project, edited
 
-from smart_trader import fingerprints
 from smart_trader.errors import SettingsError
-from smart_trader.fingerprints import ProjectCode, formula_version, normalized_python, normalized_sql
+from smart_trader.pipeline import fingerprints
+from smart_trader.pipeline.fingerprints import ProjectCode, formula_version, normalized_python, normalized_sql
 
 
 @pytest.fixture(scope="module")

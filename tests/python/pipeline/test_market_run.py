@@ -12,7 +12,7 @@ import pytest
 from judge import differences
 from market_lake import FIRST, HOUR, MarketLake
 
-from smart_trader.locks import lake_lock
+from smart_trader.lake.file_lock import lake_lock
 from smart_trader.pipeline.steps import STEP_NAMES
 
 

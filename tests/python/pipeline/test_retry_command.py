@@ -12,12 +12,12 @@ from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG
-from smart_trader.delta import read_table
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import LakePaths
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.reader import Lake
+from smart_trader.pipeline.build_state import Evidence
 from smart_trader.pipeline.cli import retry
-from smart_trader.pipeline.evidence import Evidence
-from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.steps import STEPS
 
 TOKEN, WALLET, OTHER = "T" * 40, "W" * 40, "V" * 40

@@ -11,10 +11,10 @@ import pytest
 from deltalake import write_deltalake
 from transform.bronze import Bronze, fetch
 
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.given import untracked_text
-from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.shown import quarantined_wallets, status_facts, status_text, verdicts_text
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.reader import Lake
+from smart_trader.pipeline.given_tokens import untracked_text
+from smart_trader.reports.shown import quarantined_wallets, status_facts, status_text, verdicts_text
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

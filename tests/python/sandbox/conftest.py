@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sandboxes import CLOCK, made, texts_of
 
-from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

@@ -13,7 +13,7 @@ from sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, asked, made
 from smart_trader.errors import SettingsError
 from smart_trader.sandbox.faults import KINDS, fault_named, fault_of
 from smart_trader.sandbox.limits import PLANS, Rate, RateLimiter, plan_rate
-from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.replay import Recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

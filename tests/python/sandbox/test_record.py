@@ -14,8 +14,8 @@ from sandboxes import CLOCK, HOLDER, LIST, SORTED, SWAPS, asked
 
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.faults import Fault
-from smart_trader.sandbox.market.source import MarketSource
-from smart_trader.sandbox.record import Recorder, record
+from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.recorder import Recorder, record
 from smart_trader.sandbox.replay import load_recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

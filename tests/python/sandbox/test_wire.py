@@ -17,8 +17,8 @@ from sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, asked
 
 from smart_trader.sandbox.faults import KINDS as FAULT_KINDS
 from smart_trader.sandbox.faults import PAGES, fault_of
+from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.market.names import ALPHABET
-from smart_trader.sandbox.market.source import MarketSource
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

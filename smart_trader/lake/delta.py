@@ -1,0 +1,110 @@
+"""Reads Delta tables straight from their files: no server, no JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+import pyarrow.fs
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from smart_trader.errors import SmartTraderError
+from smart_trader.lake.store import arrow_location, check_reachable, is_remote, storage_options
+
+
+class BrokenTableError(SmartTraderError):
+    """A table is there and cannot be read.
+
+    Attributes:
+        location: Where it lies.
+    """
+
+    def __init__(self, location: str, error: BaseException) -> None:
+        self.location = location
+        super().__init__(
+            f"cannot read the table {location}: {' '.join(str(error).split())[:300]}", "run: smart-trader repair"
+        )
+
+
+def is_table(location: str) -> bool:
+    """Whether a Delta table is there.
+
+    Raises:
+        BrokenTableError: What is there cannot be read.
+    """
+    try:
+        return DeltaTable.is_deltatable(location, storage_options(location))
+    except OSError as error:
+        raise _explained(location, error) from None
+
+
+def table_names(folder: str) -> list[str]:
+    """Return the names of the Delta tables in a folder, sorted; none where it is not there."""
+    files, path = arrow_location(folder)
+    found = files.get_file_info(pyarrow.fs.FileSelector(path, allow_not_found=True))
+    names = sorted(info.base_name for info in found if info.type == pyarrow.fs.FileType.Directory)
+    logs = files.get_file_info([f"{path}/{name}/_delta_log" for name in names]) if names else []
+    return [name for name, log in zip(names, logs, strict=True) if log.type == pyarrow.fs.FileType.Directory]
+
+
+def open_table(location: str) -> DeltaTable:
+    """Open a table at its newest version.
+
+    Raises:
+        BrokenTableError: Its log cannot be read.
+    """
+    try:
+        return DeltaTable(location, storage_options=storage_options(location))
+    except (DeltaError, OSError, ValueError) as error:
+        raise _explained(location, error) from None
+
+
+def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+    """Read a table, or some columns and rows of it.
+
+    Raises:
+        BrokenTableError: Its log or one of its files cannot be read.
+    """
+    try:
+        return _dataset(location).to_table(list(columns) if columns else None, filter=where)
+    except OSError as error:
+        raise _explained(location, error) from None
+
+
+def first_value(location: str, column: str) -> object:
+    """Return a column's value in one row, or None where there are no rows.
+
+    Raises:
+        BrokenTableError: Its log or one of its files cannot be read.
+    """
+    try:
+        rows = _dataset(location).head(1, columns=[column])
+    except OSError as error:
+        raise _explained(location, error) from None
+    return rows[column][0].as_py() if rows.num_rows else None
+
+
+def _explained(location: str, error: BaseException) -> SmartTraderError:
+    """Return what to say of a table that cannot be read; a store that cannot be reached says nothing of its tables."""
+    if is_remote(location):
+        try:
+            check_reachable(location)
+        except SmartTraderError as cause:
+            return cause
+    return BrokenTableError(location, error)
+
+
+def _dataset(location: str) -> pyarrow.dataset.Dataset:
+    """Open a table's files through Arrow's own file system.
+
+    Delta's would call back into Python from Arrow's threads, which ends a process with an abort when a callback comes
+    while the interpreter shuts down.
+    """
+    table = open_table(location)
+    files, path = arrow_location(location)
+    root = path if is_remote(location) else str(Path(path).resolve())
+    return table.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, files))
