@@ -5,6 +5,8 @@
     {#- dbt itself takes any value of any name; `invocation_args_dict` holds what the command line sets -#}
     {%- if execute -%}
         {%- do adapter.call_python('smart_trader.config.variables.check_variables', invocation_args_dict.get('vars') or {}) -%}
+        {#- a wrong name is refused before anything is built -#}
+        {%- do run_id() -%}
     {%- endif -%}
 {%- endmacro %}
 

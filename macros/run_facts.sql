@@ -14,7 +14,9 @@
 
 {% macro run_id() -%}
     {%- if execute -%}
-        '{{ env_var('SMART_TRADER_RUN_ID', '') or invocation_id }}'
+        '{{ adapter.call_python(
+            'smart_trader.run_ids.command_run_id', env_var('SMART_TRADER_RUN_ID', ''), invocation_id
+        ) }}'
     {%- else -%}
         ''
     {%- endif -%}

@@ -17,6 +17,9 @@ AS_OF_OPTION = "--as-of"
 AS_OF_VARIABLE = "SMART_TRADER_AS_OF"
 # What a person is told where a text is no timestamp.
 FORMS = "2026-01-31T09:00:00Z, 2026-01-31 (both UTC), or seconds since 1970"
+# What may stand around a value in a file; Python would take separators that nobody can see as well.
+BLANKS = " \t\r\n"
+NO_TIMESTAMP = " is no timestamp"
 # Two clocks of well-kept machines differ by less.
 MAX_SKEW = timedelta(minutes=5)
 # A made-up market can be watched growing older than this machine; a year and a month cover every timer.
@@ -27,20 +30,29 @@ REAL_SOURCE = "birdeye"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_SECONDS = re.compile("([0-9]{1,7}|[0-9]{9,10})([.][0-9]+)?")
+# Four digits are as likely a year as seconds, which would all lie in the first hours of 1970.
+_YEAR = re.compile("(19|[2-9][0-9])[0-9]{2}")
 # Eight digits are a date without its hyphens: as seconds they would all lie in the early 1970s.
 _BASIC_DATE = re.compile("[0-9]{8}")
 
 
-def parse_timestamp(text: str) -> datetime:
+def parse_timestamp(text: str, may_be_year: bool = True) -> datetime:
     """Read ISO 8601, which is UTC unless it names an offset, or unix seconds; both to the microsecond.
 
-    Eight digits are a date (20260131), any other whole number of up to ten digits is unix seconds.
+    Eight digits are a date (20260131), four from 1900 on are refused, since they may be a year; any other whole number
+    of up to ten digits is unix seconds.
+
+    Args:
+        text: The text.
+        may_be_year: Whether four digits may be meant as a year; not where seconds alone are written as a number.
 
     Raises:
         SettingsError: It is none of these.
     """
-    text = text.strip()
+    text = text.strip(BLANKS)
     try:
+        if may_be_year and _YEAR.fullmatch(text):
+            raise ValueError(text)
         if found := _UNIX_SECONDS.fullmatch(text):
             seconds, fraction = found.groups(default="")
             return _EPOCH + timedelta(seconds=int(seconds), microseconds=int(fraction[1:7].ljust(6, "0")))
@@ -50,7 +62,8 @@ def parse_timestamp(text: str) -> datetime:
         return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
     except (ValueError, OverflowError):
         hint = "; eight digits are a date" if _BASIC_DATE.fullmatch(text) else ""
-        raise SettingsError(f"{text[:100]!r} is no timestamp{hint}", f"write it as {FORMS}") from None
+        hint = "; four digits may be a year" if _YEAR.fullmatch(text) else hint
+        raise SettingsError(f"{text[:100]!r}{NO_TIMESTAMP}{hint}", f"write it as {FORMS}") from None
 
 
 def spelled(timestamp: datetime) -> str:

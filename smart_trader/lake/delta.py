@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,22 @@ from deltalake.exceptions import DeltaError
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.store import arrow_location, check_reachable, is_remote, storage_options
 
+REPAIR_FIX = "run: smart-trader repair"
+BACKUP_FIX = (
+    f"{REPAIR_FIX}, which names all that is broken; bronze and histories cannot be made again: they come back from a "
+    "backup (smart-trader restore)"
+)
+_KEPT = re.compile(r"(bronze|snapshots)[./]")
+
+
+def repair_fix(words: str) -> str:
+    """Return what to do about a broken table.
+
+    Args:
+        words: Its location, or a message that names it.
+    """
+    return BACKUP_FIX if _KEPT.search(words) else REPAIR_FIX
+
 
 class BrokenTableError(SmartTraderError):
     """A table is there and cannot be read.
@@ -26,7 +43,7 @@ class BrokenTableError(SmartTraderError):
     def __init__(self, location: str, error: BaseException) -> None:
         self.location = location
         super().__init__(
-            f"cannot read the table {location}: {' '.join(str(error).split())[:300]}", "run: smart-trader repair"
+            f"cannot read the table {location}: {' '.join(str(error).split())[:300]}", repair_fix(location)
         )
 
 

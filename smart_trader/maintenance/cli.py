@@ -29,6 +29,7 @@ def discard_future(is_confirmed: bool) -> None:
     """
     from loaders.bronze import Bronze
     from loaders.tables import FETCH_LOG
+    from smart_trader.lake.identity import ensure_exists
     from smart_trader.lake.lock import lock_lake
     from smart_trader.lake.reader import Lake
     from smart_trader.lakehouse.session import lake_engine
@@ -36,6 +37,7 @@ def discard_future(is_confirmed: bool) -> None:
     from smart_trader.pipeline.dbt import Builds
 
     machine = lakehouse_settings()
+    ensure_exists(machine.paths)
     bronze = Bronze(machine.paths, schema_name("bronze"))
     run_id = f"discard-future-{uuid.uuid4().hex[:6]}"
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.fs
 from deltalake import DeltaTable
@@ -17,7 +18,7 @@ from loaders.tables import TABLES
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.delta import open_table
+from smart_trader.lake.delta import open_table, repair_fix
 from smart_trader.lake.file_lock import is_held
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location, is_remote, storage_options
@@ -84,12 +85,36 @@ def megabytes(size: float) -> str:
     return f"{size / (1 << 20):,.1f} MB"
 
 
+def gigabytes(size: float) -> str:
+    """Write a large number of bytes for people."""
+    return f"{size / (1 << 30):,.1f} GB"
+
+
 def used_percent(folder: Path) -> float:
     """Return how full the disk below a folder is; the nearest folder that exists counts."""
+    usage = _disk_usage(folder)
+    return 100 * usage.used / usage.total
+
+
+def _disk_usage(folder: Path) -> Any:
     while not folder.exists():
         folder = folder.parent
-    usage = shutil.disk_usage(folder)
-    return 100 * usage.used / usage.total
+    return shutil.disk_usage(folder)
+
+
+def _disk_folder(paths: LakePaths) -> Path:
+    """Return whose disk counts: the lake's, or where what waits for a lake on S3 lies."""
+    return paths.local_root if paths.is_local else paths.home
+
+
+def disk_text(paths: LakePaths, warn_percent: float, refuse_percent: float) -> str:
+    """Return how full a lake's disk is, and from when on that matters."""
+    folder = _disk_folder(paths)
+    usage = _disk_usage(folder)
+    return (
+        f"disk of {folder}: {100 * usage.used / usage.total:.0f} % full, {gigabytes(usage.free)} of "
+        f"{gigabytes(usage.total)} free; runs warn at {warn_percent:g} % and stop at {refuse_percent:g} %"
+    )
 
 
 def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tell: Tell) -> None:
@@ -100,7 +125,7 @@ def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tel
     Raises:
         SmartTraderError: It is fuller than `refuse_percent`; names what can go, and how much that is.
     """
-    folder = paths.local_root if paths.is_local else paths.home
+    folder = _disk_folder(paths)
     used = used_percent(folder)
     if used >= refuse_percent:
         raise SmartTraderError(
@@ -187,7 +212,7 @@ def compact_table(location: str) -> tuple[int, int]:
     except (DeltaError, OSError) as error:
         raise SmartTraderError(
             f"cannot compact the table {location}: {' '.join(str(error).split())[:300]}",
-            "run: smart-trader repair; or free space if the disk is full",
+            f"{repair_fix(location)}; or free space if the disk is full",
         ) from None
     return int(made["numFilesRemoved"]), int(made["numFilesAdded"])
 

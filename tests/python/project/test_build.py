@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from dbt_lake import DbtLake, DbtResult
 from deltalake import DeltaTable
-from engine import PROJECT
-from transform.bronze import Bronze
+from engine import PROJECT, run_module
+
+from loaders.jobs import Job, work_items
+from loaders.settings import loader_settings
+from smart_trader.errors import SmartTraderError
 
 TABLES = ("silver.wallet_swaps", "silver.fifo_positions", "silver.wallet_pnl", "gold.smart_traders", "gold.leaderboard")
 
 
 @dataclass(frozen=True)
 class Built:
-    """An initialised, empty lake on which the whole project with its tests was built once."""
+    """A lake that was empty, after the commands that a loader named for it.
+
+    Attributes:
+        engine: The lake.
+        commands: What the loader named.
+        result: How the last of the commands, `dbt build`, went.
+    """
 
     engine: DbtLake
+    commands: list[str]
     result: DbtResult
 
 
@@ -28,8 +39,28 @@ class Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build by dbt's target `local`, on a lake that has no server."""
     engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
-    Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
-    return Built(engine, engine.dbt("build", LAKEHOUSE_ENGINE="auto"))
+    commands = refusal(engine).removeprefix("run: ").split(", then: ")
+    for command in commands[:-1]:
+        done = run_module(*command.removeprefix("python -m ").split(), env=engine.environment)
+        assert done.returncode == 0, done.stderr
+    assert refusal(engine) == f"run: {commands[-1]}"
+    return Built(engine, commands, engine.dbt(*commands[-1].split()[1:], LAKEHOUSE_ENGINE="auto"))
+
+
+def whales(engine: DbtLake) -> Job:
+    return Job("whales", loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
+
+
+def refusal(engine: DbtLake) -> str:
+    """Return what a loader says that mends a lake without a work list."""
+    with pytest.raises(SmartTraderError) as refused:
+        work_items(whales(engine))
+    return refused.value.fix
+
+
+def test_the_commands_that_a_loader_names_make_its_work_list(built: Built) -> None:
+    assert built.commands == ["python -m loaders init", "dbt build"]
+    assert work_items(whales(built.engine)) == []
 
 
 def test_an_empty_lake_is_built_to_empty_delta_tables_in_its_own_folders(built: Built) -> None:
@@ -69,6 +100,18 @@ def test_a_model_without_a_configured_schema_is_refused(of_one_model: DbtLake) -
     done = of_one_model.dbt("parse")
     assert not done.success
     assert "no schema is configured for model.smart_trader.stray" in str(done.error)
+
+
+@pytest.mark.parametrize("value", ["duck", "sparkle"])
+def test_a_wrong_engine_is_refused_with_its_variable(of_one_model: DbtLake, value: str) -> None:
+    done = of_one_model.dbt("parse", LAKEHOUSE_ENGINE=value)
+    assert not done.success
+    assert f"LAKEHOUSE_ENGINE={value}: set it to auto, embedded or spark" in str(done.error)
+
+
+def test_an_empty_engine_is_none_chosen(of_one_model: DbtLake) -> None:
+    (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")
+    assert of_one_model.dbt("parse", LAKEHOUSE_ENGINE="").success
 
 
 def test_the_target_spark_without_a_server_says_how_to_start_it(
