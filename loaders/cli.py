@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import yaml
 
 from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_items
 from loaders.queues import WorkItem
@@ -15,8 +14,8 @@ from loaders.settings import loader_settings
 from smart_trader.clock import TimestampType, check_as_of, now, spelled
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
+from smart_trader.config.variables import parse_variables
 from smart_trader.console import say, show
-from smart_trader.errors import SettingsError
 from smart_trader.lake.lock import lock_lake
 from smart_trader.run_ids import RunIdType
 
@@ -125,21 +124,3 @@ def _shown(item: WorkItem) -> str:
     if item.resume_before_time is not None:
         return f"{item.item}  goes on before {spelled(datetime.fromtimestamp(item.resume_before_time, UTC))}"
     return item.item
-
-
-def parse_variables(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Read `name=value` pairs; values are YAML, as in dbt_project.yml.
-
-    Raises:
-        SettingsError: A pair has no `=`, or its value is no YAML.
-    """
-    found = {}
-    for pair in pairs:
-        name, sign, text = pair.partition("=")
-        try:
-            if not sign or not name.strip():
-                raise ValueError(pair)
-            found[name.strip()] = yaml.safe_load(text)
-        except (ValueError, yaml.YAMLError):
-            raise SettingsError(f"--var {pair!r} cannot be read", "write it as name=value") from None
-    return found

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
-from requests.auth import AuthBase
 
 from loaders.errors import (
     ApiError,
@@ -29,6 +28,7 @@ from loaders.errors import (
 from loaders.loose_json import as_bytes, as_text, members
 from loaders.pacing import Pacer
 from loaders.transport import MAX_BODY_BYTES, BodyTooLargeError, ExchangeFailedError, Transport
+from smart_trader.birdeye import CHAIN_HEADERS, DEFAULT_PRICE_CU, BirdeyeKey
 from smart_trader.console import one_line
 from smart_trader.errors import SmartTraderError
 
@@ -58,23 +58,12 @@ MEANINGS = {
 SHORTEST_SECRET = 16
 
 
-class BirdeyeKey(AuthBase):
-    """Puts the key on each request; an object, so that no header with it is ever logged or shown."""
+class HiddenKey(BirdeyeKey):
+    """The key, which is taken out of what a server says."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the key."""
-        request.headers["X-API-KEY"] = self._key
-        return request
-
-    def __repr__(self) -> str:
-        return "BirdeyeKey(***)"
-
-    def hidden(self, said: bytes) -> bytes:
-        """Return what a server said without the key: said back, it would land in a table or show in an error."""
-        return said if len(self._key) < SHORTEST_SECRET else said.replace(self._key.encode(), b"***")
+    def hide(self, content: bytes) -> bytes:
+        """Return a response without the key: repeated there, it would land in a table or show in an error."""
+        return content if len(self._key) < SHORTEST_SECRET else content.replace(self._key.encode(), b"***")
 
 
 @dataclass
@@ -91,7 +80,7 @@ class UnitMeter:
 
     prices: Mapping[str, int]
     budget: int | None = None
-    default_price: int = 100
+    default_price: int = DEFAULT_PRICE_CU
     spent: int = 0
     requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -156,8 +145,8 @@ class BirdeyeClient:
         self._meter = meter
         self._max_tries = max_tries
         self._end: SmartTraderError | None = None
-        self._key = BirdeyeKey(key)
-        self._transport = Transport(base_url, self._key, {"x-chain": "solana"}, parallel)
+        self._key = HiddenKey(key)
+        self._transport = Transport(base_url, self._key, CHAIN_HEADERS, parallel)
 
     def stop(self, error: SmartTraderError, *, at_once: bool = False) -> None:
         """Let no further request start: each of them raises this error. The first error stays.
@@ -238,7 +227,7 @@ class BirdeyeClient:
                 endpoint,
                 None,
             ) from None
-        content = self._key.hidden(reply.body)
+        content = self._key.hide(reply.body)
         if reply.status == requests.codes.ok:
             return self._read(endpoint, content)
         message = _message(content) or one_line(reply.reason)

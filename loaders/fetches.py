@@ -32,17 +32,12 @@ from loaders.settings import LoaderSettings
 from loaders.swap_rows import RowKey, row_keys
 from loaders.tables import TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS, NewColumns, Table
 from loaders.wire import Page, page_table, read_page, readable_table
+from smart_trader.birdeye import MAX_OFFSET, PAGE_ROWS, TOKEN_HOLDERS, TOKEN_LIST, WALLET_SWAPS
 from smart_trader.console import one_line
 from smart_trader.errors import SmartTraderError
 
 logger = logging.getLogger(__name__)
 
-TOKEN_LIST = "/defi/v3/token/list"  # noqa: S105  a path
-HOLDERS = "/defi/v3/token/holder"
-SWAPS = "/trader/txs/seek_by_time"
-
-PAGE_ROWS = 100
-MAX_REACH = 10_000
 HOUR_S = 3600
 SHOWN_SET_APART = 5
 
@@ -150,7 +145,7 @@ def token_holders(item: WorkItem, settings: LoaderSettings) -> tuple[Fetch, Walk
     limit = settings.max_whales_per_token
     stamps = {"token_address": item.item}
     return fetch, lambda client, made: _listing(
-        client, made, HOLDERS, {"address": item.item}, limit, "token_account", stamps
+        client, made, TOKEN_HOLDERS, {"address": item.item}, limit, "token_account", stamps
     )
 
 
@@ -169,7 +164,7 @@ def _listing(
     read again in a later run.
     """
     seen: set[Any] = set()
-    reach = min(limit, MAX_REACH)
+    reach = min(limit, MAX_OFFSET)
     for offset in range(0, reach, PAGE_ROWS):
         asked = min(PAGE_ROWS, reach - offset)
         where = f"{fetch.kind} of {fetch.item}"
@@ -336,8 +331,8 @@ class _SwapWalk:
                 self._seen = {key for key in self._seen if key.time <= before}
             else:
                 offset += PAGE_ROWS
-                if offset + PAGE_ROWS > MAX_REACH:
-                    raise self._crowded(before, f"over {MAX_REACH} rows", "the API gives no way to read them all")
+                if offset + PAGE_ROWS > MAX_OFFSET:
+                    raise self._crowded(before, f"over {MAX_OFFSET} rows", "the API gives no way to read them all")
             # from here on an end, wanted or not, leaves this to do
             self._fetch.resume_before_time, self._fetch.resume_since_time = before, since
 
@@ -366,9 +361,9 @@ class _SwapWalk:
 
     def _crowded(self, before: int, rows: str, why: str) -> RequestRefusedError:
         return RequestRefusedError(
-            f"{SWAPS}: wallet {self._fetch.item} has {rows} in second {before - 1}: {why}",
+            f"{WALLET_SWAPS}: wallet {self._fetch.item} has {rows} in second {before - 1}: {why}",
             "take the wallet off the list where that does not help",
-            SWAPS,
+            WALLET_SWAPS,
             None,
         )
 
@@ -382,7 +377,7 @@ class _SwapWalk:
             "offset": offset,
             "limit": PAGE_ROWS,
         }
-        read = self._client.ask(SWAPS, query, fetch.tally, lambda data: self._checked(data, before, offset))
+        read = self._client.ask(WALLET_SWAPS, query, fetch.tally, lambda data: self._checked(data, before, offset))
         kept, occurrences, times = [], [], []
         for index, key in enumerate(read.keys):
             numbered = key
@@ -418,7 +413,7 @@ class _SwapWalk:
         where = f"swaps of {self._fetch.item}"
         has_rows = self._is_known or bool(self._fetch.pages)
         page = read_page(data, where, PAGE_ROWS)
-        _refuse_missing(page, SWAPS, where, has_rows=has_rows)
+        _refuse_missing(page, WALLET_SWAPS, where, has_rows=has_rows)
         # the types are checked before anything is computed with them
         table = page_table(self._fetch.table, page, where, {}, self._fetch.new_columns)
         read = _SwapPage(page, table, row_keys(table))
@@ -426,9 +421,9 @@ class _SwapWalk:
             raise UnusableAnswerError(f"{where}: {why}")
         if not _is_last(page, PAGE_ROWS) and any(newer > older for older, newer in pairwise(read.times)):
             raise NoAnswerError(
-                f"{SWAPS}: {where}: the page is not newest first, so what lies between its rows is not known",
+                f"{WALLET_SWAPS}: {where}: the page is not newest first, so what lies between its rows is not known",
                 "nothing of this page was landed; report it if it stays so: the API has changed",
-                SWAPS,
+                WALLET_SWAPS,
                 None,
             )
         return read

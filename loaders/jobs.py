@@ -22,16 +22,16 @@ from loaders.run import Report, Stamp, Work, fetch_and_land
 from loaders.settings import LoaderSettings, api_key
 from loaders.tables import FETCH_LOG
 from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport
+from smart_trader import birdeye
 from smart_trader.clock import check_as_of, check_follows
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.identity import other_source
 
-LIVE_URL = "https://public-api.birdeye.so"
 SANDBOX_KEY = "sandbox"
 QUEUES = {"whales": "whale_fetch_queue", "transactions": "transaction_fetch_queue"}
-ENDPOINTS = {"tokens": fetches.TOKEN_LIST, "whales": fetches.HOLDERS, "transactions": fetches.SWAPS}
+ENDPOINTS = {"tokens": birdeye.TOKEN_LIST, "whales": birdeye.TOKEN_HOLDERS, "transactions": birdeye.WALLET_SWAPS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def live_api() -> Api:
     Raises:
         SettingsError: There is no key.
     """
-    return Api(LIVE_URL, api_key(), "birdeye")
+    return Api(birdeye.BASE_URL, api_key(), "birdeye")
 
 
 def sandbox_api(url: str) -> Api:
@@ -217,8 +217,8 @@ def estimate(job: Job, items: list[WorkItem]) -> Estimate:
     """Tell what a run would ask, without asking anything."""
     settings = _limited(job)
     most_pages = {
-        "tokens": math.ceil(settings.token_limit / fetches.PAGE_ROWS),
-        "whales": math.ceil(settings.max_whales_per_token / fetches.PAGE_ROWS),
+        "tokens": math.ceil(settings.token_limit / birdeye.PAGE_ROWS),
+        "whales": math.ceil(settings.max_whales_per_token / birdeye.PAGE_ROWS),
         "transactions": settings.max_pages_per_wallet,
     }[job.loader]
     price = UnitMeter(settings.cu_prices).price(ENDPOINTS[job.loader])

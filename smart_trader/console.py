@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import click
 
+from smart_trader.config.paths import OWNER_ONLY_UMASK
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.private import OWNER_ONLY_UMASK
 from smart_trader.loopback import bypass_proxies
 from smart_trader.stopping import listen, stop_reason
 

@@ -14,6 +14,7 @@ from smart_trader.errors import SettingsError
 PROJECT_FILE = "dbt_project.yml"
 OWNER_ONLY_DIR = 0o700
 OWNER_ONLY_FILE = 0o600
+OWNER_ONLY_UMASK = 0o077
 # Beside letters and digits. The others mean something in an address, a pattern or a statement to one of the libraries
 # between us and the files.
 PLAIN_SIGNS = " ._-/@+~"

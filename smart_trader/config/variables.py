@@ -138,3 +138,21 @@ def _fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) ->
     if not name:
         return message.removeprefix("Value error, ")
     return f"{name} = {value!r}: {message}" if kind != "missing" else f"{name} is missing"
+
+
+def parse_variables(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read `name=value` pairs; values are YAML, as in dbt_project.yml.
+
+    Raises:
+        SettingsError: A pair has no `=`, or its value is no YAML.
+    """
+    found = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        try:
+            if not sign or not name.strip():
+                raise ValueError(pair)
+            found[name.strip()] = yaml.safe_load(text)
+        except (ValueError, yaml.YAMLError):
+            raise SettingsError(f"--var {pair!r} cannot be read", "write it as name=value") from None
+    return found

@@ -9,10 +9,9 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE
+from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, OWNER_ONLY_UMASK
 from smart_trader.errors import SmartTraderError
 
-OWNER_ONLY_UMASK = 0o077
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OWN_FOLDER = "set LAKEHOUSE_HOME (and LAKEHOUSE_URI) to a folder of your own"
 

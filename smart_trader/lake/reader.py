@@ -12,8 +12,10 @@ from deltalake import DeltaTable
 
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import DERIVED_SCHEMAS, schema_name
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import is_table, open_table, read_table, table_names
+from smart_trader.lake.identity import ensure_exists
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,17 @@ class Lake:
         """
         actions = self.delta(schema, table).get_add_actions(flatten=True)
         return int(pc.sum(pa.chunked_array(actions["num_records"])).as_py() or 0)
+
+
+def readable_lake() -> Lake:
+    """Return the lake that the settings name, for a command that only reads it.
+
+    Raises:
+        SmartTraderError: It is not there, a newer project has written it, or it is only half restored.
+    """
+    lake = Lake(lakehouse_settings().paths)
+    ensure_exists(lake.paths)
+    return lake
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:

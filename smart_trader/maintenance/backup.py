@@ -21,7 +21,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from loaders.bronze import Bronze
 from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, LakePaths
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.checksums import CHECKSUMS_NAME
 from smart_trader.lake.delta import open_table, repair_fix
+from smart_trader.lake.disk import megabytes
 from smart_trader.lake.identity import (
     LAKE_VERSION,
     LAYERS,
@@ -31,8 +33,6 @@ from smart_trader.lake.identity import (
     schema_prefix,
     write_whole,
 )
-from smart_trader.maintenance.integrity import CHECKSUMS_NAME
-from smart_trader.maintenance.maintain import megabytes
 
 Tell = Callable[[str], None]
 MANIFEST = "_backup.json"

@@ -21,10 +21,10 @@ from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TOKEN_METRICS, TRANSACTION_
 from smart_trader.clock import now, spelled
 from smart_trader.config.schemas import schema_name
 from smart_trader.lake.delta import open_table
+from smart_trader.lake.disk import ASIDE
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location, is_remote
 from smart_trader.lakehouse.session import Engine
-from smart_trader.maintenance.maintain import ASIDE
 from smart_trader.pipeline.build_state import Evidence
 from smart_trader.pipeline.dbt import Builds
 
@@ -51,8 +51,6 @@ SNAPSHOTS = (
 )
 # A history by load, not by time.
 SWAP_LOADS = ("silver", "swap_loads")
-# A century: longer than any calculation is old, so that age alone makes nothing due here.
-NO_REFRESH_HOURS = 24 * 365 * 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +127,7 @@ def discard_future(
     _delete_from_bronze(lake, future, tell)
     # not before: a server's catalog is told what the lake holds now
     engine.wait()
-    builds = builds_at(_newest_time(lake))
-    tell(f"seeds: {builds.invoke('seeds', 'seed')}")
-    tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
+    builds_at(_newest_time(lake)).rebuild(tell)
 
 
 def _copy_aside(lake: Lake, future: Future) -> str:

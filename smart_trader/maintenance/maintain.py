@@ -1,14 +1,12 @@
-"""Keeps a lake healthy: removes old files, compacts small ones where that pays, watches the disk."""
+"""Keeps a lake healthy: removes old files, compacts small ones where that pays."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.fs
 from deltalake import DeltaTable
@@ -19,12 +17,11 @@ from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import open_table, repair_fix
+from smart_trader.lake.disk import megabytes
 from smart_trader.lake.file_lock import is_held
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location, is_remote, storage_options
 
-# What repair has set aside; nothing in it is used.
-ASIDE = "_set_aside"
 # Compaction writes a table's small files once more, and the old ones stay until vacuum: below so many it costs more
 # than readers gain. Delta's own automatic compaction waits for as many.
 SMALL_FILES = 50
@@ -32,10 +29,6 @@ SMALL_BYTES = 128 << 20
 # Delta's own safe minimum; below it a reader, or a build that is still on its way, may lose files under its hands.
 SAFE_RETENTION_HOURS = 168
 Tell = Callable[[str], None]
-FULL_DISK_FIX = (
-    "free space: smart-trader maintain --only vacuum removes files that no version of the last week needs; with "
-    "--retain-hours 0, while nothing else uses the lake, all that the newest version does not need"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,72 +71,6 @@ class Gain:
             f"{self.tables} tables: old files removed from {self.vacuumed}, {self.compacted} compacted; "
             f"before: {before}; after: {after} ({'-' if change < 0 else '+'}{megabytes(abs(change))})"
         )
-
-
-def megabytes(size: float) -> str:
-    """Write a number of bytes for people."""
-    return f"{size / (1 << 20):,.1f} MB"
-
-
-def gigabytes(size: float) -> str:
-    """Write a large number of bytes for people."""
-    return f"{size / (1 << 30):,.1f} GB"
-
-
-def used_percent(folder: Path) -> float:
-    """Return how full the disk below a folder is; the nearest folder that exists counts."""
-    usage = _disk_usage(folder)
-    return 100 * usage.used / usage.total
-
-
-def _disk_usage(folder: Path) -> Any:
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder)
-
-
-def _disk_folder(paths: LakePaths) -> Path:
-    """Return whose disk counts: the lake's, or where what waits for a lake on S3 lies."""
-    return paths.local_root if paths.is_local else paths.home
-
-
-def disk_text(paths: LakePaths, warn_percent: float, refuse_percent: float) -> str:
-    """Return how full a lake's disk is, and from when on that matters."""
-    folder = _disk_folder(paths)
-    usage = _disk_usage(folder)
-    return (
-        f"disk of {folder}: {100 * usage.used / usage.total:.0f} % full, {gigabytes(usage.free)} of "
-        f"{gigabytes(usage.total)} free; runs warn at {warn_percent:g} % and stop at {refuse_percent:g} %"
-    )
-
-
-def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tell: Tell) -> None:
-    """Warn of a disk that fills up, and refuse to start on one that is nearly full.
-
-    A lake on S3 has no disk, but what waits to be landed there lies on one.
-
-    Raises:
-        SmartTraderError: It is fuller than `refuse_percent`; names what can go, and how much that is.
-    """
-    folder = _disk_folder(paths)
-    used = used_percent(folder)
-    if used >= refuse_percent:
-        raise SmartTraderError(
-            f"the disk of {folder} is {used:.0f} % full, loads start below {refuse_percent:g} %",
-            f"{FULL_DISK_FIX}{_spare_folders(paths)}; or raise disk_refuse_percent",
-        )
-    if used >= warn_percent:
-        tell(f"warning: the disk of {folder} is {used:.0f} % full; at {refuse_percent:g} % loads stop")
-
-
-def _spare_folders(paths: LakePaths) -> str:
-    """Name the folders that a person may delete, with their sizes."""
-    folders = [paths.home / "logs", paths.home / "dbt-target"]
-    if paths.is_local:
-        folders.append(paths.local_root / ASIDE)
-    sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) for folder in folders}
-    shown = [f"{folder} ({megabytes(size)})" for folder, size in sizes.items() if size]
-    return f"; these may be deleted: {', '.join(shown)}" if shown else ""
 
 
 def ensure_retention_is_safe(paths: LakePaths, hours: int) -> None:

@@ -11,12 +11,13 @@ import pyarrow.fs
 from loaders.tables import TABLES
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.checksums import changed_file, unreadable_file
 from smart_trader.lake.delta import BrokenTableError, open_table
+from smart_trader.lake.disk import ASIDE
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location, is_remote
 from smart_trader.lakehouse.session import SPARK, Engine
-from smart_trader.maintenance.integrity import changed_file, lost_rows, unreadable_file
-from smart_trader.maintenance.maintain import ASIDE
+from smart_trader.maintenance.integrity import lost_rows
 from smart_trader.pipeline.build_state import Evidence
 from smart_trader.pipeline.dbt import Builds
 
@@ -137,17 +138,10 @@ def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
     engine.wait()
     if findings.derived:
         Evidence(lake).forget()
-        rebuild(builds, tell)
+        builds.rebuild(tell)
     elif not findings.losses:
         tell("every table is whole and registered" if engine.choice.name == SPARK else "every table is whole")
     report_losses(findings)
-
-
-def rebuild(builds: Builds, tell: Tell) -> None:
-    """Make every table but the histories again from bronze."""
-    tell(f"seeds: {builds.invoke('seeds', 'seed')}")
-    # what grows with each load is only right as a whole
-    tell(f"all tables, made again from bronze: {builds.invoke('the rebuild', 'run', '--full-refresh')}")
 
 
 def _is_there(location: str) -> bool:

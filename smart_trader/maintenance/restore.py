@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.disk import megabytes
 from smart_trader.lake.file_lock import is_held
 from smart_trader.lake.identity import RESTORING_NAME, read_identity, write_whole
 from smart_trader.maintenance.backup import (
@@ -26,7 +27,6 @@ from smart_trader.maintenance.backup import (
     schema_folders,
     verify,
 )
-from smart_trader.maintenance.maintain import megabytes
 
 Tell = Callable[[str], None]
 

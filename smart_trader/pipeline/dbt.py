@@ -18,9 +18,9 @@ import simplejson
 from smart_trader.config.paths import LakePaths, project_root
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import REPAIR_FIX, repair_fix
+from smart_trader.lake.disk import FULL_DISK_FIX
 from smart_trader.lake.object_lock import LockLostError
 from smart_trader.lakehouse.session import Engine
-from smart_trader.maintenance.maintain import FULL_DISK_FIX
 
 SHOWN_FAILURES = 5
 # New objects after which Python looks for garbage: some hundred bytes each.
@@ -168,6 +168,16 @@ class Builds:
         # what dbt does before a build counts as a node to it, but builds nothing
         made = [result for result in results if result.node.resource_type != "operation"]
         return Built(len(made), time.monotonic() - started)
+
+    def rebuild(self, tell: Callable[[str], None]) -> None:
+        """Make every table but the histories again from bronze.
+
+        Raises:
+            SmartTraderError: A model failed; names the first of them.
+        """
+        tell(f"seeds: {self.invoke('seeds', 'seed')}")
+        # what grows with each load is only right as a whole
+        tell(f"all tables, made again from bronze: {self.invoke('the rebuild', 'run', '--full-refresh')}")
 
     def _project(self) -> Any:
         """Return the parsed project, read once for all commands."""

@@ -18,16 +18,16 @@ from loaders.jobs import Api, Job, check_lake, run_job
 from loaders.retry import RETRY
 from loaders.run import Report
 from loaders.settings import LoaderSettings
-from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TRANSACTION_HISTORY
+from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TABLE_NAMES, TRANSACTION_HISTORY
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.checksums import record_checksums
 from smart_trader.lake.delta import read_table
+from smart_trader.lake.disk import check_disk
 from smart_trader.lake.lock import lock_lake
 from smart_trader.lake.reader import Lake
 from smart_trader.lakehouse.session import EMBEDDED, Choice, Engine, choose_engine, lake_engine
-from smart_trader.maintenance.integrity import record_checksums
-from smart_trader.maintenance.maintain import check_disk
 from smart_trader.pipeline.build_state import ENGINE, Evidence
 from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.dbt import Builds, Built
@@ -143,7 +143,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
             # once the lock is lost another may write, whatever error it ended in
             if lock.lost is None:
                 _land_records(bronze, order, records, tell)
-        record_checksums(Lake(paths))
+        record_checksums(Lake(paths), TABLE_NAMES)
         if run.failures:
             raise LoadsFailedError(run.failures, records)
     return records

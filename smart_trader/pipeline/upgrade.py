@@ -29,7 +29,6 @@ from smart_trader.lake.lock import lake_holder
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location
 from smart_trader.lakehouse.session import Choice, Engine, lake_engine
-from smart_trader.maintenance.repair import rebuild
 from smart_trader.pipeline.build_state import Evidence
 from smart_trader.pipeline.dbt import Builds
 
@@ -82,7 +81,7 @@ def rebuild_derived(workshop: Workshop) -> None:
     Histories stay as they are; columns that they lack are added.
     """
     Evidence(workshop.lake).forget()
-    rebuild(workshop.builds, workshop.tell)
+    workshop.builds.rebuild(workshop.tell)
 
 
 UPGRADES = (Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smart_trader.addresses import AddressListType
+from smart_trader.birdeye import BASE_URL
 from smart_trader.clock import FORMS, TimestampType, check_as_of, now
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
@@ -151,7 +152,7 @@ def record(
     key = birdeye_api_key()
     if not key:
         raise SettingsError("BIRDEYE_API_KEY is not set", "set it to your key, or try `sandbox serve --seed 7` first")
-    recorder = recording.Recorder(key, url or recording.BASE_URL, pace)
+    recorder = recording.Recorder(key, url or BASE_URL, pace)
     for path in recording.record(recorder, folder, _all(tokens), _all(wallets), pages):
         say(f"wrote {path}")
 

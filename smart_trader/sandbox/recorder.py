@@ -11,26 +11,21 @@ from urllib.parse import urlsplit
 import requests
 import simplejson
 
+from smart_trader.birdeye import (
+    BASE_URL,
+    CHAIN_HEADERS,
+    MAX_OFFSET,
+    PAGE_ROWS,
+    TOKEN_HOLDERS,
+    TOKEN_LIST,
+    WALLET_SWAPS,
+    BirdeyeKey,
+)
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import Row
 
-BASE_URL = "https://public-api.birdeye.so"
-PAGE = 100
-MAX_REACH = 10_000
 TIMEOUT_SECONDS = 60
-
-
-class KeyAuth(requests.auth.AuthBase):
-    """Puts the key on a request; kept out of headers that get printed."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the key on."""
-        request.headers["X-API-KEY"] = self._key
-        return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +61,8 @@ class Recorder:
             answer = requests.get(
                 f"{self.url}{path}",
                 params=query,
-                auth=KeyAuth(self.key),
-                headers={"accept": "application/json", "x-chain": "solana"},
+                auth=BirdeyeKey(self.key),
+                headers={"accept": "application/json", **CHAIN_HEADERS},
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
@@ -105,11 +100,9 @@ def record(recorder: Recorder, folder: Path, tokens: list[str], wallets: list[st
         raise SmartTraderError(f"{folder} is not empty", "name a new folder; recordings are never overwritten")
     folder.mkdir(parents=True, exist_ok=True)
     listed = {"sort_by": "liquidity", "sort_type": "desc"}
-    wanted = [("/defi/v3/token/list", "token_list", listed)]
-    wanted += [("/defi/v3/token/holder", f"holders_{mint}", {"address": mint}) for mint in tokens]
-    wanted += [
-        ("/trader/txs/seek_by_time", f"swaps_{owner}", {"address": owner, "tx_type": "swap"}) for owner in wallets
-    ]
+    wanted = [(TOKEN_LIST, "token_list", listed)]
+    wanted += [(TOKEN_HOLDERS, f"holders_{mint}", {"address": mint}) for mint in tokens]
+    wanted += [(WALLET_SWAPS, f"swaps_{owner}", {"address": owner, "tx_type": "swap"}) for owner in wallets]
     for path, name, query in wanted:
         for number, body in enumerate(_pages(recorder, path, query, pages)):
             # of a row that is recorded several times replay serves the newest
@@ -121,8 +114,8 @@ def record(recorder: Recorder, folder: Path, tokens: list[str], wallets: list[st
 
 
 def _pages(recorder: Recorder, path: str, query: dict[str, str], pages: int) -> Iterator[Row]:
-    for offset in range(0, min(pages * PAGE, MAX_REACH), PAGE):
-        text = recorder.ask(path, {**query, "offset": str(offset), "limit": str(PAGE)})
+    for offset in range(0, min(pages * PAGE_ROWS, MAX_OFFSET), PAGE_ROWS):
+        text = recorder.ask(path, {**query, "offset": str(offset), "limit": str(PAGE_ROWS)})
         try:
             body = parse(text)
             data = body["data"] or {}
@@ -131,5 +124,5 @@ def _pages(recorder: Recorder, path: str, query: dict[str, str], pages: int) -> 
             raise SmartTraderError(f"{path}: no JSON answer with data at offset {offset}", "try again later") from None
         yield body
         # the holder list tells no has_next: a page that is not full is the last
-        if not data.get("has_next", data.get("hasNext", len(items) == PAGE)):
+        if not data.get("has_next", data.get("hasNext", len(items) == PAGE_ROWS)):
             return

@@ -17,8 +17,8 @@ from market_lake import FIRST, SEED, WALLETS, MarketLake
 from victims import DoomedLake, lake_at
 
 from smart_trader.config.paths import LakePaths
+from smart_trader.lake.checksums import unreadable_file
 from smart_trader.lake.identity import LAKE_VERSION, read_identity
-from smart_trader.maintenance.integrity import unreadable_file
 
 # a lake of 24 November 2026, of the market's first run, with Spark's own files
 KEPT = Path(__file__).parent / "lake_of_8750c72.tar.xz"

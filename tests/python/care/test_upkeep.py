@@ -16,10 +16,10 @@ from deltalake import DeltaTable, write_deltalake
 from engine import PROJECT, small_disk
 
 from loaders.settings import loader_settings
+from smart_trader.lake.checksums import CHECKSUMS_NAME
 from smart_trader.lake.file_lock import FileLock
-from smart_trader.maintenance.integrity import CHECKSUMS_NAME
+from smart_trader.maintenance.cli import maintain
 from smart_trader.maintenance.maintain import SMALL_FILES, count_small_files
-from smart_trader.pipeline.cli import maintain
 
 LEADERBOARD = "gold.leaderboard"
 

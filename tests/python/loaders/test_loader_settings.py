@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from loaders.settings import PLANS, LoaderSettings, api_key, loader_settings
+from loaders.settings import LoaderSettings, api_key, loader_settings
+from smart_trader.birdeye import PLANS
 from smart_trader.config.settings import store_settings
 from smart_trader.errors import SettingsError
 

@@ -19,9 +19,11 @@ from starlette.routing import Route
 from loaders import client as client_module
 from loaders import fetches
 from loaders.client import BirdeyeClient, UnitMeter
-from loaders.fetches import PAGE_ROWS, Fetch, Walk, run_walk
+from loaders.fetches import Fetch, Walk, run_walk
 from loaders.queues import WorkItem
 from loaders.settings import loader_settings
+from smart_trader import birdeye
+from smart_trader.birdeye import PAGE_ROWS
 from smart_trader.sandbox.running import serving
 
 WALLET = address("wallet")
@@ -59,7 +61,7 @@ class Hostile:
 @contextmanager
 def hostile(answer: Callable[[dict[str, str], int], Shown]) -> Iterator[Hostile]:
     api = Hostile(answer)
-    paths = (fetches.TOKEN_LIST, fetches.HOLDERS, fetches.SWAPS)
+    paths = (birdeye.TOKEN_LIST, birdeye.TOKEN_HOLDERS, birdeye.WALLET_SWAPS)
     with serving(Starlette(routes=[Route(path, api.respond) for path in paths])) as url:
         api.url = url
         yield api

@@ -135,7 +135,8 @@ from smart_trader.console import say
 from smart_trader.lake.lock import lock_lake
 from smart_trader.pipeline.dbt import Builds
 from smart_trader.lakehouse.session import lake_engine
-from smart_trader.maintenance.future import NO_REFRESH_HOURS, discard_future, find_future
+from smart_trader.maintenance.future import discard_future, find_future
+from smart_trader.pipeline.upgrade import NO_REFRESH_HOURS
 from smart_trader.lake.reader import Lake
 from smart_trader.config.settings import lakehouse_settings
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from loaders import jobs
 from loaders.bronze import Bronze
 from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
+from smart_trader import birdeye
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.errors import SmartTraderError
@@ -62,7 +62,7 @@ class Pipeline:
         order = run.Order(Wanted(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(jobs, "LIVE_URL", url)
+            patch.setattr(birdeye, "BASE_URL", url)
             patch.setattr(Builds, "invoke", lambda _, what, *__, **___: self.built.append(what) or Built(1, 1.0))
             return run.run_pipeline(order, settings, lakehouse_settings(), self.told.append)
 

@@ -14,7 +14,8 @@ from transform.bronze import Bronze, fetch
 from smart_trader.config.paths import LakePaths
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.given_tokens import untracked_text
-from smart_trader.reports.shown import quarantined_wallets, status_facts, status_text, verdicts_text
+from smart_trader.reports.status import status_facts, status_text
+from smart_trader.reports.verdicts import quarantined_wallets, verdicts_text
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
