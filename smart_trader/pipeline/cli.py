@@ -63,7 +63,9 @@ def run_pipeline(
     from loaders.queues import given_items
     from loaders.settings import loader_settings
     from smart_trader.config.variables import parse_variables
-    from smart_trader.pipeline import run
+    from smart_trader.pipeline.records import LoadsFailedError
+    from smart_trader.pipeline.request import Order
+    from smart_trader.pipeline.run import run_pipeline as execute_run
     from smart_trader.pipeline.sources import Wanted
     from smart_trader.pipeline.steps import STEP_NAMES
 
@@ -77,7 +79,7 @@ def run_pipeline(
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
     moment = as_of or now()
-    order = run.Order(
+    order = Order(
         Wanted(demo, replay, seed, market_wallets),
         moment,
         run_id or f"{moment:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
@@ -88,10 +90,10 @@ def run_pipeline(
         not skip_tests,
     )
     machine = lakehouse_settings()
-    failure: run.LoadsFailedError | None = None
+    failure: LoadsFailedError | None = None
     try:
-        records = run.run_pipeline(order, settings, machine, say)
-    except run.LoadsFailedError as error:
+        records = execute_run(order, settings, machine, say)
+    except LoadsFailedError as error:
         failure, records = error, error.records
     ended = "failed in part" if failure else "done"
     say(f"run {order.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")

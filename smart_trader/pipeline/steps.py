@@ -31,6 +31,16 @@ class Step:
         """Whether it calls dbt."""
         return self.loader is None
 
+    @property
+    def is_last(self) -> bool:
+        """Whether a build ends in no work list, but in the leaderboard."""
+        return self.queue is None
+
+    @property
+    def goal(self) -> str:
+        """The table that a build ends in."""
+        return self.queue or "leaderboard"
+
 
 STEPS = (
     Step("load_tokens", "tokens", "tokens", TOKEN_METRICS),

@@ -25,7 +25,8 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import read_table
 from smart_trader.lake.lock import lock_lake
 from smart_trader.lake.object_lock import LockLostError
-from smart_trader.pipeline.run import Order, run_pipeline
+from smart_trader.pipeline.request import Order
+from smart_trader.pipeline.run import run_pipeline
 from smart_trader.pipeline.sources import Wanted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -28,6 +28,8 @@ from smart_trader.lake.object_lock import LockLostError
 from smart_trader.lakehouse.session import Choice, EmbeddedEngine
 from smart_trader.pipeline import run
 from smart_trader.pipeline.dbt import Builds, Built
+from smart_trader.pipeline.records import LoadsFailedError
+from smart_trader.pipeline.request import Order
 from smart_trader.pipeline.sources import Wanted
 from smart_trader.sandbox.faults import fault_of
 from smart_trader.sandbox.market.market_source import MarketSource, market
@@ -59,7 +61,7 @@ class Pipeline:
     def run(self, *faults: dict[str, Any], run_id: str = "run", step: str | None = None, **variables: Any) -> Any:
         settings = loader_settings({"max_request_tries": 1, "requests_per_second": 1000, **variables})
         self.told, self.built = [], []
-        order = run.Order(Wanted(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
+        order = Order(Wanted(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
             patch.setattr(birdeye, "BASE_URL", url)
@@ -98,7 +100,7 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_has_landed_is_built_and_the_run_fails_once(
     pipeline: Pipeline, fault: dict[str, Any], asked: set[str]
 ) -> None:
-    with pytest.raises(run.LoadsFailedError) as failed:
+    with pytest.raises(LoadsFailedError) as failed:
         pipeline.run(fault)
     assert [what for what in pipeline.built if what in BUILDS] == BUILDS
     assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == asked
@@ -113,7 +115,7 @@ def test_what_has_landed_is_built_and_the_run_fails_once(
 
 def test_after_the_months_end_nothing_more_is_asked(pipeline: Pipeline) -> None:
     pipeline.run()
-    with pytest.raises(run.LoadsFailedError, match="the plan's compute units are used up") as failed:
+    with pytest.raises(LoadsFailedError, match="the plan's compute units are used up") as failed:
         pipeline.run({"fault": "cu_exhausted"}, run_id="second")
     assert failed.value.what.count("used up") == 1
     loads = {row["step"]: row for row in pipeline.rows(PIPELINE_RUNS) if row["run_id"] == "second"}

@@ -1,0 +1,96 @@
+"""What a run notes of its steps in `bronze.pipeline_runs`, and how its loads can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from loaders.bronze import Bronze
+from loaders.run import Report
+from loaders.tables import PIPELINE_RUNS
+from smart_trader.errors import SmartTraderError
+from smart_trader.pipeline.request import Order
+from smart_trader.pipeline.steps import Step
+
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """What is kept of a step: a row of `bronze.pipeline_runs`."""
+
+    step: str
+    started_at: datetime
+    outcome: str = "complete"
+    rows: int | None = None
+    requests: int | None = None
+    cu: int | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class LoadsFailedError(SmartTraderError):
+    """Loads failed as a whole; what had landed is built and ranked all the same.
+
+    Attributes:
+        records: What each step did.
+    """
+
+    def __init__(self, failures: list[SmartTraderError], records: list[StepRecord]) -> None:
+        self.records = records
+        built = "\nwhat had landed before is built and ranked" if any(_is_built(record) for record in records) else ""
+        super().__init__(
+            "\n".join(failure.what for failure in failures) + built,
+            "; ".join(dict.fromkeys(failure.fix for failure in failures)),
+        )
+
+
+def _is_built(record: StepRecord) -> bool:
+    return record.step.startswith("build_") and record.outcome in ("complete", "skipped")
+
+
+def whole_failure(step: Step, report: Report) -> SmartTraderError | None:
+    """Return what failed a load as a whole, or None: a wallet that fails is one of many, and tried again later."""
+    if step.loader != "tokens" or not report.failures:
+        return report.whole_failure
+    # the list is its load's only item
+    item, error = report.failures[0]
+    return SmartTraderError(f"{report.kind}: {item} failed: {error}", "run again when the API answers")
+
+
+def outcome_of(report: Report) -> tuple[str, str | None]:
+    """Put how a load went into a word and a reason."""
+    if report.stop is not None:
+        return "partial", report.stop.what
+    if report.failures:
+        item, error = report.failures[0]
+        return (
+            "partial",
+            f"{len(report.failures)} of {report.outcomes.total()} items failed, the first: {item}: {error}",
+        )
+    return "complete", None
+
+
+def land_records(bronze: Bronze, order: Order, records: list[StepRecord], tell: Tell) -> None:
+    """Land what the steps did; a lake that cannot be written must not hide why the run failed."""
+    landed_at = datetime.now(UTC)
+    rows = [
+        {name: getattr(record, name, None) for name in PIPELINE_RUNS.schema.names}
+        | {
+            "run_id": order.run_id,
+            "data_source": order.wanted.data_source,
+            "as_of": order.as_of,
+            "landed_at": landed_at,
+            "seconds": f"{record.seconds:.3f}",
+        }
+        for record in records
+    ]
+    try:
+        if rows:
+            bronze.prepare()
+            bronze.land({PIPELINE_RUNS: pa.Table.from_pylist(rows, PIPELINE_RUNS.schema)})
+    except SmartTraderError as error:
+        tell(f"the record of this run could not be landed: {error}")
