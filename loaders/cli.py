@@ -8,9 +8,12 @@ from typing import Any
 
 import click
 
-from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_items
-from loaders.queues import WorkItem
+from loaders.apis import live_api, sandbox_api
+from loaders.jobs import Job, estimate, run_job, work_items
+from loaders.queues import read_addresses
+from loaders.resources import TOKENS, TRANSACTIONS, WHALES, Resource
 from loaders.settings import loader_settings
+from loaders.work_items import WorkItem
 from smart_trader.clock import TimestampType, check_as_of, now, spelled
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
@@ -61,7 +64,7 @@ def init() -> None:
 @_options
 def tokens(**options: Any) -> None:
     """List the tokens that pass the filters of dbt_project.yml."""
-    _run("tokens", None, **options)
+    _run(TOKENS, None, **options)
 
 
 @load.command()
@@ -69,7 +72,7 @@ def tokens(**options: Any) -> None:
 @_options
 def whales(given: str | None, **options: Any) -> None:
     """Fetch the largest holders of the tokens that are due."""
-    _run("whales", given, **options)
+    _run(WHALES, given, **options)
 
 
 @load.command()
@@ -77,11 +80,11 @@ def whales(given: str | None, **options: Any) -> None:
 @_options
 def transactions(given: str | None, **options: Any) -> None:
     """Fetch the swaps of the wallets that are due."""
-    _run("transactions", given, **options)
+    _run(TRANSACTIONS, given, **options)
 
 
 def _run(
-    loader: str,
+    resource: Resource,
     given: str | None,
     *,
     limit: int | None,
@@ -93,14 +96,15 @@ def _run(
 ) -> None:
     paths = lakehouse_settings().paths
     settings = loader_settings(parse_variables(variables))
-    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id=run_id or "")
+    addresses = None if given is None else read_addresses(given, resource.option)
+    job = Job(resource, settings, paths, as_of or now(), limit, addresses, run_id=run_id or "")
     if dry_run:
         check_as_of(job.as_of, "sandbox" if sandbox_url else job.bronze.data_source())
         _show_plan(job)
         return
     api = sandbox_api(sandbox_url) if sandbox_url else live_api()
-    with lock_lake(paths, f"load {loader}"):
-        report = run_job(job, api, lambda items: say(f"{loader}: {len(items)} to fetch from {api.url}"))
+    with lock_lake(paths, f"load {resource.name}"):
+        report = run_job(job, api, lambda items: say(f"{resource.name}: {len(items)} to fetch from {api.url}"))
     say(str(report))
     if report.stop is not None and report.whole_failure is None:
         say(f"stopped early: {report.stop}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -98,6 +98,17 @@ class Table:
     def schema(self) -> pa.Schema:
         """The table in Arrow."""
         return pa.schema([column.field for column in self.columns])
+
+    def table_of(self, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+        """Return rows in Arrow.
+
+        Raises:
+            ValueError: A row lacks a column, or has one that the table does not have: it would land as null, or not.
+        """
+        for row in rows:
+            if differing := row.keys() ^ set(self.schema.names):
+                raise ValueError(f"{self.name}: a row differs from the table's columns by {sorted(differing)}")
+        return pa.Table.from_pylist(list(rows), self.schema)
 
     @property
     def hints(self) -> dict[str, Any]:

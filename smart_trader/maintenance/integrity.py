@@ -9,13 +9,12 @@ import pyarrow.compute as pc
 import pyarrow.fs
 
 from loaders.bronze import LOAD_ID, ROW_ID
-from loaders.tables import FETCH_LOG, TABLES, TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS
+from loaders.resources import RESOURCES
+from loaders.tables import FETCH_LOG, TABLES
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location
-
-TABLE_OF_KIND = {"tokens": TOKEN_METRICS, "holders": WHALE_HOLDERS, "swaps": TRANSACTION_HISTORY}
 
 
 def lost_rows(lake: Lake) -> list[str]:
@@ -33,11 +32,12 @@ def lost_rows(lake: Lake) -> list[str]:
             f"count for nothing, the first: {min(unlisted)}"
         )
     if not lake.has("bronze", FETCH_LOG.name):
-        has_rows = any(lake.has("bronze", table.name) for table in TABLE_OF_KIND.values())
+        has_rows = any(lake.has("bronze", resource.table.name) for resource in RESOURCES)
         return [*found, f"{schema_name('bronze')}.{FETCH_LOG.name}: gone"] if has_rows else found
     columns = ["fetch_id", "kind", "item", "rows", LOAD_ID]
     log = [row for row in lake.read("bronze", FETCH_LOG.name, columns).to_pylist() if row[LOAD_ID] in complete]
-    for kind, table in TABLE_OF_KIND.items():
+    for resource in RESOURCES:
+        kind, table = resource.kind, resource.table
         name = f"{schema_name('bronze')}.{table.name}"
         fetches = [row for row in log if row["kind"] == kind and row["rows"]]
         if fetches and not lake.has("bronze", table.name):

@@ -40,7 +40,7 @@ class Evidence:
         # a request to retry changes the work lists, whichever load it is for
         where = (pc.field("kind") == step.kind) | (pc.field("outcome") == RETRY)
         return {
-            "version": self.lake.delta("bronze", step.table.name).version(),
+            "version": self.lake.delta("bronze", step.resource.table.name).version(),
             "fetches": self.lake.read("bronze", FETCH_LOG.name, ["kind"], where).num_rows,
         }
 
@@ -92,7 +92,7 @@ class Evidence:
         if [fetch["outcome"] for fetch in newest] != ["complete"]:
             return False
         was_listed = pc.field("fetch_id") == newest[0]["fetch_id"]
-        listed = set(self.lake.read("bronze", step.table.name, ["address"], was_listed)["address"].to_pylist())
+        listed = set(self.lake.read("bronze", step.resource.table.name, ["address"], was_listed)["address"].to_pylist())
         for seed, column in (("quote_assets", "mint"), ("untracked_tokens", "token_address")):
             listed -= set(self.lake.read("silver", seed, [column])[column].to_pylist())
         active = self.lake.read("silver", "tracked_tokens", ["token_address"], pc.field("is_active"))

@@ -60,7 +60,7 @@ def run_pipeline(
     Asks BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
     twice, and what an earlier run left half-way is finished.
     """
-    from loaders.queues import given_items
+    from loaders.queues import read_addresses
     from loaders.settings import loader_settings
     from smart_trader.config.variables import parse_variables
     from smart_trader.pipeline.records import LoadsFailedError
@@ -75,7 +75,7 @@ def run_pipeline(
     settings = loader_settings(overrides)
     # a file that cannot be read is told before anything starts, and - can be read only once
     given = {
-        flag: [item.item for item in given_items(source, flag)] if source is not None else []
+        flag: read_addresses(source, flag) if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
     moment = as_of or now()
@@ -84,8 +84,8 @@ def run_pipeline(
         moment,
         run_id or f"{moment:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         step,
-        ",".join(given["--tokens"]) or None,
-        ",".join(given["--wallets"]) or None,
+        given["--tokens"],
+        given["--wallets"],
         overrides,
         not skip_tests,
     )
@@ -118,6 +118,7 @@ def retry(items: tuple[str, ...]) -> None:
     after `exhausted_retry_days`.
     """
     from loaders.bronze import Bronze
+    from loaders.resources import ITEM_NAMES
     from loaders.retry import asked_items, request_retry
     from loaders.tables import FETCH_LOG
     from smart_trader.config.schemas import schema_name
@@ -136,7 +137,7 @@ def retry(items: tuple[str, ...]) -> None:
             return
         # time in a lake never moves back, and a made-up market's may run ahead
         request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
-    counts = Counter("token" if kind == "holders" else "wallet" for kind, _ in wanted)
+    counts = Counter(ITEM_NAMES[kind] for kind, _ in wanted)
     counted = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
     say(f"asked again by the next run: {counted}")
 

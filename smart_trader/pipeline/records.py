@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import pyarrow as pa
-
 from loaders.bronze import Bronze
-from loaders.run import Report
+from loaders.report import Report
+from loaders.resources import TOKENS
 from loaders.tables import PIPELINE_RUNS
 from smart_trader.errors import SmartTraderError
 from smart_trader.pipeline.request import Order
@@ -54,7 +53,7 @@ def _is_built(record: StepRecord) -> bool:
 
 def whole_failure(step: Step, report: Report) -> SmartTraderError | None:
     """Return what failed a load as a whole, or None: a wallet that fails is one of many, and tried again later."""
-    if step.loader != "tokens" or not report.failures:
+    if step.resource is not TOKENS or not report.failures:
         return report.whole_failure
     # the list is its load's only item
     item, error = report.failures[0]
@@ -78,19 +77,25 @@ def land_records(bronze: Bronze, order: Order, records: list[StepRecord], tell: 
     """Land what the steps did; a lake that cannot be written must not hide why the run failed."""
     landed_at = datetime.now(UTC)
     rows = [
-        {name: getattr(record, name, None) for name in PIPELINE_RUNS.schema.names}
-        | {
+        {
             "run_id": order.run_id,
+            "step": record.step,
+            "outcome": record.outcome,
             "data_source": order.wanted.data_source,
             "as_of": order.as_of,
+            "started_at": record.started_at,
             "landed_at": landed_at,
+            "rows": record.rows,
+            "requests": record.requests,
+            "cu": record.cu,
             "seconds": f"{record.seconds:.3f}",
+            "error": record.error,
         }
         for record in records
     ]
     try:
         if rows:
             bronze.prepare()
-            bronze.land({PIPELINE_RUNS: pa.Table.from_pylist(rows, PIPELINE_RUNS.schema)})
+            bronze.land({PIPELINE_RUNS: PIPELINE_RUNS.table_of(rows)})
     except SmartTraderError as error:
         tell(f"the record of this run could not be landed: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ class Order:
         as_of: Its moment.
         run_id: Its name, on every row it makes.
         step: One step alone, or None for all.
-        tokens: Tokens whose holders are fetched as well: file, `-` or list.
+        tokens: Tokens whose holders are fetched as well.
         wallets: Wallets that are tracked as well.
         variables: Settings of this run alone.
         with_tests: Whether what is built is tested.
@@ -30,8 +30,8 @@ class Order:
     as_of: datetime
     run_id: str
     step: str | None = None
-    tokens: str | None = None
-    wallets: str | None = None
+    tokens: Sequence[str] = ()
+    wallets: Sequence[str] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     with_tests: bool = True
 

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 import pyarrow.compute as pc
 
+from loaders.apis import Api
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
-from loaders.jobs import Api, Job, check_lake, run_job
+from loaders.jobs import Job, check_lake, run_job
+from loaders.resources import TRANSACTIONS, WHALES
 from loaders.retry import RETRY
 from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, TABLE_NAMES, TRANSACTION_HISTORY
@@ -152,9 +154,9 @@ class _Run:
             record.outcome = "skipped"
             self._tell("      not asked: the API takes no further request of this run")
             return
-        given = {"whales": self._order.tokens, "transactions": self._order.wallets}.get(str(step.loader))
+        given = {WHALES: self._order.tokens, TRANSACTIONS: self._order.wallets}.get(step.resource)
         job = Job(
-            str(step.loader),
+            step.resource,
             self._load_settings(),
             self._lake.paths,
             self._order.as_of,
@@ -167,7 +169,7 @@ class _Run:
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = outcome_of(report)
         self._tell(f"      {report}")
-        if given and step.loader == "whales" and (untracked := untracked_text(self._lake, self._order.run_id)):
+        if given and step.resource is WHALES and (untracked := untracked_text(self._lake, self._order.run_id)):
             self._tell(f"      {untracked}")
         failure = whole_failure(step, report)
         if failure is not None:

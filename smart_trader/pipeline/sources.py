@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from loaders.jobs import Api, live_api, sandbox_api
+from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say

@@ -18,6 +18,7 @@ LAYERS = {
     "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_calculations"),
     "gold": ("trader_evaluations", "smart_traders", "leaderboard"),
 }
+# named here: the loaders' libraries take a second to import
 QUEUES = {"whale_fetch_queue": "tokens whose holders", "transaction_fetch_queue": "wallets whose swaps"}
 
 

@@ -14,13 +14,16 @@ from api_rows import recordings as recorded
 from engine import clean_environment, run_module
 from lake import AS_OF, FAST, Lake
 
+from loaders.apis import sandbox_api
 from loaders.budget import spent_units
 from loaders.errors import TerminalApiError
-from loaders.jobs import Job, run_job, sandbox_api
-from loaders.queues import WorkItem, with_known_swaps
+from loaders.jobs import Job, run_job
+from loaders.queues import with_known_swaps
+from loaders.report import Report
+from loaders.resources import TRANSACTIONS
 from loaders.retry import asked_items, request_retry
-from loaders.run import Report
 from loaders.settings import loader_settings
+from loaders.work_items import WorkItem
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -49,9 +52,7 @@ def fail(api: str, fault: str, address: str | None = None, after: int = 0) -> No
 
 def load(lake: Lake, api: str, wallets: list[str], run_id: str, **variables: object) -> Report:
     settings = loader_settings({**FAST, "max_parallel_requests": 1, "max_request_tries": 1, **variables})
-    return run_job(
-        Job("transactions", settings, lake.paths, MOMENT, None, ",".join(wallets), run_id=run_id), sandbox_api(api)
-    )
+    return run_job(Job(TRANSACTIONS, settings, lake.paths, MOMENT, None, wallets, run_id=run_id), sandbox_api(api))
 
 
 def test_tries_and_steps_of_one_run_share_its_budget(lake: Lake, api: str) -> None:

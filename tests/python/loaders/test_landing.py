@@ -15,9 +15,9 @@ from api_rows import recordings as recorded
 from deltalake import DeltaTable
 from lake import AS_OF, NO_FILTERS, Lake
 
+from loaders.apis import Api
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
-from loaders.jobs import Api
 from loaders.tables import FETCH_LOG, MOST_NEW_COLUMNS, TABLES
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.replay import parse, render

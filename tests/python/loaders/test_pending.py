@@ -15,8 +15,8 @@ from api_rows import address, swap
 from api_rows import recordings as recorded
 from lake import AS_OF, Lake
 
+from loaders.apis import Api
 from loaders.bronze import Bronze
-from loaders.jobs import Api
 from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.identity import IDENTITY_NAME

@@ -10,7 +10,7 @@ import pytest
 from api_rows import address, holder, leg, page, swap, token
 
 from loaders.errors import RowRefusedError
-from loaders.swap_rows import row_keys
+from loaders.swap_keys import row_keys
 from loaders.tables import (
     MOST_NEW_COLUMNS,
     TOKEN_METRICS,

@@ -16,6 +16,7 @@ import pytest
 from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
+from loaders.resources import TRANSACTIONS, WHALES
 from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
 from smart_trader import birdeye
@@ -54,9 +55,12 @@ class Pipeline:
         self.built: list[str] = []
         self._source = source
         due = datetime.fromtimestamp(AS_OF, UTC) - timedelta(hours=1)
-        for queue, count in (("whale_fetch_queue", 3), ("transaction_fetch_queue", 4)):
+        for resource, count in ((WHALES, 3), (TRANSACTIONS, 4)):
             rows = [{"item": f"{n + 1}" * 40, "due_at": due, "queue_rank": n, "attempts": 0} for n in range(count)]
-            write_deltalake(str(root / "silver" / queue), pa.Table.from_pylist(rows))
+            queue = pa.Table.from_pylist(rows)
+            for name in resource.queue_columns:
+                queue = queue.append_column(name, pa.nulls(count, pa.int64()))
+            write_deltalake(str(root / "silver" / str(resource.queue)), queue)
 
     def run(self, *faults: dict[str, Any], run_id: str = "run", step: str | None = None, **variables: Any) -> Any:
         settings = loader_settings({"max_request_tries": 1, "requests_per_second": 1000, **variables})

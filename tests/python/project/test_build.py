@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from engine import PROJECT, run_module
 
 from loaders.jobs import Job, work_items
+from loaders.resources import WHALES
 from loaders.settings import loader_settings
 from smart_trader.errors import SmartTraderError
 
@@ -48,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def whales(engine: DbtLake) -> Job:
-    return Job("whales", loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
+    return Job(WHALES, loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
 
 
 def refusal(engine: DbtLake) -> str:
