@@ -30,29 +30,20 @@ REAL_SOURCE = "birdeye"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_SECONDS = re.compile("([0-9]{1,7}|[0-9]{9,10})([.][0-9]+)?")
-# Four digits are as likely a year as seconds, which would all lie in the first hours of 1970.
-_YEAR = re.compile("(19|[2-9][0-9])[0-9]{2}")
 # Eight digits are a date without its hyphens: as seconds they would all lie in the early 1970s.
 _BASIC_DATE = re.compile("[0-9]{8}")
 
 
-def parse_timestamp(text: str, may_be_year: bool = True) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Read ISO 8601, which is UTC unless it names an offset, or unix seconds; both to the microsecond.
 
-    Eight digits are a date (20260131), four from 1900 on are refused, since they may be a year; any other whole number
-    of up to ten digits is unix seconds.
-
-    Args:
-        text: The text.
-        may_be_year: Whether four digits may be meant as a year; not where seconds alone are written as a number.
+    Eight digits are a date (20260131), any other whole number of up to ten digits is unix seconds.
 
     Raises:
         SettingsError: It is none of these.
     """
     text = text.strip(BLANKS)
     try:
-        if may_be_year and _YEAR.fullmatch(text):
-            raise ValueError(text)
         if found := _UNIX_SECONDS.fullmatch(text):
             seconds, fraction = found.groups(default="")
             return _EPOCH + timedelta(seconds=int(seconds), microseconds=int(fraction[1:7].ljust(6, "0")))
@@ -62,7 +53,6 @@ def parse_timestamp(text: str, may_be_year: bool = True) -> datetime:
         return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
     except (ValueError, OverflowError):
         hint = "; eight digits are a date" if _BASIC_DATE.fullmatch(text) else ""
-        hint = "; four digits may be a year" if _YEAR.fullmatch(text) else hint
         raise SettingsError(f"{text[:100]!r}{NO_TIMESTAMP}{hint}", f"write it as {FORMS}") from None
 
 

@@ -231,8 +231,7 @@ def _number(trace: str, index: int, row: Mapping[str, Any], name: str) -> Decima
 def _time(trace: str, index: int, raw: Any) -> datetime:
     try:
         if isinstance(raw, Decimal):
-            # JSON tells a number, which is seconds, from a text that may be a year
-            return parse_timestamp(str(_as_json(raw)), may_be_year=False)
+            return parse_timestamp(str(_as_json(raw)))
         return parse_timestamp(raw if isinstance(raw, str) else "")
     except SettingsError as error:
         hint = error.what.partition(NO_TIMESTAMP)[2]

@@ -16,11 +16,11 @@ from loaders.tables import TABLES
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.delta import open_table, repair_fix
+from smart_trader.lake.delta import cause_of, open_table, repair_fix
 from smart_trader.lake.disk import megabytes
 from smart_trader.lake.file_lock import is_held
 from smart_trader.lake.reader import Lake
-from smart_trader.lake.store import arrow_location, is_remote, storage_options
+from smart_trader.lake.store import arrow_location, is_remote
 
 # Compaction writes a table's small files once more, and the old ones stay until vacuum: below so many it costs more
 # than readers gain. Delta's own automatic compaction waits for as many.
@@ -138,7 +138,7 @@ def compact_table(location: str) -> tuple[int, int]:
         made = open_table(location).optimize.compact()
     except (DeltaError, OSError) as error:
         raise SmartTraderError(
-            f"cannot compact the table {location}: {' '.join(str(error).split())[:300]}",
+            f"cannot compact the table {location}: {cause_of(error)}",
             f"{repair_fix(location)}; or free space if the disk is full",
         ) from None
     return int(made["numFilesRemoved"]), int(made["numFilesAdded"])
@@ -148,12 +148,18 @@ def vacuum_table(location: str, retention_hours: int) -> int:
     """Remove the files that no version of the last hours needs; returns how many.
 
     delta-rs names them. It would write two commits before and after it removes them, which a full disk has no room for.
+
+    Raises:
+        SmartTraderError: Its log cannot be read, or a file cannot be removed; names the table.
     """
-    table = DeltaTable(location, storage_options=storage_options(location))
-    old = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    table = open_table(location)
     files, folder = arrow_location(location)
-    for name in old:
-        files.delete_file(f"{folder}/{name}")
+    try:
+        old = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+        for name in old:
+            files.delete_file(f"{folder}/{name}")
+    except (DeltaError, OSError) as error:
+        raise SmartTraderError(f"cannot vacuum the table {location}: {cause_of(error)}", repair_fix(location)) from None
     if not is_remote(location):
         _remove_stray_checksums(Path(folder), retention_hours)
     return len(old)

@@ -16,6 +16,7 @@ from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.delta import BrokenTableError
 from smart_trader.lake.identity import (
     LAKE_VERSION,
     LakeIdentity,
@@ -136,9 +137,13 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None =
 def rebuilding(paths: LakePaths, engine: Engine, what: str, tell: Tell) -> Builds:
     """Return dbt for making tables again as they are due at the lake's own newest moment.
 
-    Time alone makes nothing due then: what is due at that moment may be about to be fetched for it.
+    Time alone makes nothing due then: what is due at that moment may be about to be fetched for it. Where bronze is too
+    broken to tell, the builds are those of now; whoever makes tables again reads bronze first, and fails on it.
     """
-    moment = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
+    try:
+        moment = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
+    except BrokenTableError:
+        moment = now()
     variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
     return Builds(paths, engine, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, tell)
 

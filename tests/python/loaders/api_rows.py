@@ -13,7 +13,7 @@ SOL = "So11111111111111111111111111111111111111112"
 
 def address(name: str) -> str:
     """Return an address that tells who it is: the name, with what an address may not hold replaced, filled up."""
-    return name.replace("l", "L").replace("0", "o").ljust(43, "z")
+    return name.replace("l", "L").replace("0", "o").ljust(32, "z")
 
 
 def leg(side: str, mint: str = SOL, amount: str = "1000000000", price: str = "150.25", **more: str) -> str:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
+from dbt_lake import DbtResult
 from deltalake import DeltaTable
-from engine import PROJECT, run_module
+from engine import PROJECT, EmbeddedLake, run_module
 
 from loaders.jobs import Job, work_items
 from loaders.resources import WHALES
@@ -31,7 +31,7 @@ class Built:
         result: How the last of the commands, `dbt build`, went.
     """
 
-    engine: DbtLake
+    engine: EmbeddedLake
     commands: list[str]
     result: DbtResult
 
@@ -39,7 +39,7 @@ class Built:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build by dbt's target `local`, on a lake that has no server."""
-    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
+    engine = EmbeddedLake(tmp_path_factory.mktemp("lake with space"))
     commands = refusal(engine).removeprefix("run: ").split(", then: ")
     for command in commands[:-1]:
         done = run_module(*command.removeprefix("python -m ").split(), env=engine.environment)
@@ -48,11 +48,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(engine, commands, engine.dbt(*commands[-1].split()[1:], LAKEHOUSE_ENGINE="auto"))
 
 
-def whales(engine: DbtLake) -> Job:
+def whales(engine: EmbeddedLake) -> Job:
     return Job(WHALES, loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
 
 
-def refusal(engine: DbtLake) -> str:
+def refusal(engine: EmbeddedLake) -> str:
     """Return what a loader says that mends a lake without a work list."""
     with pytest.raises(SmartTraderError) as refused:
         work_items(whales(engine))
@@ -85,7 +85,7 @@ def test_other_targets_get_prefixed_schemas(built: Built) -> None:
 
 
 @pytest.fixture
-def of_one_model(tmp_path: Path) -> DbtLake:
+def of_one_model(tmp_path: Path) -> EmbeddedLake:
     """An empty lake, and a project with one model in no schema."""
     project = tmp_path / "project"
     for name in ("macros", "dbt_project.yml", "profiles.yml"):
@@ -94,29 +94,29 @@ def of_one_model(tmp_path: Path) -> DbtLake:
         copy(PROJECT / name, project / name)
     (project / "models").mkdir()
     (project / "models" / "stray.sql").write_text("select 1 as a")
-    return DbtLake(tmp_path / "lake", project)
+    return EmbeddedLake(tmp_path / "lake", project)
 
 
-def test_a_model_without_a_configured_schema_is_refused(of_one_model: DbtLake) -> None:
+def test_a_model_without_a_configured_schema_is_refused(of_one_model: EmbeddedLake) -> None:
     done = of_one_model.dbt("parse")
     assert not done.success
     assert "no schema is configured for model.smart_trader.stray" in str(done.error)
 
 
 @pytest.mark.parametrize("value", ["duck", "sparkle"])
-def test_a_wrong_engine_is_refused_with_its_variable(of_one_model: DbtLake, value: str) -> None:
+def test_a_wrong_engine_is_refused_with_its_variable(of_one_model: EmbeddedLake, value: str) -> None:
     done = of_one_model.dbt("parse", LAKEHOUSE_ENGINE=value)
     assert not done.success
     assert f"LAKEHOUSE_ENGINE={value}: set it to auto, embedded or spark" in str(done.error)
 
 
-def test_an_empty_engine_is_none_chosen(of_one_model: DbtLake) -> None:
+def test_an_empty_engine_is_none_chosen(of_one_model: EmbeddedLake) -> None:
     (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")
     assert of_one_model.dbt("parse", LAKEHOUSE_ENGINE="").success
 
 
 def test_the_target_spark_without_a_server_says_how_to_start_it(
-    of_one_model: DbtLake, capsys: pytest.CaptureFixture[str]
+    of_one_model: EmbeddedLake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")
     done = of_one_model.dbt("build", DBT_TARGET="spark")
