@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 
 from smart_trader.config.paths import LakePaths
-from smart_trader.lake.private import write_private
+from smart_trader.lake.atomic import write_file
 
 
 def drop_if_of_another_root(paths: LakePaths, progress: Callable[[str], None]) -> None:
@@ -27,4 +27,4 @@ def drop_if_of_another_root(paths: LakePaths, progress: Callable[[str], None]) -
     if paths.metastore.exists():
         shutil.rmtree(paths.metastore)
         progress(f"the catalog is made again: it named tables of {noted or 'a root that it does not say'}, not {root}")
-    write_private(paths.metastore_root, root + "\n")
+    write_file(paths.metastore_root, root + "\n")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
-from smart_trader.lake.identity import write_whole
+from smart_trader.lake.atomic import write_whole
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location
 

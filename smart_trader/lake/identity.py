@@ -6,7 +6,6 @@ Each set of schemas in a lake (dbt's targets with a prefix have their own) has i
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Self
@@ -14,10 +13,11 @@ from typing import Self
 import pyarrow.fs
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from smart_trader.config.paths import OWNER_ONLY_FILE, LakePaths
+from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.lake.store import arrow_location, check_reachable, is_remote, s3_client
+from smart_trader.lake.atomic import write_whole
+from smart_trader.lake.store import arrow_location, check_reachable
 
 # What this project writes. smart_trader/pipeline/upgrade.py has a step for each number up to it.
 LAKE_VERSION = 1
@@ -180,41 +180,6 @@ def has_tables(paths: LakePaths, prefix: str | None = None) -> bool:
     before = schema_prefix() if prefix is None else prefix
     found = [arrow_location(_at_root(paths, before + layer)) for layer in LAYERS]
     return any(files.get_file_info(path).type != pyarrow.fs.FileType.NotFound for files, path in found)
-
-
-def write_whole(location: str, content: bytes) -> None:
-    """Write a small file or object, all of it or nothing.
-
-    Raises:
-        SmartTraderError: It cannot be written.
-    """
-    _, path = arrow_location(location)
-    if is_remote(location):
-        _put_object(location, path, content)
-        return
-    try:
-        part = f"{path}.part"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, OWNER_ONLY_FILE)
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise SmartTraderError(
-            f"cannot write {location}: {error.strerror or error}", "make the lake writable, and room on its disk"
-        ) from None
-
-
-def _put_object(location: str, path: str, content: bytes) -> None:
-    """Write an object in one request, so that it is there as a whole or not at all."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    bucket, _, key = path.partition("/")
-    try:
-        s3_client().put_object(Bucket=bucket, Key=key, Body=content)
-    except (BotoCoreError, ClientError) as error:
-        raise SmartTraderError(f"cannot write {location}: {error}", "see to the store, then run again") from None
 
 
 def _read(location: str) -> bytes | None:

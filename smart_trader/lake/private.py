@@ -1,15 +1,14 @@
-"""Folders and files that only their owner can read or write."""
+"""Folders that only their owner can read or write."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
 
-from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, OWNER_ONLY_UMASK
+from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_UMASK
 from smart_trader.errors import SmartTraderError
 
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -72,22 +71,3 @@ def owner_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all.
-
-    It is written under a name that nobody can guess and no link can stand in for.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(part, flags, OWNER_ONLY_FILE), "w") as file:
-            file.write(text)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -12,7 +12,7 @@ from typing import NoReturn
 from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
 from smart_trader.config.settings import ClusterSettings, LakehouseSettings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.private import write_private
+from smart_trader.lake.atomic import write_file
 from smart_trader.lake.store import bucket_and_prefix, check_store, error_code, s3_client
 from smart_trader.lakehouse import jars, spark_config
 from smart_trader.lakehouse.java import Java, find_java
@@ -169,7 +169,7 @@ def _java(java: Java, paths: LakePaths, found: list[Path], flags: list[str]) -> 
 
 def _write(paths: LakePaths, properties: dict[str, str]) -> str:
     """Write Spark's settings, secrets among them, to a file of the owner alone; returns its name."""
-    write_private(paths.properties, spark_config.properties_text(properties))
+    write_file(paths.properties, spark_config.properties_text(properties))
     return str(paths.properties)
 
 

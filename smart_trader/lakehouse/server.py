@@ -17,8 +17,9 @@ from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
 from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake import catalog
+from smart_trader.lake.atomic import write_file
 from smart_trader.lake.file_lock import FileLock, LockHeldError, engine_lock, has_open, is_held, processes_with
-from smart_trader.lake.private import claim_folder, write_private
+from smart_trader.lake.private import claim_folder
 from smart_trader.lake.store import check_store
 from smart_trader.lakehouse import archive, jars, spark_config
 from smart_trader.lakehouse.diagnosis import PortTakenError, explain_failed_start
@@ -169,7 +170,7 @@ def _forget_server(paths: LakePaths) -> None:
 def write_inputs(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> None:
     """Write Spark's settings for one start and empty its scratch space."""
     empty_scratch(paths)
-    write_private(paths.properties, spark_config.properties_text(spark_config.spark_properties(settings, paths, doors)))
+    write_file(paths.properties, spark_config.properties_text(spark_config.spark_properties(settings, paths, doors)))
 
 
 def empty_scratch(paths: LakePaths) -> None:

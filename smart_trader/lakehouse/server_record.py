@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.private import write_private
+from smart_trader.lake.atomic import write_file
 from smart_trader.lakehouse.process import ProcessMark
 from smart_trader.lakehouse.spark_config import LOOPBACK, MAIN_CLASS, Doors
 
@@ -73,7 +73,7 @@ def write_record(path: Path, record: ServerRecord) -> None:
         "ready_s": record.ready_s,
     }
     try:
-        write_private(path, json.dumps(content, indent=1) + "\n")
+        write_file(path, json.dumps(content, indent=1) + "\n")
     except OSError as error:
         raise SmartTraderError(
             f"cannot write the server's record {path}: {error.strerror}; no server is left running",

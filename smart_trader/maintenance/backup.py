@@ -21,6 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from loaders.bronze import Bronze
 from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, LakePaths
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.atomic import write_whole
 from smart_trader.lake.checksums import CHECKSUMS_NAME
 from smart_trader.lake.delta import open_table, repair_fix
 from smart_trader.lake.disk import megabytes
@@ -31,7 +32,6 @@ from smart_trader.lake.identity import (
     project_version,
     read_identity,
     schema_prefix,
-    write_whole,
 )
 
 Tell = Callable[[str], None]

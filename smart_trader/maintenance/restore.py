@@ -9,9 +9,10 @@ from pathlib import Path
 
 from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.atomic import write_whole
 from smart_trader.lake.disk import megabytes
 from smart_trader.lake.file_lock import is_held
-from smart_trader.lake.identity import RESTORING_NAME, read_identity, write_whole
+from smart_trader.lake.identity import RESTORING_NAME, read_identity
 from smart_trader.maintenance.backup import (
     HOME_FOLDER,
     LINE_EVERY_S,

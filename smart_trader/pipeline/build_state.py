@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.config.schemas import schema_name
+from smart_trader.lake.atomic import write_file
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.stamps import Stamp
 from smart_trader.pipeline.steps import LOADS, Step
@@ -139,9 +140,7 @@ class Evidence:
         self.mark(STAMPS, {key: asdict(stamp) for key, stamp in {**self.stamps(), **stamps}.items()})
 
     def _write(self, marks: Mapping[str, Any]) -> None:
-        part = self.lake.paths.built_file.with_suffix(".part")
-        part.write_text(json.dumps(marks))
-        part.replace(self.lake.paths.built_file)
+        write_file(self.lake.paths.built_file, json.dumps(marks))
 
     def _marks(self) -> dict[str, Any]:
         try:

@@ -47,7 +47,7 @@ OBSERVED_OR_DUE = frozenset(
     }
 )
 # Facts of a run, and how often it calculates: no figure of a calculation depends on them.
-RUN_FACTS = frozenset({"as_of", "parsed_time", "run_id", VERSION_MACRO})
+RUN_FACTS = frozenset({"as_of", "run_id", VERSION_MACRO})
 SCHEDULE = frozenset({"pnl_refresh_hours"})
 
 # a string is kept whole, since what looks like a comment in it is none

@@ -14,7 +14,7 @@ from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.lake.identity import write_whole
+from smart_trader.lake.atomic import write_whole
 
 DAY_S = 86_400
 MARKET_DAYS = 30

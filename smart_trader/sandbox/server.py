@@ -19,7 +19,6 @@ from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.answers import Answer, RefusedError, token_holders, token_list, wallet_swaps
 from smart_trader.sandbox.faults import Fault, altered, fault_of, refusal, replacement
 from smart_trader.sandbox.limits import NO_LIMIT, Rate, RateLimiter
-from smart_trader.sandbox.replay import Recordings
 from smart_trader.sandbox.source import Source
 
 Answering = Callable[[Source, Mapping[str, str], int], Answer]
@@ -125,11 +124,6 @@ def sandbox_app(
     app = Starlette(routes=[*routes, *control_routes(state)], exception_handlers={404: _not_found})
     app.state.sandbox = state
     return app
-
-
-def replay_app(recordings: Recordings) -> Starlette:
-    """Return the API over some recordings."""
-    return sandbox_app(recordings)
 
 
 def control_routes(state: Sandbox) -> list[Route]:
