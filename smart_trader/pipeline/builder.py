@@ -10,7 +10,7 @@ from smart_trader.lakehouse.session import Engine
 from smart_trader.pipeline.build_state import ENGINE, Evidence
 from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.dbt import Builds, Built
-from smart_trader.pipeline.request import Order
+from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.steps import CALCULATIONS, READERS, Step, stops
 
 Tell = Callable[[str], None]
@@ -20,21 +20,21 @@ class Builder:
     """Builds the steps of one run.
 
     Args:
-        order: What the run is asked to do.
+        request: What the run is asked to do.
         refresh_hours: Age from which on a wallet's profit and loss is calculated again.
         lake: What has landed, and what was built of it.
         engine: What builds.
         tell: Takes progress lines.
     """
 
-    def __init__(self, order: Order, refresh_hours: int, lake: Lake, engine: Engine, tell: Tell) -> None:
-        self._order = order
+    def __init__(self, request: RunRequest, refresh_hours: int, lake: Lake, engine: Engine, tell: Tell) -> None:
+        self._request = request
         self._refresh_hours = refresh_hours
         self._engine = engine
         self._tell = tell
         self._evidence = Evidence(lake)
-        self._builds = Builds(lake.paths, engine, order.as_of.isoformat(), order.run_id, order.variables, tell)
-        self._changes = Changes(self._builds, self._evidence, order.variables, order.with_tests)
+        self._builds = Builds(lake.paths, engine, request.as_of.isoformat(), request.run_id, request.variables, tell)
+        self._changes = Changes(self._builds, self._evidence, request.variables, request.with_tests)
         # what this run has built, and what of it nothing has changed since
         self._built: set[str] = set()
         self._fresh: set[str] = set()
@@ -44,7 +44,9 @@ class Builder:
         """Whether one of some steps has something to build, whatever is loaded before it."""
         if not steps:
             return False
-        is_due = any(self._evidence.is_first(step) or self._evidence.is_due(step, self._order.as_of) for step in steps)
+        is_due = any(
+            self._evidence.is_first(step) or self._evidence.is_due(step, self._request.as_of) for step in steps
+        )
         return is_due or self._is_calculation_due()
 
     @contextmanager
@@ -76,7 +78,7 @@ class Builder:
         self._restore_views(step)
         wanted = self._scope(step) if is_first else self._changed(step, pending)
         seeds = self._changes.stale_seeds()
-        tests = self._changes.nodes.tests_of(self._built) if step.is_last and self._order.with_tests else set()
+        tests = self._changes.nodes.tests_of(self._built) if step.is_last and self._request.with_tests else set()
         chosen = (wanted - self._fresh) | stale | seeds
         if chosen or tests:
             self._tell(f"      {self._do(step, chosen | tests)}")
@@ -89,7 +91,7 @@ class Builder:
     def _do(self, step: Step, keys: set[str]) -> Built:
         """Build nodes, and test them at the end of the run or of a step alone."""
         command = ["build", "--exclude-resource-type", "unit_test"]
-        if not self._order.with_tests or (not step.is_last and self._order.step is None):
+        if not self._request.with_tests or (not step.is_last and self._request.step is None):
             command.append("test")
         elif not step.is_last:
             # a step alone has no end to wait for; what later steps build may not be there yet
@@ -113,7 +115,7 @@ class Builder:
             return list(pending)
         if step.kind not in pending or self._changes.is_built(step.goal, pending[step.kind]):
             return []
-        self._is_deferred = step.kind == "tokens" and self._evidence.brings_no_work(step, self._order.as_of)
+        self._is_deferred = step.kind == "tokens" and self._evidence.brings_no_work(step, self._request.as_of)
         return [] if self._is_deferred else list(pending)
 
     def _reach(self, kind: str) -> set[str]:
@@ -148,7 +150,7 @@ class Builder:
 
     def _is_calculation_due(self) -> bool:
         """Whether time or another formula makes a wallet's profit and loss due."""
-        as_of = self._order.as_of
+        as_of = self._request.as_of
         is_due = self._evidence.has_due_calculations(as_of, self._refresh_hours)
         return is_due or self._evidence.has_outdated_calculations(as_of, self._changes.formula_version)
 

@@ -64,7 +64,7 @@ def run_pipeline(
     from loaders.settings import loader_settings
     from smart_trader.config.variables import parse_variables
     from smart_trader.pipeline.records import LoadsFailedError
-    from smart_trader.pipeline.request import Order
+    from smart_trader.pipeline.request import RunRequest
     from smart_trader.pipeline.run import run_pipeline as execute_run
     from smart_trader.pipeline.sources import Wanted
     from smart_trader.pipeline.steps import STEP_NAMES
@@ -79,7 +79,7 @@ def run_pipeline(
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
     moment = as_of or now()
-    order = Order(
+    request = RunRequest(
         Wanted(demo, replay, seed, market_wallets),
         moment,
         run_id or f"{moment:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
@@ -92,11 +92,11 @@ def run_pipeline(
     machine = lakehouse_settings()
     failure: LoadsFailedError | None = None
     try:
-        records = execute_run(order, settings, machine, say)
+        records = execute_run(request, settings, machine, say)
     except LoadsFailedError as error:
         failure, records = error, error.records
     ended = "failed in part" if failure else "done"
-    say(f"run {order.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
+    say(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
         from smart_trader.lake.reader import Lake
         from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text

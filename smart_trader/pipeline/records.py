@@ -11,7 +11,7 @@ from loaders.report import Report
 from loaders.resources import TOKENS
 from loaders.tables import PIPELINE_RUNS
 from smart_trader.errors import SmartTraderError
-from smart_trader.pipeline.request import Order
+from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.steps import Step
 
 Tell = Callable[[str], None]
@@ -73,16 +73,16 @@ def outcome_of(report: Report) -> tuple[str, str | None]:
     return "complete", None
 
 
-def land_records(bronze: Bronze, order: Order, records: list[StepRecord], tell: Tell) -> None:
+def land_records(bronze: Bronze, request: RunRequest, records: list[StepRecord], tell: Tell) -> None:
     """Land what the steps did; a lake that cannot be written must not hide why the run failed."""
     landed_at = datetime.now(UTC)
     rows = [
         {
-            "run_id": order.run_id,
+            "run_id": request.run_id,
             "step": record.step,
             "outcome": record.outcome,
-            "data_source": order.wanted.data_source,
-            "as_of": order.as_of,
+            "data_source": request.wanted.data_source,
+            "as_of": request.as_of,
             "started_at": record.started_at,
             "landed_at": landed_at,
             "rows": record.rows,

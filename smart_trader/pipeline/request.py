@@ -12,7 +12,7 @@ from smart_trader.pipeline.steps import STEPS, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunRequest:
     """What a run is asked to do.
 
     Attributes:

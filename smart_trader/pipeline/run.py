@@ -29,7 +29,7 @@ from smart_trader.lakehouse.session import EMBEDDED, Choice, Engine, choose_engi
 from smart_trader.pipeline.builder import Builder
 from smart_trader.pipeline.given_tokens import untracked_text
 from smart_trader.pipeline.records import LoadsFailedError, StepRecord, land_records, outcome_of, whole_failure
-from smart_trader.pipeline.request import Order
+from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.sources import serving_api
 from smart_trader.pipeline.steps import Step
 from smart_trader.pipeline.upgrade import upgrade_lake
@@ -40,7 +40,9 @@ OWN_SERVER_RATE = 200.0
 OWN_SERVER_PARALLEL = 4
 
 
-def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSettings, tell: Tell) -> list[StepRecord]:
+def run_pipeline(
+    request: RunRequest, settings: LoaderSettings, machine: LakehouseSettings, tell: Tell
+) -> list[StepRecord]:
     """Run the steps and land their record, on failure too.
 
     Returns:
@@ -51,27 +53,27 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         SmartTraderError: A step failed; those before it are landed and built, and the next run goes on from there.
     """
     paths = machine.paths
-    order.wanted.check()
-    with lock_lake(paths, f"run {order.run_id}") as lock:
+    request.wanted.check()
+    with lock_lake(paths, f"run {request.run_id}") as lock:
         check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
         bronze = Bronze(paths, schema_name("bronze"))
         bronze.finish_pending()
-        check_lake(bronze, order.wanted.data_source, order.as_of)
+        check_lake(bronze, request.wanted.data_source, request.as_of)
         choice = choose_engine(machine)
-        if order.builds:
+        if request.builds:
             tell(str(choice))
             _advise(choice, Lake(paths), settings.embedded_max_swaps, tell)
         upgrade_lake(machine, tell, choice)
         records: list[StepRecord] = []
         try:
             with lake_engine(machine, tell, choice) as engine:
-                run = _Run(order, settings, Lake(paths), bronze, tell, engine)
+                run = _Run(request, settings, Lake(paths), bronze, tell, engine)
                 with run.getting_ready():
                     run.all(records)
         finally:
             # once the lock is lost another may write, whatever error it ended in
             if lock.lost is None:
-                land_records(bronze, order, records, tell)
+                land_records(bronze, request, records, tell)
         record_checksums(Lake(paths), TABLE_NAMES)
         if run.failures:
             raise LoadsFailedError(run.failures, records)
@@ -95,27 +97,27 @@ class _Run:
 
     def __init__(
         self,
-        order: Order,
+        request: RunRequest,
         settings: LoaderSettings,
         lake: Lake,
         bronze: Bronze,
         tell: Tell,
         engine: Engine,
     ) -> None:
-        self._order = order
+        self._request = request
         self._settings = settings
         self._lake = lake
         self._bronze = bronze
         self._tell = tell
         self._engine = engine
-        self._builder = Builder(order, settings.pnl_refresh_hours, lake, engine, tell)
+        self._builder = Builder(request, settings.pnl_refresh_hours, lake, engine, tell)
         self.failures: list[SmartTraderError] = []
         self._defects: list[str] = []
 
     @contextmanager
     def getting_ready(self) -> Iterator[None]:
         """Read the project, and start a server, beside the first load; where no build is sure to come, later."""
-        builds = [step for step in self._order.steps if step.is_build]
+        builds = [step for step in self._request.steps if step.is_build]
         if not self._builder.is_sure_to_build(builds):
             yield
             return
@@ -125,8 +127,8 @@ class _Run:
 
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
-        steps = self._order.steps
-        with serving_api(self._order.wanted, self._lake.paths, self._order.as_of) as api:
+        steps = self._request.steps
+        with serving_api(self._request.wanted, self._lake.paths, self._request.as_of) as api:
             for number, step in enumerate(steps, 1):
                 self._tell(f"[{number}/{len(steps)}] {step.name}")
                 record = StepRecord(step.name, datetime.now(UTC))
@@ -154,22 +156,22 @@ class _Run:
             record.outcome = "skipped"
             self._tell("      not asked: the API takes no further request of this run")
             return
-        given = {WHALES: self._order.tokens, TRANSACTIONS: self._order.wallets}.get(step.resource)
+        given = {WHALES: self._request.tokens, TRANSACTIONS: self._request.wallets}.get(step.resource)
         job = Job(
             step.resource,
             self._load_settings(),
             self._lake.paths,
-            self._order.as_of,
+            self._request.as_of,
             given=given,
             with_queue=True,
-            run_id=self._order.run_id,
+            run_id=self._request.run_id,
         )
         report = run_job(job, api)
         self._defects += report.defects
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = outcome_of(report)
         self._tell(f"      {report}")
-        if given and step.resource is WHALES and (untracked := untracked_text(self._lake, self._order.run_id)):
+        if given and step.resource is WHALES and (untracked := untracked_text(self._lake, self._request.run_id)):
             self._tell(f"      {untracked}")
         failure = whole_failure(step, report)
         if failure is not None:
@@ -190,7 +192,7 @@ class _Run:
     def _load_settings(self) -> LoaderSettings:
         """Return the settings of the next load: at our own server's pace where that is asked."""
         settings = self._settings
-        if self._order.wanted.data_source != "birdeye" and settings.requests_per_second is None:
+        if self._request.wanted.data_source != "birdeye" and settings.requests_per_second is None:
             settings = settings.model_copy(
                 update={
                     "requests_per_second": OWN_SERVER_RATE,

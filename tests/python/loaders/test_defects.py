@@ -32,7 +32,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import read_table
 from smart_trader.lake.lock import lock_lake
 from smart_trader.lake.object_lock import LockLostError
-from smart_trader.pipeline.request import Order
+from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.run import run_pipeline
 from smart_trader.pipeline.sources import Wanted
 
@@ -125,7 +125,7 @@ def test_a_whole_run_ends_with_an_error_for_a_defect_in_one_item(
 
     monkeypatch.setattr(swaps, "row_keys", row_keys)
     monkeypatch.setenv("LAKEHOUSE_HOME", str(lake.root))
-    order = Order(
+    request = RunRequest(
         Wanted(replay=tmp_path / "rows"),
         NOW,
         "run",
@@ -133,7 +133,7 @@ def test_a_whole_run_ends_with_an_error_for_a_defect_in_one_item(
         wallets=[address("bad"), address("good")],
     )
     with pytest.raises(SmartTraderError, match=f"1 items failed by a defect in the loader: {address('bad')}"):
-        run_pipeline(order, loader_settings(), lakehouse_settings(), lambda _: None)
+        run_pipeline(request, loader_settings(), lakehouse_settings(), lambda _: None)
     assert [row["tx_hash"] for row in lake.rows("transaction_history")] == ["good"]
     assert {row["item"]: row["outcome"] for row in lake.rows("fetch_log")} == {
         address("good"): "complete",
