@@ -66,7 +66,7 @@ def run_pipeline(
     from smart_trader.pipeline.records import LoadsFailedError
     from smart_trader.pipeline.request import RunRequest
     from smart_trader.pipeline.run import run_pipeline as execute_run
-    from smart_trader.pipeline.sources import Wanted
+    from smart_trader.pipeline.sources import SourceSpec
     from smart_trader.pipeline.steps import STEP_NAMES
 
     if step is not None and step not in STEP_NAMES:
@@ -80,7 +80,7 @@ def run_pipeline(
     }
     moment = as_of or now()
     request = RunRequest(
-        Wanted(demo, replay, seed, market_wallets),
+        SourceSpec(demo, replay, seed, market_wallets),
         moment,
         run_id or f"{moment:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         step,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from smart_trader.pipeline.sources import Wanted
+from smart_trader.pipeline.sources import SourceSpec
 from smart_trader.pipeline.steps import STEPS, Step
 
 
@@ -16,7 +16,7 @@ class RunRequest:
     """What a run is asked to do.
 
     Attributes:
-        wanted: Whom it asks.
+        source: Where its rows come from.
         as_of: Its moment.
         run_id: Its name, on every row it makes.
         step: One step alone, or None for all.
@@ -26,7 +26,7 @@ class RunRequest:
         with_tests: Whether what is built is tested.
     """
 
-    wanted: Wanted
+    source: SourceSpec
     as_of: datetime
     run_id: str
     step: str | None = None

@@ -53,12 +53,12 @@ def run_pipeline(
         SmartTraderError: A step failed; those before it are landed and built, and the next run goes on from there.
     """
     paths = machine.paths
-    request.wanted.check()
+    request.source.check()
     with lock_lake(paths, f"run {request.run_id}") as lock:
         check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
         bronze = Bronze(paths, schema_name("bronze"))
         bronze.finish_pending()
-        check_lake(bronze, request.wanted.data_source, request.as_of)
+        check_lake(bronze, request.source.data_source, request.as_of)
         choice = choose_engine(machine)
         if request.builds:
             tell(str(choice))
@@ -128,7 +128,7 @@ class _Run:
     def all(self, records: list[StepRecord]) -> None:
         """Do the steps that are asked for, in order."""
         steps = self._request.steps
-        with serving_api(self._request.wanted, self._lake.paths, self._request.as_of) as api:
+        with serving_api(self._request.source, self._lake.paths, self._request.as_of) as api:
             for number, step in enumerate(steps, 1):
                 self._tell(f"[{number}/{len(steps)}] {step.name}")
                 record = StepRecord(step.name, datetime.now(UTC))
@@ -192,7 +192,7 @@ class _Run:
     def _load_settings(self) -> LoaderSettings:
         """Return the settings of the next load: at our own server's pace where that is asked."""
         settings = self._settings
-        if self._request.wanted.data_source != "birdeye" and settings.requests_per_second is None:
+        if self._request.source.data_source != "birdeye" and settings.requests_per_second is None:
             settings = settings.model_copy(
                 update={
                     "requests_per_second": OWN_SERVER_RATE,

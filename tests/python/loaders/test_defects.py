@@ -34,7 +34,7 @@ from smart_trader.lake.lock import lock_lake
 from smart_trader.lake.object_lock import LockLostError
 from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.run import run_pipeline
-from smart_trader.pipeline.sources import Wanted
+from smart_trader.pipeline.sources import SourceSpec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -126,7 +126,7 @@ def test_a_whole_run_ends_with_an_error_for_a_defect_in_one_item(
     monkeypatch.setattr(swaps, "row_keys", row_keys)
     monkeypatch.setenv("LAKEHOUSE_HOME", str(lake.root))
     request = RunRequest(
-        Wanted(replay=tmp_path / "rows"),
+        SourceSpec(replay=tmp_path / "rows"),
         NOW,
         "run",
         step="load_transactions",

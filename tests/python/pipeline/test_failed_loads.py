@@ -31,7 +31,7 @@ from smart_trader.pipeline import run
 from smart_trader.pipeline.dbt import Builds, Built
 from smart_trader.pipeline.records import LoadsFailedError
 from smart_trader.pipeline.request import RunRequest
-from smart_trader.pipeline.sources import Wanted
+from smart_trader.pipeline.sources import SourceSpec
 from smart_trader.sandbox.faults import fault_of
 from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.running import serving
@@ -65,7 +65,7 @@ class Pipeline:
     def run(self, *faults: dict[str, Any], run_id: str = "run", step: str | None = None, **variables: Any) -> Any:
         settings = loader_settings({"max_request_tries": 1, "requests_per_second": 1000, **variables})
         self.told, self.built = [], []
-        request = RunRequest(Wanted(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
+        request = RunRequest(SourceSpec(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
             patch.setattr(birdeye, "BASE_URL", url)
