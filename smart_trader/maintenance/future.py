@@ -25,7 +25,7 @@ from smart_trader.lake.disk import ASIDE
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location, is_remote
 from smart_trader.lakehouse.session import Engine
-from smart_trader.pipeline.build_state import Evidence
+from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
 
 Tell = Callable[[str], None]
@@ -119,7 +119,7 @@ def discard_future(
     if not any(lake.derived_tables()):
         _delete_from_bronze(lake, future, tell)
         return
-    Evidence(lake).forget()
+    BuildState(lake).forget()
     _rewind_histories(lake, future)
     kept = builds_at(now()).histories()
     for name in sorted(set(lake.derived_tables()) - kept):

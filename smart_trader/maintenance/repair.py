@@ -18,7 +18,7 @@ from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location, is_remote
 from smart_trader.lakehouse.session import SPARK, Engine
 from smart_trader.maintenance.integrity import lost_rows
-from smart_trader.pipeline.build_state import Evidence
+from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
 
 Tell = Callable[[str], None]
@@ -137,7 +137,7 @@ def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
     # a server's catalog is told what the lake holds now
     engine.wait()
     if findings.derived:
-        Evidence(lake).forget()
+        BuildState(lake).forget()
         builds.rebuild(tell)
     elif not findings.losses:
         tell("every table is whole and registered" if engine.choice.name == SPARK else "every table is whole")

@@ -28,7 +28,7 @@ STAMPS = "stamps"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class BuildState:
     """Compares what a step's build would read with what it read last.
 
     The marks are written after a build, so a kill in between only makes a build run again.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from smart_trader.lake.reader import Lake
 from smart_trader.lakehouse.session import Engine
-from smart_trader.pipeline.build_state import ENGINE, Evidence
+from smart_trader.pipeline.build_state import ENGINE, BuildState
 from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.dbt import Builds, Built
 from smart_trader.pipeline.request import RunRequest
@@ -32,9 +32,9 @@ class Builder:
         self._refresh_hours = refresh_hours
         self._engine = engine
         self._tell = tell
-        self._evidence = Evidence(lake)
+        self._state = BuildState(lake)
         self._builds = Builds(lake.paths, engine, request.as_of.isoformat(), request.run_id, request.variables, tell)
-        self._changes = Changes(self._builds, self._evidence, request.variables, request.with_tests)
+        self._changes = Changes(self._builds, self._state, request.variables, request.with_tests)
         # what this run has built, and what of it nothing has changed since
         self._built: set[str] = set()
         self._fresh: set[str] = set()
@@ -44,9 +44,7 @@ class Builder:
         """Whether one of some steps has something to build, whatever is loaded before it."""
         if not steps:
             return False
-        is_due = any(
-            self._evidence.is_first(step) or self._evidence.is_due(step, self._request.as_of) for step in steps
-        )
+        is_due = any(self._state.is_first(step) or self._state.is_due(step, self._request.as_of) for step in steps)
         return is_due or self._is_calculation_due()
 
     @contextmanager
@@ -64,10 +62,10 @@ class Builder:
         Raises:
             SmartTraderError: A model failed or a test found something.
         """
-        for kind in self._evidence.note_landed():
+        for kind in self._state.note_landed():
             if self._fresh:
                 self._fresh -= self._reach(kind)
-        is_first = self._evidence.is_first(step)
+        is_first = self._state.is_first(step)
         stale = self._changes.stale(step)
         pending = self._pending_kinds(step)
         if not is_first and not pending and not stale:
@@ -82,9 +80,9 @@ class Builder:
         chosen = (wanted - self._fresh) | stale | seeds
         if chosen or tests:
             self._tell(f"      {self._do(step, chosen | tests)}")
-        self._evidence.mark(step.name, True)
+        self._state.mark(step.name, True)
         if step.is_last:
-            self._evidence.mark_pending({})
+            self._state.mark_pending({})
             self._changes.note_end()
         return True
 
@@ -99,23 +97,21 @@ class Builder:
         built = self._invoke(step.name, *command, "--select", *self._changes.nodes.names(keys))
         self._built |= self._builds.made
         self._fresh |= self._builds.made
-        self._evidence.mark_pending(
-            {kind: known | self._builds.made for kind, known in self._evidence.pending().items()}
-        )
+        self._state.mark_pending({kind: known | self._builds.made for kind, known in self._state.pending().items()})
         return built
 
     def _pending_kinds(self, step: Step) -> list[str]:
         """Return the kinds of what landed that ask for a step's build."""
-        pending = self._evidence.pending()
+        pending = self._state.pending()
         if step.is_last:
             if self._is_calculation_due():
                 return [*pending, CALCULATIONS]
             return [] if set(pending) == {"tokens"} and not pending["tokens"] and self._is_deferred else list(pending)
-        if self._evidence.is_first(step):
+        if self._state.is_first(step):
             return list(pending)
         if step.kind not in pending or self._changes.is_built(step.goal, pending[step.kind]):
             return []
-        self._is_deferred = step.kind == "tokens" and self._evidence.brings_no_work(step, self._request.as_of)
+        self._is_deferred = step.kind == "tokens" and self._state.brings_no_work(step, self._request.as_of)
         return [] if self._is_deferred else list(pending)
 
     def _reach(self, kind: str) -> set[str]:
@@ -124,7 +120,7 @@ class Builder:
 
     def _changed(self, step: Step, kinds: list[str]) -> set[str]:
         """Return what has landed can have changed, and is not built since."""
-        built = self._evidence.pending()
+        built = self._state.pending()
         changed: set[str] = set()
         for kind in kinds:
             changed |= self._reach(kind) - built.get(kind, set())
@@ -139,20 +135,20 @@ class Builder:
     def _restore_views(self, step: Step) -> None:
         """Build the views once more where another engine built the lake last: each keeps its own."""
         name = self._engine.choice.name
-        known = self._evidence.engine()
+        known = self._state.engine()
         if known == name:
             return
-        if known is not None and self._evidence.has_leaderboard():
+        if known is not None and self._state.has_leaderboard():
             views = self._changes.nodes.views()
             built = self._invoke("views", "run", "--select", *self._changes.nodes.names(views))
             self._tell(f"      the lake was built by {known}; views: {built}")
-        self._evidence.mark(ENGINE, name)
+        self._state.mark(ENGINE, name)
 
     def _is_calculation_due(self) -> bool:
         """Whether time or another formula makes a wallet's profit and loss due."""
         as_of = self._request.as_of
-        is_due = self._evidence.has_due_calculations(as_of, self._refresh_hours)
-        return is_due or self._evidence.has_outdated_calculations(as_of, self._changes.formula_version)
+        is_due = self._state.has_due_calculations(as_of, self._refresh_hours)
+        return is_due or self._state.has_outdated_calculations(as_of, self._changes.formula_version)
 
     def _invoke(self, what: str, *arguments: str) -> Built:
         """Run dbt, and note by which code it built what it built."""

@@ -30,7 +30,7 @@ from smart_trader.lake.lock import lake_holder
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location
 from smart_trader.lakehouse.session import Choice, Engine, lake_engine
-from smart_trader.pipeline.build_state import Evidence
+from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
 
 Tell = Callable[[str], None]
@@ -81,7 +81,7 @@ def rebuild_derived(workshop: Workshop) -> None:
 
     Histories stay as they are; columns that they lack are added.
     """
-    Evidence(workshop.lake).forget()
+    BuildState(workshop.lake).forget()
     workshop.builds.rebuild(workshop.tell)
 
 
