@@ -22,9 +22,11 @@ def measure(
     from pyspark.sql import SparkSession
 
     settings = LakehouseSettings(home=folder / "lake")
-    doors = server.start(settings, lambda _: None).record.doors
+    endpoints = server.start(settings, lambda _: None).record.endpoints
     try:
-        session: Any = SparkSession.builder.remote(f"sc://localhost:{doors.connect_port}/;token={doors.token}").create()
+        session: Any = SparkSession.builder.remote(
+            f"sc://localhost:{endpoints.connect_port}/;token={endpoints.token}"
+        ).create()
         trades = session.read.parquet(f"file:{swaps}")
         positions = trades.select("wallet_address", "token_address").distinct().count()
         times: dict[str, list[float]] = {"model": [], "baseline": []}

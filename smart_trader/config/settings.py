@@ -46,7 +46,7 @@ class LakehouseSettings(BaseSettings):
         "auto",
         description="auto takes Spark where the lake's server is up, else the embedded engine, which needs no Java",
     )
-    thrift_port: Port | None = Field(None, description="fixed port of the SQL door; default: 10000, or a free one")
+    thrift_port: Port | None = Field(None, description="fixed port of the SQL endpoint; default: 10000, or a free one")
     connect_port: Port | None = Field(None, description="fixed port of Spark Connect; default: 15002, or a free one")
     driver_memory: MemorySize = Field("2g", description="heap of the JVM, e.g. 1g or 1500m")
     java: str = Field("auto", description="auto, system, wheel, or the path of a java program")

@@ -18,7 +18,7 @@ from smart_trader.lakehouse import jars, spark_config
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both
 from smart_trader.lakehouse.server import empty_scratch, prepare_home
-from smart_trader.lakehouse.spark_config import LOOPBACK, Doors
+from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 DAEMON_MEMORY = "512m"
 Progress = Callable[[str], None]
@@ -107,13 +107,13 @@ def make_bucket(uri: str) -> bool:
 
 
 def ping(cluster: ClusterSettings) -> None:
-    """Ask the server of this machine a question at both doors.
+    """Ask the server of this machine a question at both endpoints.
 
     Raises:
         SmartTraderError: One of them does not answer.
     """
     try:
-        ask_both(Doors(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value()), 30)
+        ask_both(Endpoints(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value()), 30)
     except NoAnswerError as error:
         raise SmartTraderError(f"the server does not answer: {error.why}", "wait, or see its log") from None
 

@@ -17,7 +17,7 @@ from smart_trader.lake.file_lock import FileLock
 from smart_trader.lakehouse import spark_config
 from smart_trader.lakehouse.diagnosis import explain_failed_start
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both, import_clients
-from smart_trader.lakehouse.spark_config import Doors
+from smart_trader.lakehouse.spark_config import Endpoints
 
 STOP_TIMEOUT_S = 30
 END_TIMEOUT_S = 10
@@ -100,12 +100,12 @@ def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> Jvm:
 
 def wait_until_ready(
     process: subprocess.Popen[bytes],
-    doors: Doors,
+    endpoints: Endpoints,
     paths: LakePaths,
     timeout_s: int,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Wait for a real answer on both doors.
+    """Wait for a real answer on both endpoints.
 
     Raises:
         SmartTraderError: The process ended or the time is over; names the cause as the log tells it.
@@ -120,10 +120,10 @@ def wait_until_ready(
             raise StartCancelledError("the server is no longer wanted")
         if process.poll() is not None:
             raise explain_failed_start(paths, f"the process ended with code {process.returncode}")
-        # the doors of another lake's server would answer as well; and calling takes CPU from the starting JVM
-        if {doors.thrift_port, doors.connect_port} <= _ports_of(process.pid):
+        # the endpoints of another lake's server would answer as well; and calling takes CPU from the starting JVM
+        if {endpoints.thrift_port, endpoints.connect_port} <= _ports_of(process.pid):
             try:
-                ask_both(doors, timeout_s=max(1.0, deadline - time.monotonic()))
+                ask_both(endpoints, timeout_s=max(1.0, deadline - time.monotonic()))
             except NoAnswerError as error:
                 why = error.why
             else:

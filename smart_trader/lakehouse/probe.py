@@ -1,4 +1,4 @@
-"""Asks a server a real question through each of its doors, with a deadline."""
+"""Asks a server a real question through each of its endpoints, with a deadline."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import importlib
 from collections.abc import Callable
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse.spark_config import LOOPBACK, Doors
+from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 QUESTION = "select 1"
 STATEMENT_TIMEOUT_S = 600
 
 
 class NoAnswerError(Exception):
-    """A door did not give the answer.
+    """An endpoint did not give the answer.
 
     Attributes:
         why: The reason, one line.
@@ -112,21 +112,21 @@ def ask_connect(port: int, token: str, statement: str = QUESTION, timeout_s: flo
         raise NoAnswerError(f"{error.code().name}: {_one_line(error.details())}") from None
 
 
-def ask_both(doors: Doors, timeout_s: float = 5) -> None:
-    """Ask `select 1` at both doors.
+def ask_both(endpoints: Endpoints, timeout_s: float = 5) -> None:
+    """Ask `select 1` at both endpoints.
 
     Raises:
         NoAnswerError: One of them does not answer.
         SmartTraderError: Connect refuses the token.
     """
     try:
-        ask_thrift(doors.thrift_port, timeout_s=timeout_s)
+        ask_thrift(endpoints.thrift_port, timeout_s=timeout_s)
     except NoAnswerError as error:
-        raise NoAnswerError(f"SQL port {doors.thrift_port}: {error.why}") from None
+        raise NoAnswerError(f"SQL port {endpoints.thrift_port}: {error.why}") from None
     try:
-        ask_connect(doors.connect_port, doors.token, timeout_s=timeout_s)
+        ask_connect(endpoints.connect_port, endpoints.token, timeout_s=timeout_s)
     except NoAnswerError as error:
-        raise NoAnswerError(f"Spark Connect port {doors.connect_port}: {error.why}") from None
+        raise NoAnswerError(f"Spark Connect port {endpoints.connect_port}: {error.why}") from None
 
 
 def _one_line(error: object) -> str:

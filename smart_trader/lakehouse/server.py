@@ -28,7 +28,7 @@ from smart_trader.lakehouse.jvm import StartCancelledError, launch, stop_process
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both
 from smart_trader.lakehouse.process import mark_of
 from smart_trader.lakehouse.server_record import ServerRecord, is_server, read_record, write_record
-from smart_trader.lakehouse.spark_config import LOOPBACK, Doors
+from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 THRIFT_PORT = 10000
 CONNECT_PORT = 15002
@@ -61,7 +61,7 @@ class Holders:
 
 
 def start(settings: LakehouseSettings, progress: Progress, is_cancelled: Callable[[], bool] = lambda: False) -> Started:
-    """Bring up the lake's server and return when both doors answer; a server that is up already is left alone.
+    """Bring up the lake's server and return when both endpoints answer; a server that is up already is left alone.
 
     Args:
         settings: The machine's settings.
@@ -119,23 +119,23 @@ def _start_locked(
     _forget_server(paths)
     java = find_java(settings.java)
     jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress, jars.jars_for(paths))
-    doors = choose_doors(settings, progress)
+    endpoints = choose_endpoints(settings, progress)
     command = server_command(settings, paths, java, jar_paths)
     progress(f"starting Spark on Java {java.version} ({java.source})")
     with _files_explained():
         catalog.drop_if_of_another_root(paths, progress)
-        write_inputs(settings, paths, doors)
+        write_inputs(settings, paths, endpoints)
         jvm = launch(command, paths, locks)
     try:
         mark = mark_of(jvm.process.pid)
         if mark is None:
             raise explain_failed_start(paths, "the process ended at once")
         # before the server answers: whatever ends this process, the next command knows whom it finds
-        record = ServerRecord(mark, doors, paths.uri, java.build, None)
+        record = ServerRecord(mark, endpoints, paths.uri, java.build, None)
         for lock in locks:
             lock.write_holder(mark.pid)
         write_record(paths.server_file, record)
-        wait_until_ready(jvm.process, doors, paths, settings.start_timeout, is_cancelled)
+        wait_until_ready(jvm.process, endpoints, paths, settings.start_timeout, is_cancelled)
         record = replace(record, ready_s=round(time.monotonic() - begun, 1))
         write_record(paths.server_file, record)
     except BaseException:
@@ -167,10 +167,12 @@ def _forget_server(paths: LakePaths) -> None:
             leftover.unlink()
 
 
-def write_inputs(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> None:
+def write_inputs(settings: LakehouseSettings, paths: LakePaths, endpoints: Endpoints) -> None:
     """Write Spark's settings for one start and empty its scratch space."""
     empty_scratch(paths)
-    write_file(paths.properties, spark_config.properties_text(spark_config.spark_properties(settings, paths, doors)))
+    write_file(
+        paths.properties, spark_config.properties_text(spark_config.spark_properties(settings, paths, endpoints))
+    )
 
 
 def empty_scratch(paths: LakePaths) -> None:
@@ -233,7 +235,7 @@ def _wait_for_other_start(
         if record is not None:
             _refuse_another_lake(record, paths)
             try:
-                ask_both(record.doors)
+                ask_both(record.endpoints)
             except NoAnswerError as error:
                 why = error.why
             else:
@@ -287,7 +289,7 @@ def _holder_text(paths: LakePaths) -> str:
     return f"process {found.pid}" if found else "a process that this user cannot see"
 
 
-def choose_doors(settings: LakehouseSettings, progress: Progress) -> Doors:
+def choose_endpoints(settings: LakehouseSettings, progress: Progress) -> Endpoints:
     """Pick ports and a fresh token; a default port that is taken is replaced by a free one, a configured one is not.
 
     Raises:
@@ -295,7 +297,7 @@ def choose_doors(settings: LakehouseSettings, progress: Progress) -> Doors:
     """
     thrift = _choose_port("LAKEHOUSE_THRIFT_PORT", settings.thrift_port, THRIFT_PORT, progress)
     connect = _choose_port("LAKEHOUSE_CONNECT_PORT", settings.connect_port, CONNECT_PORT, progress)
-    return Doors(thrift, connect, secrets.token_hex(24))
+    return Endpoints(thrift, connect, secrets.token_hex(24))
 
 
 def _choose_port(setting: str, wanted: int | None, default: int, progress: Progress) -> int:

@@ -11,7 +11,7 @@ import psutil
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.atomic import write_file
 from smart_trader.lakehouse.process import ProcessMark
-from smart_trader.lakehouse.spark_config import LOOPBACK, MAIN_CLASS, Doors
+from smart_trader.lakehouse.spark_config import LOOPBACK, MAIN_CLASS, Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class ServerRecord:
 
     Attributes:
         mark: Process of the JVM.
-        doors: Where it listens.
+        endpoints: Where it listens.
         uri: Root of its tables.
         java: Version text of its Java.
-        ready_s: Seconds it took to answer on both doors; None until it has.
+        ready_s: Seconds it took to answer on both endpoints; None until it has.
     """
 
     mark: ProcessMark
-    doors: Doors
+    endpoints: Endpoints
     uri: str
     java: str
     ready_s: float | None
@@ -58,12 +58,12 @@ def write_record(path: Path, record: ServerRecord) -> None:
         SmartTraderError: It cannot be written.
     """
     content = {
-        "thrift": {"host": LOOPBACK, "port": record.doors.thrift_port},
+        "thrift": {"host": LOOPBACK, "port": record.endpoints.thrift_port},
         # the name, not the address: with an address Spark's client wants TLS as soon as there is a token
         "connect": {
             "host": "localhost",
-            "port": record.doors.connect_port,
-            "token": record.doors.token,
+            "port": record.endpoints.connect_port,
+            "token": record.endpoints.token,
         },
         "pid": record.pid,
         "started": record.mark.started,
@@ -91,7 +91,7 @@ def read_record(path: Path) -> ServerRecord | None:
         content = json.loads(path.read_text())
         return ServerRecord(
             ProcessMark(content["pid"], content["started"], content["boot"]),
-            Doors(content["thrift"]["port"], content["connect"]["port"], content["connect"]["token"]),
+            Endpoints(content["thrift"]["port"], content["connect"]["port"], content["connect"]["token"]),
             content["uri"],
             content["java"],
             content["ready_s"],

@@ -167,7 +167,7 @@ class ServerEngine:
         assert self._starting is not None  # noqa: S101  for the type checker
         started = self._starting.result()
         if not self._is_current:
-            ask = asking(started.record.doors.thrift_port)
+            ask = asking(started.record.endpoints.thrift_port)
             synchronize(self._machine.paths, ask, lambda line: self._tell(f"      {line}"))
             self._is_current = True
 

@@ -82,7 +82,7 @@ HIVE_CLASSES = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Endpoints:
     """Where one server listens, always on loopback.
 
     Attributes:
@@ -96,7 +96,7 @@ class Doors:
     token: str
 
 
-def spark_properties(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> dict[str, str]:
+def spark_properties(settings: LakehouseSettings, paths: LakePaths, endpoints: Endpoints) -> dict[str, str]:
     """Return Spark's settings for one start; the token is among them, so they go to an owner-only file."""
     cores = os.cpu_count() or 2 if settings.cores == "*" else int(settings.cores)
     return {
@@ -108,7 +108,7 @@ def spark_properties(settings: LakehouseSettings, paths: LakePaths, doors: Doors
         "spark.local.dir": str(paths.tmp),
         # a full memory moves blocks to this folder, and some hold the settings of a session: the token, keys for S3
         "spark.io.encryption.enabled": "true",
-        **_door_properties(doors),
+        **_endpoint_properties(endpoints),
         **_catalog_properties(paths),
         **_derby_properties(paths),
         **store_properties(paths),
@@ -120,10 +120,10 @@ def spark_properties(settings: LakehouseSettings, paths: LakePaths, doors: Doors
 def cluster_properties(cluster: ClusterSettings, paths: LakePaths, jars: list[Path]) -> dict[str, str]:
     """Return Spark's settings for a server whose work is done by a cluster; secrets are among them.
 
-    Both doors stay on loopback, as Thrift has no password: who may ask is who runs on the same machine, or in the same
-    network namespace.
+    Both endpoints stay on loopback, as Thrift has no password: who may ask is who runs on the same machine, or in
+    the same network namespace.
     """
-    doors = Doors(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value())
+    endpoints = Endpoints(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value())
     return {
         "spark.master": cluster.master,
         "spark.app.name": "lakehouse",
@@ -134,7 +134,7 @@ def cluster_properties(cluster: ClusterSettings, paths: LakePaths, jars: list[Pa
         "spark.executor.memory": cluster.executor_memory,
         "spark.executor.extraClassPath": os.pathsep.join(map(str, jars)),
         **trust_properties(cluster),
-        **_door_properties(doors),
+        **_endpoint_properties(endpoints),
         **_catalog_properties(paths),
         **_postgresql_properties(cluster),
         **store_properties(paths),
@@ -183,14 +183,14 @@ def properties_text(properties: dict[str, str]) -> str:
     return "".join(f"{key}={value}\n".replace("\\", "\\\\") for key, value in properties.items())
 
 
-def _door_properties(doors: Doors) -> dict[str, str]:
+def _endpoint_properties(endpoints: Endpoints) -> dict[str, str]:
     return {
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": LOOPBACK,
-        "spark.connect.grpc.binding.port": str(doors.connect_port),
-        "spark.connect.authenticate.token": doors.token,
+        "spark.connect.grpc.binding.port": str(endpoints.connect_port),
+        "spark.connect.authenticate.token": endpoints.token,
         "spark.hadoop.hive.server2.thrift.bind.host": LOOPBACK,
-        "spark.hadoop.hive.server2.thrift.port": str(doors.thrift_port),
+        "spark.hadoop.hive.server2.thrift.port": str(endpoints.thrift_port),
         # one session for each dbt thread: settings and temporary views do not leak between them
         "spark.sql.hive.thriftServer.singleSession": "false",
     }

@@ -118,17 +118,17 @@ def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None])
 def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[[str], None]) -> None:
     paths = settings.paths
     java = find_java(settings.java)
-    doors = server.choose_doors(settings, lambda _: None)
+    endpoints = server.choose_endpoints(settings, lambda _: None)
     server.prepare_home(settings, paths)
-    server.write_inputs(settings, paths, doors)
+    server.write_inputs(settings, paths, endpoints)
     command = server.server_command(settings, paths, java, jars.ensure_jars(java, settings.ivy_settings, progress))
     trained = jvm.launch([command[0], f"-XX:ArchiveClassesAtExit={target}", *command[1:]], paths, [])
     process = trained.process
     try:
-        jvm.wait_until_ready(process, doors, paths, settings.start_timeout)
+        jvm.wait_until_ready(process, endpoints, paths, settings.start_timeout)
         for statement in STATEMENTS:
-            ask_thrift(doors.thrift_port, statement, timeout_s=120)
-        ask_connect(doors.connect_port, doors.token, "select * from silver.a", timeout_s=60)
+            ask_thrift(endpoints.thrift_port, statement, timeout_s=120)
+        ask_connect(endpoints.connect_port, endpoints.token, "select * from silver.a", timeout_s=60)
         process.send_signal(signal.SIGTERM)
         process.wait(DUMP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""HTTP around the answers, and a door of its own for tests and the pipeline."""
+"""HTTP around the answers, and an endpoint of its own for tests and the pipeline."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def sandbox_app(
 
 
 def control_routes(state: Sandbox) -> list[Route]:
-    """Return the door for tests and the pipeline, which the real API does not have."""
+    """Return the endpoints for tests and the pipeline, which the real API does not have."""
 
     async def info(_: Request) -> Response:
         return JSONResponse(state.info())

@@ -56,13 +56,13 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
 
 
 @pytest.mark.usefixtures("secrets")
-def test_a_clusters_processes_refuse_strangers_and_the_doors_stay_on_loopback() -> None:
+def test_a_clusters_processes_refuse_strangers_and_the_endpoints_stay_on_loopback() -> None:
     properties = spark_config.cluster_properties(cluster_settings(), LAKE, [])
     assert properties["spark.authenticate"] == "true"
     assert properties["spark.network.crypto.enabled"] == "true"
     assert properties["spark.io.encryption.enabled"] == "true"
-    for door in ("spark.connect.grpc.binding.address", "spark.hadoop.hive.server2.thrift.bind.host"):
-        assert properties[door] == "127.0.0.1"
+    for endpoint in ("spark.connect.grpc.binding.address", "spark.hadoop.hive.server2.thrift.bind.host"):
+        assert properties[endpoint] == "127.0.0.1"
     holders = {name for name, value in properties.items() if "of-the-secrets" in value}
     # the keys of the store are in the environment of the processes alone
     assert holders == {

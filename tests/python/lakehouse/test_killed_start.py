@@ -24,7 +24,7 @@ from smart_trader.lake.file_lock import FileLock, is_held, lake_lock, processes_
 from smart_trader.lakehouse import jvm, server
 from smart_trader.lakehouse.process import mark_of
 from smart_trader.lakehouse.server_record import ServerRecord, read_record, write_record
-from smart_trader.lakehouse.spark_config import MAIN_CLASS, Doors
+from smart_trader.lakehouse.spark_config import MAIN_CLASS, Endpoints
 
 RUN = ("run", "--demo", "--seed", "11", "--market-wallets", "20")
 # A program that takes as long as a JVM and is called like one: what is tested here is who holds and who ends it.
@@ -158,7 +158,7 @@ def test_a_server_that_becomes_ready_during_the_look_is_left_alone(
     look = server.find_holders
 
     def ready_meanwhile(at: LakePaths) -> server.Holders:
-        write_record(at.server_file, ServerRecord(mark, Doors(1, 2, "t"), at.uri, "", 1.0))
+        write_record(at.server_file, ServerRecord(mark, Endpoints(1, 2, "t"), at.uri, "", 1.0))
         starter.kill()
         starter.wait()
         return look(at)
@@ -187,7 +187,7 @@ def recorded(paths: LakePaths, begin: Callable[..., tuple[subprocess.Popen[str],
     starter, pid = begin("abandon")
     mark = mark_of(pid)
     assert mark is not None
-    record = ServerRecord(mark, Doors(1, 2, "t"), paths.uri, "", 1.0)
+    record = ServerRecord(mark, Endpoints(1, 2, "t"), paths.uri, "", 1.0)
     write_record(paths.server_file, record)
     starter.kill()
     starter.wait()
@@ -240,7 +240,7 @@ def test_a_cancelled_start_ends_soon(paths: LakePaths) -> None:
     made = jvm.launch(SLEEPER, paths, [])
     begun = time.monotonic()
     with pytest.raises(jvm.StartCancelledError):
-        jvm.wait_until_ready(made.process, Doors(1, 2, "t"), paths, 60, lambda: time.monotonic() - begun > 0.3)
+        jvm.wait_until_ready(made.process, Endpoints(1, 2, "t"), paths, 60, lambda: time.monotonic() - begun > 0.3)
     made.end()
     assert time.monotonic() - begun < 10
     assert made.process.poll() is not None

@@ -41,7 +41,7 @@ def test_a_recorded_market_is_replayed_to_the_last_digit(market_url: str, source
             *((SWAPS, {"address": owner, "before_time": CLOCK}) for owner in owners),
         ]
         for path, query in queries:
-            one, other = (parse(asked(door, path, **query).text)["data"] for door in (market_url, url))
+            one, other = (parse(asked(endpoint, path, **query).text)["data"] for endpoint in (market_url, url))
             if path == SWAPS:
                 # rows of one second have no order of their own
                 for data in (one, other):
