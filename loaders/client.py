@@ -162,9 +162,9 @@ class BirdeyeClient:
 
     def get(self, endpoint: str, params: Mapping[str, Any], tally: Tally | None = None) -> bytes:
         """Ask one question until it is answered; returns the JSON text under the body's `data`, as it came."""
-        return self.ask(endpoint, params, tally, bytes)
+        return self.execute(endpoint, params, tally, bytes)
 
-    def ask(
+    def execute(
         self, endpoint: str, params: Mapping[str, Any], tally: Tally | None, read: Callable[[bytes], Answer]
     ) -> Answer:
         """Ask one question until it is answered, refused or given up.
@@ -247,7 +247,7 @@ class BirdeyeClient:
     def _fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
         """Return what an answer that is none leads to, and hold everybody back where it asks for that."""
         if status in PASSING or status >= requests.codes.server_error:
-            pause = _asked_pause(headers)
+            pause = _read_pause(headers)
             if pause > LONGEST_HOLD_S:
                 return TerminalApiError(
                     f"{endpoint}: the API asks to wait {pause:.0f} s, longer than the {LONGEST_HOLD_S:.0f} s that a "
@@ -310,7 +310,7 @@ def _refusal(endpoint: str, status: int, message: str) -> ApiError:
     return RequestRefusedError(f"{endpoint}: refused with {status}: {message}", fix, endpoint, status)
 
 
-def _asked_pause(headers: Mapping[str, str]) -> float:
+def _read_pause(headers: Mapping[str, str]) -> float:
     """Return the seconds the server asks to wait, 0 where it names none."""
     asked = headers.get("Retry-After", "").strip()
     seconds = _number(asked)

@@ -183,7 +183,7 @@ def fetch_and_land(
                     report.add(fetch)
                     chunk.add(fetch)
                 else:
-                    report.unasked += 1
+                    report.not_reached += 1
                 if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
                     failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
                     client.stop(RunStoppedError(f"{resource.kind}: {failures}"))

@@ -66,8 +66,8 @@ class ItemClient:
     new_columns: NewColumns | None = None
 
     def execute(self, query: Mapping[str, Any], read: Callable[[bytes], Answer]) -> Answer:
-        """Send one request; see `BirdeyeClient.ask`."""
-        return self.client.ask(self.endpoint, query, self.cost, read)
+        """Send one request; see `BirdeyeClient.execute`."""
+        return self.client.execute(self.endpoint, query, self.cost, read)
 
     def refuse_missing(self, page: Page, *, has_rows: bool) -> None:
         """Refuse what says nothing: taken for an empty list, it would say that nothing older follows.

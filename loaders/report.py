@@ -28,7 +28,7 @@ class Report:
         requests: Requests sent, tries included.
         cu: Compute units they cost.
         seconds: Wall time.
-        unasked: Items that the load's end came before; nothing is known of them.
+        not_reached: Items that the load's end came before; nothing is known of them.
         stop: What ended the run early.
     """
 
@@ -41,7 +41,7 @@ class Report:
     requests: int = 0
     cu: int = 0
     seconds: float = 0.0
-    unasked: int = 0
+    not_reached: int = 0
     stop: SmartTraderError | None = None
 
     @property
@@ -64,8 +64,8 @@ class Report:
 
     def __str__(self) -> str:
         outcomes = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
-        if self.unasked:
-            outcomes.append(f"{self.unasked} not asked")
+        if self.not_reached:
+            outcomes.append(f"{self.not_reached} not asked")
         apart = f", {len(self.set_apart)} set apart ({self.set_apart[0]})" if self.set_apart else ""
         return (
             f"{self.kind}: {', '.join(outcomes) or 'nothing to do'}; {self.rows} rows landed{apart}, "

@@ -20,7 +20,7 @@ KINDS = tuple(resource.kind for resource in RESOURCES if resource.queue)
 SHOWN_ITEMS = 5
 
 
-def asked_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str, str]]:
+def find_fetched_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str, str]]:
     """Return kind and address of those items that were ever asked for.
 
     Raises:

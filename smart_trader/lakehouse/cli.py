@@ -28,7 +28,7 @@ def lakehouse() -> None:
 def start() -> None:
     """Start the server, or say that it runs already; tells its catalog what the lake holds."""
     from smart_trader.lakehouse import server, training
-    from smart_trader.lakehouse.probe import asking
+    from smart_trader.lakehouse.probe import make_sql_client
     from smart_trader.lakehouse.registration import derived_tables, synchronize
 
     settings = lakehouse_settings()
@@ -38,7 +38,7 @@ def start() -> None:
     record = started.record
     # the embedded engine may have made tables since the server ran last
     if not started.was_running and any(derived_tables(settings.paths)):
-        synchronize(settings.paths, asking(record.endpoints.thrift_port), say)
+        synchronize(settings.paths, make_sql_client(record.endpoints.thrift_port), say)
     endpoints = f"SQL on port {record.endpoints.thrift_port}, Spark Connect on {record.endpoints.connect_port}"
     if started.was_running:
         click.echo(f"already running: {endpoints}, process {record.pid}")
@@ -61,7 +61,7 @@ def stop() -> None:
 def status(context: click.Context, as_json: bool) -> None:
     """Tell whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
     from smart_trader.lakehouse import server
-    from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+    from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 
     paths = lakehouse_settings().paths
     record = server.running(paths)
@@ -76,7 +76,7 @@ def status(context: click.Context, as_json: bool) -> None:
         click.echo(json.dumps(facts) if as_json else f"{what}: {paths.home}")
         context.exit(EXIT_NOT_RUNNING)
     try:
-        ask_both(record.endpoints)
+        check_endpoints(record.endpoints)
     except NoAnswerError as error:
         raise SmartTraderError(
             f"process {record.pid} is alive but does not answer: {error.why}",

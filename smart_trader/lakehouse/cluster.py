@@ -16,7 +16,7 @@ from smart_trader.lake.atomic import write_file
 from smart_trader.lake.store import bucket_and_prefix, check_store, error_code, s3_client
 from smart_trader.lakehouse import jars, spark_config
 from smart_trader.lakehouse.java import Java, find_java
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 from smart_trader.lakehouse.server import empty_scratch, prepare_home
 from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
@@ -113,7 +113,9 @@ def ping(cluster: ClusterSettings) -> None:
         SmartTraderError: One of them does not answer.
     """
     try:
-        ask_both(Endpoints(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value()), 30)
+        check_endpoints(
+            Endpoints(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value()), 30
+        )
     except NoAnswerError as error:
         raise SmartTraderError(f"the server does not answer: {error.why}", "wait, or see its log") from None
 

@@ -16,7 +16,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake.file_lock import FileLock
 from smart_trader.lakehouse import spark_config
 from smart_trader.lakehouse.diagnosis import explain_failed_start
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both, import_clients
+from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints, import_clients
 from smart_trader.lakehouse.spark_config import Endpoints
 
 STOP_TIMEOUT_S = 30
@@ -123,7 +123,7 @@ def wait_until_ready(
         # the endpoints of another lake's server would answer as well; and calling takes CPU from the starting JVM
         if {endpoints.thrift_port, endpoints.connect_port} <= _ports_of(process.pid):
             try:
-                ask_both(endpoints, timeout_s=max(1.0, deadline - time.monotonic()))
+                check_endpoints(endpoints, timeout_s=max(1.0, deadline - time.monotonic()))
             except NoAnswerError as error:
                 why = error.why
             else:

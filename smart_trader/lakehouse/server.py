@@ -25,7 +25,7 @@ from smart_trader.lakehouse import archive, jars, spark_config
 from smart_trader.lakehouse.diagnosis import PortTakenError, explain_failed_start
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.jvm import StartCancelledError, launch, stop_process, wait_until_ready
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 from smart_trader.lakehouse.process import mark_of
 from smart_trader.lakehouse.server_record import ServerRecord, is_server, read_record, write_record
 from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
@@ -235,7 +235,7 @@ def _wait_for_other_start(
         if record is not None:
             _refuse_another_lake(record, paths)
             try:
-                ask_both(record.endpoints)
+                check_endpoints(record.endpoints)
             except NoAnswerError as error:
                 why = error.why
             else:

@@ -17,8 +17,8 @@ from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.schemas import current_target, target_output
 from smart_trader.config.settings import ENGINE_VARIABLE, LakehouseSettings, StoreSettings, store_settings
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.lakehouse.probe import asking
-from smart_trader.lakehouse.registration import Ask, synchronize
+from smart_trader.lakehouse.probe import make_sql_client
+from smart_trader.lakehouse.registration import SqlClient, synchronize
 
 Tell = Callable[[str], None]
 EMBEDDED, SPARK = "embedded", "spark"
@@ -167,8 +167,8 @@ class ServerEngine:
         assert self._starting is not None  # noqa: S101  for the type checker
         started = self._starting.result()
         if not self._is_current:
-            ask = asking(started.record.endpoints.thrift_port)
-            synchronize(self._machine.paths, ask, lambda line: self._tell(f"      {line}"))
+            execute = make_sql_client(started.record.endpoints.thrift_port)
+            synchronize(self._machine.paths, execute, lambda line: self._tell(f"      {line}"))
             self._is_current = True
 
     @property
@@ -196,7 +196,7 @@ class ClusterEngine:
         self.choice = choice
         self._machine = machine
         self._where = f"{host}:{port}"
-        self._ask = asking(port, host)
+        self._execute = make_sql_client(port, host)
         self._tell = tell
         self._is_current = False
 
@@ -206,8 +206,8 @@ class ClusterEngine:
     def wait(self) -> None:
         """See `Engine`."""
         if not self._is_current:
-            _check_cluster(self._ask, self._machine, self._where)
-            synchronize(self._machine.paths, self._ask, lambda line: self._tell(f"      {line}"))
+            _check_cluster(self._execute, self._machine, self._where)
+            synchronize(self._machine.paths, self._execute, lambda line: self._tell(f"      {line}"))
             self._is_current = True
 
     @property
@@ -216,14 +216,14 @@ class ClusterEngine:
         return {ENGINE_VARIABLE: SPARK}
 
 
-def _check_cluster(ask: Ask, machine: LakehouseSettings, where: str) -> None:
+def _check_cluster(execute: SqlClient, machine: LakehouseSettings, where: str) -> None:
     """See that a cluster's server answers, and writes to the lake that we load.
 
     Raises:
         SmartTraderError: It does not.
     """
     try:
-        root = str(ask("select '${spark.sql.warehouse.dir}'")[0][0]).rstrip("/")
+        root = str(execute("select '${spark.sql.warehouse.dir}'")[0][0]).rstrip("/")
     except SmartTraderError as error:
         raise SmartTraderError(
             f"no server answers at {where}: {error.what}",

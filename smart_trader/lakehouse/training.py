@@ -16,7 +16,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake.file_lock import FileLock, LockHeldError
 from smart_trader.lakehouse import archive, jars, jvm, server, spark_config
 from smart_trader.lakehouse.java import find_java
-from smart_trader.lakehouse.probe import ask_connect, ask_thrift
+from smart_trader.lakehouse.probe import execute_connect, execute_thrift
 
 DUMP_TIMEOUT_S = 180
 
@@ -127,8 +127,8 @@ def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[
     try:
         jvm.wait_until_ready(process, endpoints, paths, settings.start_timeout)
         for statement in STATEMENTS:
-            ask_thrift(endpoints.thrift_port, statement, timeout_s=120)
-        ask_connect(endpoints.connect_port, endpoints.token, "select * from silver.a", timeout_s=60)
+            execute_thrift(endpoints.thrift_port, statement, timeout_s=120)
+        execute_connect(endpoints.connect_port, endpoints.token, "select * from silver.a", timeout_s=60)
         process.send_signal(signal.SIGTERM)
         process.wait(DUMP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -119,7 +119,7 @@ def retry(items: tuple[str, ...]) -> None:
     """
     from loaders.bronze import Bronze
     from loaders.resources import ITEM_NAMES
-    from loaders.retry import asked_items, request_retry
+    from loaders.retry import find_fetched_items, request_retry
     from loaders.tables import FETCH_LOG
     from smart_trader.config.schemas import schema_name
     from smart_trader.lake.lock import lock_lake
@@ -131,7 +131,7 @@ def retry(items: tuple[str, ...]) -> None:
     readable_lake().delta("bronze", FETCH_LOG.name)
     with lock_lake(paths, "retry"):
         bronze.prepare()
-        wanted = asked_items(bronze, items) if items else exhausted_items(Lake(paths))
+        wanted = find_fetched_items(bronze, items) if items else exhausted_items(Lake(paths))
         if not wanted:
             say("nothing is left alone")
             return

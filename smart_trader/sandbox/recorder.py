@@ -49,7 +49,7 @@ class Recorder:
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
             raise SettingsError(f"{self.url} would show the key to the network", "use https")
 
-    def ask(self, path: str, query: dict[str, str]) -> str:
+    def execute(self, path: str, query: dict[str, str]) -> str:
         """Return the body of one answer.
 
         Raises:
@@ -115,7 +115,7 @@ def record(recorder: Recorder, folder: Path, tokens: list[str], wallets: list[st
 
 def _pages(recorder: Recorder, path: str, query: dict[str, str], pages: int) -> Iterator[Row]:
     for offset in range(0, min(pages * PAGE_ROWS, MAX_OFFSET), PAGE_ROWS):
-        text = recorder.ask(path, {**query, "offset": str(offset), "limit": str(PAGE_ROWS)})
+        text = recorder.execute(path, {**query, "offset": str(offset), "limit": str(PAGE_ROWS)})
         try:
             body = parse(text)
             data = body["data"] or {}

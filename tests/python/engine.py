@@ -55,7 +55,7 @@ class Engine:
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         # a test may have ended the server, and a run started another
         record = server.start(self.settings, print).record
-        return probe.ask_thrift(record.endpoints.thrift_port, statement, timeout_s=120)
+        return probe.execute_thrift(record.endpoints.thrift_port, statement, timeout_s=120)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ STEADY = (
 
 
 def ask(stack: Stack, statement: str) -> list[tuple[object, ...]]:
-    return probe.ask_thrift(int(stack.variables["SPARK_THRIFT_PORT"]), statement, timeout_s=120)
+    return probe.execute_thrift(int(stack.variables["SPARK_THRIFT_PORT"]), statement, timeout_s=120)
 
 
 def run_until_right(stack: Stack, at: int) -> None:

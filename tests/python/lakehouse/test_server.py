@@ -88,7 +88,7 @@ def test_the_token_is_in_no_process_list_log_or_setting(engine: Engine) -> None:
 
 def test_a_wrong_connect_token_is_refused_with_a_clear_message(engine: Engine) -> None:
     with pytest.raises(SmartTraderError, match=r"refuses our token.*\n.*lakehouse stop"):
-        probe.ask_connect(engine.record.endpoints.connect_port, "wrong")
+        probe.execute_connect(engine.record.endpoints.connect_port, "wrong")
 
 
 def test_tables_lie_where_the_lake_says(engine: Engine) -> None:
