@@ -105,7 +105,7 @@ class UnitMeter:
 
 
 @dataclass(slots=True)
-class Tally:
+class RequestCost:
     """What one work item has cost so far: requests, tries included, and their compute units."""
 
     requests: int = 0
@@ -160,19 +160,19 @@ class BirdeyeClient:
             self._pacer.stop()
             self._transport.abort_all()
 
-    def get(self, endpoint: str, params: Mapping[str, Any], tally: Tally | None = None) -> bytes:
+    def get(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None = None) -> bytes:
         """Ask one question until it is answered; returns the JSON text under the body's `data`, as it came."""
-        return self.execute(endpoint, params, tally, bytes)
+        return self.execute(endpoint, params, cost, bytes)
 
     def execute(
-        self, endpoint: str, params: Mapping[str, Any], tally: Tally | None, read: Callable[[bytes], Answer]
+        self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None, read: Callable[[bytes], Answer]
     ) -> Answer:
         """Ask one question until it is answered, refused or given up.
 
         Args:
             endpoint: Path to ask.
             params: Its query.
-            tally: Counts what this question cost.
+            cost: Counts what this question cost.
             read: Makes something of the JSON text under the body's `data`; raises UnusableAnswerError where it cannot
                 be true, and the question is asked again.
 
@@ -186,11 +186,11 @@ class BirdeyeClient:
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
         """
-        tally = tally if tally is not None else Tally()
+        cost = cost if cost is not None else RequestCost()
         last = UnusableAnswerError("no try")
         for attempt in range(1, self._max_tries + 1):
             try:
-                return read(self._try(endpoint, params, tally))
+                return read(self._try(endpoint, params, cost))
             except (TerminalApiError, BudgetReachedError) as error:
                 self.stop(error)
                 raise
@@ -206,14 +206,14 @@ class BirdeyeClient:
             last.status,
         )
 
-    def _try(self, endpoint: str, params: Mapping[str, Any], tally: Tally) -> bytes:
+    def _try(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost) -> bytes:
         """Send one request; returns the answer, or raises what became of it."""
         self._pacer.wait()
         # another thread may have met the end while this one waited for its turn
         if self._end is not None:
             raise self._end
-        tally.cu += self._meter.charge(endpoint)
-        tally.requests += 1
+        cost.cu += self._meter.charge(endpoint)
+        cost.requests += 1
         try:
             reply = self._transport.get(endpoint, params)
         except ExchangeFailedError as failed:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from loaders.client import BirdeyeClient, Tally
+from loaders.client import BirdeyeClient, RequestCost
 from loaders.errors import (
     BudgetReachedError,
     ItemBudgetReachedError,
@@ -50,7 +50,7 @@ class FetchResult:
         origin: filter, queue or given.
         table: Where its rows belong.
         left_over: Where the next fetch goes on; None where nothing is left over.
-        tally: What it cost.
+        cost: What it cost.
         outcome: complete; partial (stopped by a budget, goes on next time); failed.
         error: Why it is not complete.
         parts: Its rows, page by page, without the stamps that all rows share.
@@ -68,7 +68,7 @@ class FetchResult:
     origin: str
     table: Table
     left_over: TimeWindow | None = None
-    tally: Tally = field(default_factory=Tally)
+    cost: RequestCost = field(default_factory=RequestCost)
     outcome: str = "complete"
     error: str | None = None
     parts: list[pa.Table] = field(default_factory=list)
@@ -146,9 +146,7 @@ def fetch_item(
     """
     fetch = FetchResult(resource.kind, item.item, item.origin, resource.table, item.left_over)
     where = f"{resource.kind} of {item.item}"
-    item_client = ItemClient(
-        client, resource.endpoint, resource.table, where, settings, as_of, fetch.tally, new_columns
-    )
+    item_client = ItemClient(client, resource.endpoint, resource.table, where, settings, as_of, fetch.cost, new_columns)
     try:
         for page in resource.pages(item_client, item):
             fetch.add(page)

@@ -16,7 +16,7 @@ from loaders.budget import spent_units
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.errors import RunStoppedError
 from loaders.fetching import FetchResult, fetch_all, fetch_item
-from loaders.landing import BackgroundWriter, Chunk, Stamp
+from loaders.landing import BackgroundWriter, Chunk, LoadMetadata
 from loaders.progress import Progress
 from loaders.queues import queued_items, with_known_swaps
 from loaders.report import Report
@@ -123,8 +123,8 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
     meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
-    stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
-    return fetch_and_land(job.resource, items, client, meter, bronze, settings, stamp)
+    metadata = LoadMetadata(job.as_of, api.data_source, job.stamped_run_id)
+    return fetch_and_land(job.resource, items, client, meter, bronze, settings, metadata)
 
 
 def _limited(job: Job) -> LoaderSettings:
@@ -140,7 +140,7 @@ def fetch_and_land(
     meter: UnitMeter,
     bronze: Bronze,
     settings: LoaderSettings,
-    stamp: Stamp,
+    metadata: LoadMetadata,
 ) -> Report:
     """Fetch items, several at once, and land them in chunks while fetching goes on.
 
@@ -151,7 +151,7 @@ def fetch_and_land(
         meter: Counts what that costs.
         bronze: Where rows land.
         settings: How many at once, and when to land.
-        stamp: What all rows share.
+        metadata: What all rows share.
 
     Returns:
         How it went; an early end by the API or by the budget is in it, with everything fetched until then landed.
@@ -161,9 +161,9 @@ def fetch_and_land(
     """
     report = Report(resource.kind)
     started, spent = time.monotonic(), meter.spent
-    as_of = int(stamp.as_of.timestamp())
+    as_of = int(metadata.as_of.timestamp())
     with BackgroundWriter(bronze.land) as writer, Progress(resource.kind, len(items), meter) as progress:
-        chunk = Chunk(settings, stamp, writer.submit)
+        chunk = Chunk(settings, metadata, writer.submit)
 
         def tick() -> None:
             progress.tick()

@@ -20,7 +20,7 @@ Tables = dict[Table, pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class LoadMetadata:
     """What all rows of a run share.
 
     Attributes:
@@ -82,9 +82,9 @@ class Chunk:
     A fetch's rows and its line in the log go into one load, so that the log never tells of rows that are not there.
     """
 
-    def __init__(self, settings: LoaderSettings, stamp: Stamp, land: Callable[[Tables], None]) -> None:
+    def __init__(self, settings: LoaderSettings, metadata: LoadMetadata, land: Callable[[Tables], None]) -> None:
         self._settings = settings
-        self._stamp = stamp
+        self._metadata = metadata
         self._land = land
         self._fetches: list[FetchResult] = []
         self._rows = 0
@@ -110,24 +110,24 @@ class Chunk:
         """Hand the chunk over, if there is anything in it."""
         fetches, self._fetches, self._rows, self._since = self._fetches, [], 0, time.monotonic()
         if fetches:
-            self._land(_tables(fetches, self._stamp))
+            self._land(_tables(fetches, self._metadata))
 
 
-def _tables(fetches: list[FetchResult], stamp: Stamp) -> Tables:
+def _tables(fetches: list[FetchResult], metadata: LoadMetadata) -> Tables:
     """Bring fetches into the shape of the bronze tables."""
     landed_at = datetime.now(UTC)
     tables: dict[Table, list[pa.Table]] = {}
     for fetch in fetches:
         shared = {
             "fetch_id": fetch.fetch_id,
-            "data_source": stamp.data_source,
+            "data_source": metadata.data_source,
             "wallet_address": fetch.item,
-            "observed_at": stamp.as_of,
-            "fetched_at": stamp.as_of,
+            "observed_at": metadata.as_of,
+            "fetched_at": metadata.as_of,
             "landed_at": landed_at,
         }
         tables.setdefault(fetch.table, []).extend(_stamped(part, fetch.table, shared) for part in fetch.parts)
-    log = [_log_row(fetch, stamp, landed_at) for fetch in fetches]
+    log = [_log_row(fetch, metadata, landed_at) for fetch in fetches]
     landed = {
         # hundreds of small pieces would make every later step slower
         table: pa.concat_tables(parts, promote_options="default").combine_chunks()
@@ -147,21 +147,21 @@ def _stamped(part: pa.Table, table: Table, shared: dict[str, object]) -> pa.Tabl
     return part.select([*known, *(name for name in part.column_names if name not in known)])
 
 
-def _log_row(fetch: FetchResult, stamp: Stamp, landed_at: datetime) -> dict[str, object]:
+def _log_row(fetch: FetchResult, metadata: LoadMetadata, landed_at: datetime) -> dict[str, object]:
     return {
         "fetch_id": fetch.fetch_id,
         "kind": fetch.kind,
         "item": fetch.item,
         "outcome": fetch.outcome,
         "origin": fetch.origin,
-        "data_source": stamp.data_source,
-        "run_id": stamp.run_id,
-        "as_of": stamp.as_of,
+        "data_source": metadata.data_source,
+        "run_id": metadata.run_id,
+        "as_of": metadata.as_of,
         "landed_at": landed_at,
         "error": fetch.error,
         "pages": fetch.pages,
         "rows": fetch.rows,
-        "cu": fetch.tally.cu,
+        "cu": fetch.cost.cu,
         "oldest_time": fetch.oldest_time,
         "newest_time": fetch.newest_time,
         "resume_before_time": fetch.resume_before_time,

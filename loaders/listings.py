@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from loaders.errors import UnusableAnswerError
 from loaders.pages import FetchedPage, ItemClient, is_last
-from loaders.wire import Page, read_page, readable_table
+from loaders.responses import Page, read_page, readable_table
 from loaders.work_items import WorkItem
 from smart_trader.birdeye import MAX_OFFSET, PAGE_ROWS
 

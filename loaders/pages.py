@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from loaders.client import BirdeyeClient, Tally
+from loaders.client import BirdeyeClient, RequestCost
 from loaders.errors import NoAnswerError
+from loaders.responses import Page
 from loaders.settings import LoaderSettings
 from loaders.tables import NewColumns, Table
-from loaders.wire import Page
 from loaders.work_items import TimeWindow
 
 Answer = TypeVar("Answer")
@@ -62,7 +62,7 @@ class ItemClient:
     where: str
     settings: LoaderSettings
     as_of: int
-    cost: Tally
+    cost: RequestCost
     new_columns: NewColumns | None = None
 
     def execute(self, query: Mapping[str, Any], read: Callable[[bytes], Answer]) -> Answer:

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from loaders.errors import ItemBudgetReachedError, NoAnswerError, RequestRefusedError, UnusableAnswerError
 from loaders.pages import FetchedPage, ItemClient, is_last
+from loaders.responses import Page, page_table, read_page
 from loaders.settings import LoaderSettings
 from loaders.swap_keys import RowKey, row_keys
-from loaders.wire import Page, page_table, read_page
 from loaders.work_items import TimeWindow, WorkItem
 from smart_trader.birdeye import MAX_OFFSET, PAGE_ROWS
 

@@ -21,7 +21,7 @@ from spoilt_market import NOW, Crowd, Sent, made, names, spoilt_app
 from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.jobs import fetch_and_land
-from loaders.landing import Stamp
+from loaders.landing import LoadMetadata
 from loaders.listings import token_list
 from loaders.loose_json import as_bytes, as_text, elements, members
 from loaders.pages import FetchedPage, ItemClient
@@ -80,7 +80,7 @@ class Spoilt:
         settings, meter, bronze = loader_settings(SETTINGS), UnitMeter({}), Bronze(lake.paths)
         bronze.prepare()
         client = BirdeyeClient(self.url, "k", settings.pacer(), meter, settings.max_request_tries, settings.parallel)
-        stamp = Stamp(datetime.fromtimestamp(NOW, UTC), "sandbox", "fuzz")
+        stamp = LoadMetadata(datetime.fromtimestamp(NOW, UTC), "sandbox", "fuzz")
         items = [WorkItem(name, "filter") for name in self.crowd.items]
         return fetch_and_land(replace(TOKENS, pages=pages), items, client, meter, bronze, settings, stamp)
 

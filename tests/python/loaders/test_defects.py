@@ -20,7 +20,7 @@ from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.fetching import FetchResult, fetch_item
 from loaders.jobs import fetch_and_land
-from loaders.landing import Stamp
+from loaders.landing import LoadMetadata
 from loaders.pages import FetchedPage, ItemClient
 from loaders.resources import TOKENS, TRANSACTIONS, Resource
 from loaders.settings import loader_settings
@@ -59,7 +59,7 @@ def test_a_defect_fails_its_item_by_name_and_the_load_goes_on(tmp_path: Path) ->
     settings = loader_settings({"max_parallel_requests": 1})
     client = BirdeyeClient("http://127.0.0.1:9", "k", settings.pacer(), UnitMeter({}), 1, 1)
     works = items("first", "defect", "last")
-    report = fetch_and_land(NAMES, works, client, UnitMeter({}), bronze, settings, Stamp(NOW, "sandbox", "run"))
+    report = fetch_and_land(NAMES, works, client, UnitMeter({}), bronze, settings, LoadMetadata(NOW, "sandbox", "run"))
     rows = read_table(bronze.location(FETCH_LOG), ["item", "outcome", "rows", "error"]).to_pylist()
     said = "a defect in the loader: KeyError: 'never thought of'"
     assert {row["item"]: (row["outcome"], row["rows"], row["error"]) for row in rows} == {
@@ -91,7 +91,7 @@ def test_an_end_from_outside_ends_the_load(
     monkeypatch.setattr(jobs, "fetch_item", fetch)
     works = items("first", "stop", "never")
     with pytest.raises(type(end) if isinstance(end, Exception) else KeyboardInterrupt):
-        fetch_and_land(NAMES, works, client, UnitMeter({}), bronze, settings, Stamp(NOW, "sandbox", "run"))
+        fetch_and_land(NAMES, works, client, UnitMeter({}), bronze, settings, LoadMetadata(NOW, "sandbox", "run"))
     landed = read_table(bronze.location(FETCH_LOG), ["item"])["item"].to_pylist()
     # another may write already where the lock is lost; what is fetched is paid for otherwise
     assert landed == ([] if isinstance(end, LockLostError) else ["first"])

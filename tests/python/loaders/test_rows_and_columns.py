@@ -10,6 +10,7 @@ import pytest
 from api_rows import address, holder, leg, page, swap, token
 
 from loaders.errors import RowRefusedError
+from loaders.responses import page_table, read_page, readable_table
 from loaders.swap_keys import row_keys
 from loaders.tables import (
     MOST_NEW_COLUMNS,
@@ -19,7 +20,6 @@ from loaders.tables import (
     NewColumns,
     Table,
 )
-from loaders.wire import page_table, read_page, readable_table
 
 WALLET = address("wallet")
 

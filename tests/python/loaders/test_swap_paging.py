@@ -85,7 +85,7 @@ def test_a_history_comes_whole(serve: Serve, count: int, pages: int) -> None:
         asked = api.asked()
     assert hashes(fetch) == [f"t{index:05}" for index in range(count)]
     assert (fetch.outcome, fetch.reached_oldest, fetch.pages) == ("complete", True, pages)
-    assert (fetch.tally.requests, fetch.tally.cu) == (pages, pages * 10)
+    assert (fetch.cost.requests, fetch.cost.cu) == (pages, pages * 10)
     # by time alone: no offset
     assert {offset for _, offset in asked} == {0}
     if count:

@@ -137,7 +137,7 @@ def test_a_page_that_lies_fails_its_wallet_which_goes_on_later(lie: Callable[[Qu
 def test_a_lie_told_once_is_asked_again(name: str) -> None:
     with hostile(lambda query, number: MID_HISTORY[name][0](query) if number == 1 else truth(query)) as api:
         fetch = api.swaps()
-    assert (fetch.outcome, fetch.rows, fetch.tally.requests) == ("complete", 1000, fetch.pages + 1)
+    assert (fetch.outcome, fetch.rows, fetch.cost.requests) == ("complete", 1000, fetch.pages + 1)
 
 
 @pytest.mark.parametrize("more", [True, False])

@@ -193,14 +193,14 @@ def page_table(
     Raises:
         RowRefusedError: A known field is missing where it must not, or is of another type; names row and field.
     """
-    cutter = _Cutter(page, where, new_columns or NewColumns(table))
+    parser = PageParser(page, where, new_columns or NewColumns(table))
     names = dict(stamps)
     if any(column.name == "item" for column in table.stamps):
         names["item"] = pa.array(page.texts, pa.string())
     taken = {column.name for column in table.columns} | LINEAGE
-    names |= cutter.columns(page.rows, table.fields, (), taken, set(table.legs or ()))
+    names |= parser.columns(page.rows, table.fields, (), taken, set(table.legs or ()))
     for leg, columns in (table.legs or {}).items():
-        names |= cutter.columns(cutter.objects(leg), columns, (leg,), taken, set())
+        names |= parser.columns(parser.objects(leg), columns, (leg,), taken, set())
     return pa.table(names)
 
 
@@ -227,7 +227,7 @@ def readable_table(
 
 
 @dataclass(frozen=True, slots=True)
-class _Cutter:
+class PageParser:
     """Reads the columns of one page."""
 
     page: Page
