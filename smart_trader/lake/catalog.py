@@ -6,13 +6,13 @@ What the catalog knows is told again by the lake's files: `smart-trader run` and
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 from smart_trader.config.paths import LakePaths
+from smart_trader.console import ProgressFn
 from smart_trader.lake.atomic import write_file
 
 
-def drop_if_of_another_root(paths: LakePaths, progress: Callable[[str], None]) -> None:
+def drop_if_of_another_root(paths: LakePaths, progress: ProgressFn) -> None:
     """Drop the metastore unless it is known to name tables of this lake's root; call it while no server has it open.
 
     Dropping tables one by one would delete the files of those that Spark made, which may be the original's.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from smart_trader.config.paths import LakePaths
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 
 # What repair has set aside; nothing in it is used.
 ASIDE = "_set_aside"
-Tell = Callable[[str], None]
 FULL_DISK_FIX = (
     "free space: smart-trader maintain --only vacuum removes files that no version of the last week needs; with "
     "--retain-hours 0, while nothing else uses the lake, all that the newest version does not need"
@@ -64,7 +63,7 @@ def disk_text(paths: LakePaths, warn_percent: float, refuse_percent: float) -> s
     )
 
 
-def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tell: Tell) -> None:
+def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, progress: ProgressFn) -> None:
     """Warn of a disk that fills up, and refuse to start on one that is nearly full.
 
     A lake on S3 has no disk, but what waits to be landed there lies on one.
@@ -80,7 +79,7 @@ def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tel
             f"{FULL_DISK_FIX}{_spare_folders(paths)}; or raise disk_refuse_percent",
         )
     if used >= warn_percent:
-        tell(f"warning: the disk of {folder} is {used:.0f} % full; at {refuse_percent:g} % loads stop")
+        progress(f"warning: the disk of {folder} is {used:.0f} % full; at {refuse_percent:g} % loads stop")
 
 
 def _spare_folders(paths: LakePaths) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
 from smart_trader.config.settings import ClusterSettings, LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.atomic import write_file
 from smart_trader.lake.store import bucket_and_prefix, check_store, error_code, s3_client
@@ -21,10 +21,9 @@ from smart_trader.lakehouse.server import empty_scratch, prepare_home
 from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 DAEMON_MEMORY = "512m"
-Progress = Callable[[str], None]
 
 
-def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: Progress) -> NoReturn:
+def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: ProgressFn) -> NoReturn:
     """Become the cluster's master.
 
     Raises:
@@ -42,7 +41,7 @@ def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
     )
 
 
-def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: Progress) -> NoReturn:
+def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: ProgressFn) -> NoReturn:
     """Become a worker of the cluster; executors get the S3 lake's keys from its environment.
 
     Raises:
@@ -58,7 +57,7 @@ def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
     _become("org.apache.spark.deploy.worker.Worker", arguments, properties, settings, cluster, progress)
 
 
-def run_server(settings: LakehouseSettings, cluster: ClusterSettings, progress: Progress) -> NoReturn:
+def run_server(settings: LakehouseSettings, cluster: ClusterSettings, progress: ProgressFn) -> NoReturn:
     """Become the server of SQL and Spark Connect, whose work the cluster does.
 
     Raises:
@@ -126,7 +125,7 @@ def _become(
     properties: dict[str, str],
     settings: LakehouseSettings,
     cluster: ClusterSettings,
-    progress: Progress,
+    progress: ProgressFn,
 ) -> NoReturn:
     paths = settings.paths
     java, found = _prepare(settings, progress)
@@ -142,7 +141,7 @@ def _become(
     _exec(command, paths, cluster)
 
 
-def fetch_jars(settings: LakehouseSettings, progress: Progress) -> tuple[Java, list[Path]]:
+def fetch_jars(settings: LakehouseSettings, progress: ProgressFn) -> tuple[Java, list[Path]]:
     """Fetch every jar a cluster's process needs; they are the same in all, as executors look for the server's paths.
 
     Raises:
@@ -153,7 +152,7 @@ def fetch_jars(settings: LakehouseSettings, progress: Progress) -> tuple[Java, l
     return java, jars.ensure_jars(java, settings.ivy_settings, progress, wanted)
 
 
-def _prepare(settings: LakehouseSettings, progress: Progress) -> tuple[Java, list[Path]]:
+def _prepare(settings: LakehouseSettings, progress: ProgressFn) -> tuple[Java, list[Path]]:
     prepare_home(settings, settings.paths)
     settings.paths.tmp.mkdir(mode=OWNER_ONLY_DIR, exist_ok=True)
     return fetch_jars(settings, progress)

@@ -12,6 +12,7 @@ from contextlib import suppress
 import psutil
 
 from smart_trader.config.paths import OWNER_ONLY_FILE, LakePaths
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.file_lock import FileLock
 from smart_trader.lakehouse import spark_config
@@ -141,7 +142,7 @@ def _ports_of(pid: int) -> set[int]:
     return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
 
 
-def stop_process(process: psutil.Process, progress: Callable[[str], None]) -> None:
+def stop_process(process: psutil.Process, progress: ProgressFn) -> None:
     """Stop a server that may be another process's child, and wait for its end.
 
     Raises:

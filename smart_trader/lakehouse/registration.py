@@ -10,18 +10,18 @@ import pyarrow.fs
 
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import DERIVED_SCHEMAS, schema_name
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import table_names
 from smart_trader.lake.store import arrow_location
 
 SqlClient = Callable[[str], list[tuple[object, ...]]]
-Tell = Callable[[str], None]
 Name = tuple[str, str]
 # A line of what `show table extended` prints.
 LOCATION = re.compile(r"^Location: (.+)$", re.MULTILINE)
 
 
-def synchronize(paths: LakePaths, execute: SqlClient, tell: Tell) -> list[Name]:
+def synchronize(paths: LakePaths, execute: SqlClient, progress: ProgressFn) -> list[Name]:
     """Register the tables that the catalog does not know, and drop those that the lake has no more.
 
     A kill between a table's first commit and its entry leaves one unknown, a lost metastore leaves all, and so does
@@ -37,14 +37,14 @@ def synchronize(paths: LakePaths, execute: SqlClient, tell: Tell) -> list[Name]:
     for schema, name in sorted(name for name in known if _is_gone(paths.table(*name))):
         # there are no files that this could delete
         execute(f"drop table if exists {schema}.{name}")
-        tell(f"{schema}.{name}: taken out of the catalog")
+        progress(f"{schema}.{name}: taken out of the catalog")
     missing = [name for name in derived_tables(paths) if name not in known and _has_commit(paths.table(*name))]
     for schema in dict.fromkeys(schema for schema, _ in missing):
         execute(f"create schema if not exists {schema} location '{_quoted(f'{paths.spark_uri}/{schema}')}'")
     for schema, name in missing:
         location = _quoted(f"{paths.spark_uri}/{schema}/{name}")
         execute(f"create table if not exists {schema}.{name} using delta location '{location}'")
-        tell(f"{schema}.{name}: registered")
+        progress(f"{schema}.{name}: registered")
     return missing
 
 

@@ -15,6 +15,7 @@ import psutil
 
 from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
 from smart_trader.config.settings import LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake import catalog
 from smart_trader.lake.atomic import write_file
@@ -35,8 +36,6 @@ CONNECT_PORT = 15002
 FREE_PORTS = range(20_000, 32_000)
 POLL_S = 0.5
 PORT_TRIES = 3
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,9 @@ class Holders:
     starter: psutil.Process | None
 
 
-def start(settings: LakehouseSettings, progress: Progress, is_cancelled: Callable[[], bool] = lambda: False) -> Started:
+def start(
+    settings: LakehouseSettings, progress: ProgressFn, is_cancelled: Callable[[], bool] = lambda: False
+) -> Started:
     """Bring up the lake's server and return when both endpoints answer; a server that is up already is left alone.
 
     Args:
@@ -94,7 +95,7 @@ def _start_on_free_ports(
     settings: LakehouseSettings,
     paths: LakePaths,
     locks: list[FileLock],
-    progress: Progress,
+    progress: ProgressFn,
     is_cancelled: Callable[[], bool],
 ) -> ServerRecord:
     """Start the server; where another program took a port that was free when it was chosen, choose again."""
@@ -112,7 +113,7 @@ def _start_locked(
     settings: LakehouseSettings,
     paths: LakePaths,
     locks: list[FileLock],
-    progress: Progress,
+    progress: ProgressFn,
     is_cancelled: Callable[[], bool],
 ) -> ServerRecord:
     begun = time.monotonic()
@@ -218,7 +219,7 @@ def _lock_tables(paths: LakePaths, stack: ExitStack) -> list[FileLock]:
 
 
 def _wait_for_other_start(
-    settings: LakehouseSettings, paths: LakePaths, progress: Progress, is_cancelled: Callable[[], bool]
+    settings: LakehouseSettings, paths: LakePaths, progress: ProgressFn, is_cancelled: Callable[[], bool]
 ) -> ServerRecord | None:
     """Wait for the answer of a server that runs or is being started by someone else.
 
@@ -289,7 +290,7 @@ def _holder_text(paths: LakePaths) -> str:
     return f"process {found.pid}" if found else "a process that this user cannot see"
 
 
-def choose_endpoints(settings: LakehouseSettings, progress: Progress) -> Endpoints:
+def choose_endpoints(settings: LakehouseSettings, progress: ProgressFn) -> Endpoints:
     """Pick ports and a fresh token; a default port that is taken is replaced by a free one, a configured one is not.
 
     Raises:
@@ -300,7 +301,7 @@ def choose_endpoints(settings: LakehouseSettings, progress: Progress) -> Endpoin
     return Endpoints(thrift, connect, secrets.token_hex(24))
 
 
-def _choose_port(setting: str, wanted: int | None, default: int, progress: Progress) -> int:
+def _choose_port(setting: str, wanted: int | None, default: int, progress: ProgressFn) -> int:
     port = wanted or default
     if _is_free(port):
         return port
@@ -365,7 +366,7 @@ def running(paths: LakePaths) -> ServerRecord | None:
     return record if process is not None and has_open(process, paths.server_lock) else None
 
 
-def stop(paths: LakePaths, progress: Progress) -> bool:
+def stop(paths: LakePaths, progress: ProgressFn) -> bool:
     """Stop the lake's server, and only that process.
 
     Returns:

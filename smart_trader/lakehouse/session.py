@@ -6,7 +6,7 @@ sees what the other wrote. Spark's catalog is a cache of the lake's folders, bro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.schemas import current_target, target_output
 from smart_trader.config.settings import ENGINE_VARIABLE, LakehouseSettings, StoreSettings, store_settings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lakehouse.probe import make_sql_client
 from smart_trader.lakehouse.registration import SqlClient, synchronize
 
-Tell = Callable[[str], None]
 EMBEDDED, SPARK = "embedded", "spark"
 # what LAKEHOUSE_ENGINE is called in a dbt profile
 METHODS = {"embedded": EMBEDDED, "thrift": SPARK, "auto": "auto"}
@@ -92,12 +92,12 @@ def _is_server_up(paths: LakePaths) -> bool:
 
 
 @contextmanager
-def lake_engine(machine: LakehouseSettings, tell: Tell, choice: Choice | None = None) -> Iterator[Engine]:
+def lake_engine(machine: LakehouseSettings, progress: ProgressFn, choice: Choice | None = None) -> Iterator[Engine]:
     """Give a command its engine. A server that this starts is stopped afterwards; one that was there is left alone.
 
     Args:
         machine: The machine's settings.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
         choice: What was chosen before, by the same command.
 
     Raises:
@@ -109,10 +109,10 @@ def lake_engine(machine: LakehouseSettings, tell: Tell, choice: Choice | None = 
         return
     output = target_output(current_target())
     if "endpoint_file" not in output:
-        yield ClusterEngine(chosen, machine, output["host"], int(output["port"]), tell)
+        yield ClusterEngine(chosen, machine, output["host"], int(output["port"]), progress)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="engine") as pool:
-        engine = ServerEngine(chosen, machine, pool, tell)
+        engine = ServerEngine(chosen, machine, pool, progress)
         try:
             yield engine
         finally:
@@ -141,11 +141,13 @@ class EmbeddedEngine:
 class ServerEngine:
     """The lake's own Spark server, started when it is first needed."""
 
-    def __init__(self, choice: Choice, machine: LakehouseSettings, pool: ThreadPoolExecutor, tell: Tell) -> None:
+    def __init__(
+        self, choice: Choice, machine: LakehouseSettings, pool: ThreadPoolExecutor, progress: ProgressFn
+    ) -> None:
         self.choice = choice
         self._machine = machine
         self._pool = pool
-        self._tell = tell
+        self._progress = progress
         self._is_left = Event()
         self._starting: Future[Any] | None = None
         self._is_current = False
@@ -158,7 +160,7 @@ class ServerEngine:
     def _start(self) -> Any:
         from smart_trader.lakehouse import server, training
 
-        training.ensure_archive(self._machine, lambda line: self._tell(f"      {line}"))
+        training.ensure_archive(self._machine, lambda line: self._progress(f"      {line}"))
         return server.start(self._machine, lambda line: None, self._is_left.is_set)
 
     def wait(self) -> None:
@@ -168,7 +170,7 @@ class ServerEngine:
         started = self._starting.result()
         if not self._is_current:
             execute = make_sql_client(started.record.endpoints.thrift_port)
-            synchronize(self._machine.paths, execute, lambda line: self._tell(f"      {line}"))
+            synchronize(self._machine.paths, execute, lambda line: self._progress(f"      {line}"))
             self._is_current = True
 
     @property
@@ -192,12 +194,12 @@ class ServerEngine:
 class ClusterEngine:
     """A cluster's server, which is only used."""
 
-    def __init__(self, choice: Choice, machine: LakehouseSettings, host: str, port: int, tell: Tell) -> None:
+    def __init__(self, choice: Choice, machine: LakehouseSettings, host: str, port: int, progress: ProgressFn) -> None:
         self.choice = choice
         self._machine = machine
         self._where = f"{host}:{port}"
         self._execute = make_sql_client(port, host)
-        self._tell = tell
+        self._progress = progress
         self._is_current = False
 
     def begin(self) -> None:
@@ -207,7 +209,7 @@ class ClusterEngine:
         """See `Engine`."""
         if not self._is_current:
             _check_cluster(self._execute, self._machine, self._where)
-            synchronize(self._machine.paths, self._execute, lambda line: self._tell(f"      {line}"))
+            synchronize(self._machine.paths, self._execute, lambda line: self._progress(f"      {line}"))
             self._is_current = True
 
     @property

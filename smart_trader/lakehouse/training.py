@@ -7,11 +7,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from smart_trader.config.paths import cache_dir
 from smart_trader.config.settings import LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.file_lock import FileLock, LockHeldError
 from smart_trader.lakehouse import archive, jars, jvm, server, spark_config
@@ -39,7 +39,7 @@ STATEMENTS = (
 )
 
 
-def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path | None:
+def train(settings: LakehouseSettings, progress: ProgressFn) -> Path | None:
     """Make the class archive for this machine's Java, unless it is there.
 
     Returns:
@@ -94,7 +94,7 @@ def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path 
     return path
 
 
-def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None]) -> None:
+def ensure_archive(settings: LakehouseSettings, progress: ProgressFn) -> None:
     """Train the class archive before the first start of a server; without one, a server only starts later.
 
     Args:
@@ -115,7 +115,7 @@ def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None])
         progress(f"no class archive, servers start without: {error.what}")
 
 
-def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[[str], None]) -> None:
+def _run_training(settings: LakehouseSettings, target: Path, progress: ProgressFn) -> None:
     paths = settings.paths
     java = find_java(settings.java)
     endpoints = server.choose_endpoints(settings, lambda _: None)

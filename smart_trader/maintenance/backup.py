@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from loaders.bronze import Bronze
 from smart_trader.config.paths import OWNER_ONLY_DIR, OWNER_ONLY_FILE, LakePaths
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.atomic import write_whole
 from smart_trader.lake.checksums import CHECKSUMS_NAME
@@ -34,7 +35,6 @@ from smart_trader.lake.identity import (
     schema_prefix,
 )
 
-Tell = Callable[[str], None]
 MANIFEST = "_backup.json"
 FORM = 1
 CHUNK_BYTES = 1 << 20
@@ -95,13 +95,13 @@ class Piece:
     bytes: int
 
 
-def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
+def back_up(paths: LakePaths, target: Path, progress: ProgressFn) -> Manifest:
     """Copy a lake to a folder. The caller holds the lake's lock.
 
     Args:
         paths: The lake.
         target: A folder that is empty or does not exist.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
 
     Raises:
         SmartTraderError: The target cannot be used, the lake is broken or changed meanwhile, or a copy is not equal.
@@ -118,7 +118,7 @@ def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
     was_there = target.exists()
     try:
         make_folder(target)
-        files = _copy(pieces, target, tell)
+        files = _copy(pieces, target, progress)
         changed = _changed(before, table_versions(paths))
         if changed:
             raise SmartTraderError(
@@ -138,7 +138,7 @@ def back_up(paths: LakePaths, target: Path, tell: Tell) -> Manifest:
             folders=tuple(_folders(paths)),
             files=tuple(files),
         )
-        verify(manifest, target, tell)
+        verify(manifest, target, progress)
         write_whole(str(target / MANIFEST), manifest.model_dump_json(indent=1).encode())
     except OSError as error:
         _remove_copy(target, was_there)
@@ -220,7 +220,7 @@ def _folders(paths: LakePaths) -> list[str]:
     return [f"{HOME_FOLDER}/{path.relative_to(paths.home)}" for path in found]
 
 
-def _copy(pieces: Sequence[Piece], target: Path, tell: Tell) -> list[CopiedFile]:
+def _copy(pieces: Sequence[Piece], target: Path, progress: ProgressFn) -> list[CopiedFile]:
     """Copy files, and return the checksum of what was read of each."""
     total, done, last = sum(piece.bytes for piece in pieces), 0, time.monotonic()
     copied = []
@@ -230,8 +230,8 @@ def _copy(pieces: Sequence[Piece], target: Path, tell: Tell) -> list[CopiedFile]
         done += size
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
-            tell(f"      {megabytes(done)} of {megabytes(total)}")
-    tell(f"copied {len(copied)} files, {megabytes(done)}")
+            progress(f"      {megabytes(done)} of {megabytes(total)}")
+    progress(f"copied {len(copied)} files, {megabytes(done)}")
     return copied
 
 
@@ -259,7 +259,7 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify(manifest: Manifest, folder: Path, tell: Tell) -> None:
+def verify(manifest: Manifest, folder: Path, progress: ProgressFn) -> None:
     """See that each file of a backup is there and holds what was copied.
 
     Raises:
@@ -279,7 +279,7 @@ def verify(manifest: Manifest, folder: Path, tell: Tell) -> None:
             raise SmartTraderError(
                 f"{path} is not the file that was backed up: damaged or changed", "use another backup"
             )
-    tell(f"verified {len(manifest.files)} files against their checksums")
+    progress(f"verified {len(manifest.files)} files against their checksums")
 
 
 def ensure_whole(root: Path, tables: Iterable[str], what: str) -> None:

@@ -20,6 +20,7 @@ from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS
 from smart_trader.clock import now, spelled
 from smart_trader.config.schemas import schema_name
+from smart_trader.console import ProgressFn
 from smart_trader.lake.delta import open_table
 from smart_trader.lake.disk import ASIDE
 from smart_trader.lake.reader import Lake
@@ -28,7 +29,6 @@ from smart_trader.lakehouse.session import Engine
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
 
-Tell = Callable[[str], None]
 # Schema, table, and the column with the time of the run. The log comes last: until it is clean, runs are refused.
 BRONZE = (
     ("bronze", TOKEN_METRICS.name, "observed_at"),
@@ -101,7 +101,7 @@ def find_future(lake: Lake, after: datetime) -> Future:
 
 
 def discard_future(
-    lake: Lake, future: Future, builds_at: Callable[[datetime], Builds], engine: Engine, tell: Tell
+    lake: Lake, future: Future, builds_at: Callable[[datetime], Builds], engine: Engine, progress: ProgressFn
 ) -> None:
     """Take out of a lake what is of the future, and build it again without. The caller holds its lock.
 
@@ -113,21 +113,21 @@ def discard_future(
         future: What `find_future` found.
         builds_at: Makes what builds at a time.
         engine: What it builds with; a lake without a built table needs none.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
     """
-    tell(f"copied to {_copy_aside(lake, future)}")
+    progress(f"copied to {_copy_aside(lake, future)}")
     if not any(lake.derived_tables()):
-        _delete_from_bronze(lake, future, tell)
+        _delete_from_bronze(lake, future, progress)
         return
     BuildState(lake).forget()
     _rewind_histories(lake, future)
     kept = builds_at(now()).histories()
     for name in sorted(set(lake.derived_tables()) - kept):
         _remove_folder(lake.paths.table(*name))
-    _delete_from_bronze(lake, future, tell)
+    _delete_from_bronze(lake, future, progress)
     # not before: a server's catalog is told what the lake holds now
     engine.wait()
-    builds_at(_newest_time(lake)).rebuild(tell)
+    builds_at(_newest_time(lake)).rebuild(progress)
 
 
 def _copy_aside(lake: Lake, future: Future) -> str:
@@ -175,10 +175,10 @@ def _remove_folder(location: str) -> None:
         files.delete_dir(folder)
 
 
-def _delete_from_bronze(lake: Lake, future: Future, tell: Tell) -> None:
+def _delete_from_bronze(lake: Lake, future: Future, progress: ProgressFn) -> None:
     for schema, table, column in BRONZE:
         if deleted := _delete(lake, schema, table, f"{column} > {_timestamp(future.after)}"):
-            tell(f"{schema}.{table}: {deleted} rows removed")
+            progress(f"{schema}.{table}: {deleted} rows removed")
 
 
 def _newest_time(lake: Lake) -> datetime:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from deltalake.exceptions import DeltaError
 from loaders.tables import TABLES
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import cause_of, open_table, repair_fix
 from smart_trader.lake.disk import megabytes
@@ -28,7 +28,6 @@ SMALL_FILES = 50
 SMALL_BYTES = 128 << 20
 # Delta's own safe minimum; below it a reader, or a build that is still on its way, may lose files under its hands.
 SAFE_RETENTION_HOURS = 168
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def ensure_retention_is_safe(paths: LakePaths, hours: int) -> None:
         )
 
 
-def maintain_lake(lake: Lake, work: Work, tell: Tell) -> Gain:
+def maintain_lake(lake: Lake, work: Work, progress: ProgressFn) -> Gain:
     """Remove old files first, since compaction needs room; then compact the tables where that pays.
 
     Both go by each table's own log, whoever wrote it, and need no server.
@@ -103,7 +102,7 @@ def maintain_lake(lake: Lake, work: Work, tell: Tell) -> Gain:
     Args:
         lake: The lake; the caller holds its lock.
         work: What to do.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
 
     Raises:
         SmartTraderError: A table cannot be read or written.
@@ -116,12 +115,12 @@ def maintain_lake(lake: Lake, work: Work, tell: Tell) -> Gain:
         removed = vacuum_table(lake.paths.table(*name), work.retention_hours)
         gain.vacuumed += bool(removed)
         if removed:
-            tell(f"{'.'.join(name)}: {removed} old files removed")
+            progress(f"{'.'.join(name)}: {removed} old files removed")
     for name in names if work.optimize else []:
         if count_small_files(lake.delta_at(*name)) >= SMALL_FILES:
             removed, added = compact_table(lake.paths.table(*name))
             gain.compacted += 1
-            tell(f"{'.'.join(name)}: {removed} files made {added}")
+            progress(f"{'.'.join(name)}: {removed} files made {added}")
     after = _sizes(lake, names)
     gain.files = before["files"], after["files"]
     gain.size = before["bytes"], after["bytes"]

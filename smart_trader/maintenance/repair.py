@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ import pyarrow.fs
 
 from loaders.tables import TABLES
 from smart_trader.config.schemas import schema_name
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.checksums import changed_file, unreadable_file
 from smart_trader.lake.delta import BrokenTableError, open_table
@@ -21,7 +22,6 @@ from smart_trader.maintenance.integrity import lost_rows
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
 
-Tell = Callable[[str], None]
 Name = tuple[str, str]
 
 
@@ -115,16 +115,16 @@ def report_losses(findings: Findings) -> None:
         )
 
 
-def set_aside(lake: Lake, broken: Collection[Name], tell: Tell) -> None:
+def set_aside(lake: Lake, broken: Collection[Name], progress: ProgressFn) -> None:
     """Move broken tables out of the way: nothing is deleted."""
     folder = lake.paths.table(ASIDE, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     for schema, name in broken:
         target = f"{folder}/{schema}.{name}"
         _move(lake.paths.table(schema, name), target)
-        tell(f"{schema}.{name}: broken, moved to {target}")
+        progress(f"{schema}.{name}: broken, moved to {target}")
 
 
-def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
+def repair(lake: Lake, builds: Builds, engine: Engine, progress: ProgressFn) -> None:
     """Put a lake right. The caller holds its lock.
 
     Raises:
@@ -133,14 +133,14 @@ def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
     """
     findings = examine(lake, builds.histories())
     refuse_what_is_lost(findings)
-    set_aside(lake, findings.derived, tell)
+    set_aside(lake, findings.derived, progress)
     # a server's catalog is told what the lake holds now
     engine.wait()
     if findings.derived:
         BuildState(lake).forget()
-        builds.rebuild(tell)
+        builds.rebuild(progress)
     elif not findings.losses:
-        tell("every table is whole and registered" if engine.choice.name == SPARK else "every table is whole")
+        progress("every table is whole and registered" if engine.choice.name == SPARK else "every table is whole")
     report_losses(findings)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from smart_trader.config.paths import LakePaths
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.atomic import write_whole
 from smart_trader.lake.disk import megabytes
@@ -29,10 +29,8 @@ from smart_trader.maintenance.backup import (
     verify,
 )
 
-Tell = Callable[[str], None]
 
-
-def restore(paths: LakePaths, source: Path, tell: Tell) -> Manifest:
+def restore(paths: LakePaths, source: Path, progress: ProgressFn) -> Manifest:
     """Copy a backup into an empty lake. The caller holds the lake's lock.
 
     The catalog is not part of a backup: the next run registers every table, and makes the views.
@@ -47,8 +45,8 @@ def restore(paths: LakePaths, source: Path, tell: Tell) -> Manifest:
         _ensure_empty(paths, manifest)
     if is_held(paths.server_lock):
         raise SmartTraderError(f"a server runs on the lake {paths.uri}", "stop it: smart-trader lakehouse stop")
-    tell(f"backup of {manifest.lake} at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {len(manifest.files)} files")
-    verify(manifest, source, tell)
+    progress(f"backup of {manifest.lake} at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {len(manifest.files)} files")
+    verify(manifest, source, progress)
     ensure_room(paths.local_root, sum(file.bytes for file in manifest.files))
     try:
         make_folder(paths.local_root)
@@ -56,7 +54,7 @@ def restore(paths: LakePaths, source: Path, tell: Tell) -> Manifest:
         # a catalog of tables that are gone would hide those that come
         shutil.rmtree(paths.metastore, ignore_errors=True)
         paths.built_file.unlink(missing_ok=True)
-        _copy_back(paths, manifest, source, tell)
+        _copy_back(paths, manifest, source, progress)
         ensure_whole(paths.local_root, manifest.tables, "the restored lake")
         marker.unlink()
     except OSError as error:
@@ -66,7 +64,7 @@ def restore(paths: LakePaths, source: Path, tell: Tell) -> Manifest:
     return manifest
 
 
-def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, tell: Tell) -> None:
+def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, progress: ProgressFn) -> None:
     """Copy the files of a backup to their places, and see that each is what the manifest says."""
     places = {TABLES_FOLDER: paths.local_root, HOME_FOLDER: paths.home}
     for folder in manifest.folders:
@@ -84,9 +82,9 @@ def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, tell: Tell) -
         done += size
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
-            tell(f"      {megabytes(done)} of {megabytes(sum(one.bytes for one in manifest.files))}")
+            progress(f"      {megabytes(done)} of {megabytes(sum(one.bytes for one in manifest.files))}")
     _redirect_pending(paths, manifest)
-    tell(f"restored {len(manifest.files)} files, {megabytes(done)}")
+    progress(f"restored {len(manifest.files)} files, {megabytes(done)}")
 
 
 def _redirect_pending(paths: LakePaths, manifest: Manifest) -> None:

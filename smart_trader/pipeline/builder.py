@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from smart_trader.console import ProgressFn
 from smart_trader.lake.reader import Lake
 from smart_trader.lakehouse.session import Engine
 from smart_trader.pipeline.build_state import ENGINE, BuildState
@@ -12,8 +13,6 @@ from smart_trader.pipeline.changes import Changes
 from smart_trader.pipeline.dbt import Builds, Built
 from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.steps import CALCULATIONS, READERS, Step, stops
-
-Tell = Callable[[str], None]
 
 
 class Builder:
@@ -24,16 +23,20 @@ class Builder:
         refresh_hours: Age from which on a wallet's profit and loss is calculated again.
         lake: What has landed, and what was built of it.
         engine: What builds.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
     """
 
-    def __init__(self, request: RunRequest, refresh_hours: int, lake: Lake, engine: Engine, tell: Tell) -> None:
+    def __init__(
+        self, request: RunRequest, refresh_hours: int, lake: Lake, engine: Engine, progress: ProgressFn
+    ) -> None:
         self._request = request
         self._refresh_hours = refresh_hours
         self._engine = engine
-        self._tell = tell
+        self._progress = progress
         self._state = BuildState(lake)
-        self._builds = Builds(lake.paths, engine, request.as_of.isoformat(), request.run_id, request.variables, tell)
+        self._builds = Builds(
+            lake.paths, engine, request.as_of.isoformat(), request.run_id, request.variables, progress
+        )
         self._changes = Changes(self._builds, self._state, request.variables, request.with_tests)
         # what this run has built, and what of it nothing has changed since
         self._built: set[str] = set()
@@ -71,7 +74,7 @@ class Builder:
         if not is_first and not pending and not stale:
             return False
         if stale and not is_first:
-            self._tell(f"      {self._changes.told()}")
+            self._progress(f"      {self._changes.told()}")
         self._engine.begin()
         self._restore_views(step)
         wanted = self._scope(step) if is_first else self._changed(step, pending)
@@ -79,7 +82,7 @@ class Builder:
         tests = self._changes.nodes.tests_of(self._built) if step.is_last and self._request.with_tests else set()
         chosen = (wanted - self._fresh) | stale | seeds
         if chosen or tests:
-            self._tell(f"      {self._do(step, chosen | tests)}")
+            self._progress(f"      {self._do(step, chosen | tests)}")
         self._state.mark(step.name, True)
         if step.is_last:
             self._state.mark_pending({})
@@ -141,7 +144,7 @@ class Builder:
         if known is not None and self._state.has_leaderboard():
             views = self._changes.nodes.views()
             built = self._invoke("views", "run", "--select", *self._changes.nodes.names(views))
-            self._tell(f"      the lake was built by {known}; views: {built}")
+            self._progress(f"      the lake was built by {known}; views: {built}")
         self._state.mark(ENGINE, name)
 
     def _is_calculation_due(self) -> bool:

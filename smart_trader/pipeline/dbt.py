@@ -16,6 +16,7 @@ from typing import Any
 import simplejson
 
 from smart_trader.config.paths import LakePaths, project_root
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import REPAIR_FIX, repair_fix
 from smart_trader.lake.disk import FULL_DISK_FIX
@@ -100,7 +101,7 @@ class Builds:
         as_of: The run's moment, as ISO 8601.
         run_id: Stamped on what is built.
         variables: Settings of this run alone.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
     """
 
     def __init__(
@@ -110,11 +111,11 @@ class Builds:
         as_of: str,
         run_id: str,
         variables: Mapping[str, Any],
-        tell: Callable[[str], None],
+        progress: ProgressFn,
     ) -> None:
         self._paths = paths
         self._engine = engine
-        self._tell = tell
+        self._progress = progress
         self._environment = {
             "LAKEHOUSE_HOME": str(paths.home),
             "LAKEHOUSE_URI": paths.uri,
@@ -154,7 +155,7 @@ class Builds:
         self._engine.wait()
         started = time.monotonic()
         with _environment(self._environment), _full_refresh(manifest.nodes, remade):
-            done = dbtRunner(manifest=manifest, callbacks=[self._progress()]).invoke(
+            done = dbtRunner(manifest=manifest, callbacks=[self._listener()]).invoke(
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common(self._variables)],
             )
         _raise_end(done.exception)
@@ -169,15 +170,15 @@ class Builds:
         made = [result for result in results if result.node.resource_type != "operation"]
         return Built(len(made), time.monotonic() - started)
 
-    def rebuild(self, tell: Callable[[str], None]) -> None:
+    def rebuild(self, progress: ProgressFn) -> None:
         """Make every table but the histories again from bronze.
 
         Raises:
             SmartTraderError: A model failed; names the first of them.
         """
-        tell(f"seeds: {self.invoke('seeds', 'seed')}")
+        progress(f"seeds: {self.invoke('seeds', 'seed')}")
         # what grows with each load is only right as a whole
-        tell(f"all tables, made again from bronze: {self.invoke('the rebuild', 'run', '--full-refresh')}")
+        progress(f"all tables, made again from bronze: {self.invoke('the rebuild', 'run', '--full-refresh')}")
 
     def _project(self) -> Any:
         """Return the parsed project, read once for all commands."""
@@ -224,7 +225,7 @@ class Builds:
             if node.resource_type == "snapshot" or node.config.get("full_refresh") is False
         }
 
-    def _progress(self) -> Callable[[Any], None]:
+    def _listener(self) -> Callable[[Any], None]:
         """Return what listens to dbt and tells now and then how far a long build is."""
         last = time.monotonic()
 
@@ -232,7 +233,7 @@ class Builds:
             nonlocal last
             if event.info.name == "LogStartLine" and time.monotonic() - last >= LINE_EVERY_S:
                 last = time.monotonic()
-                self._tell(f"      node {event.data.index} of {event.data.total}: {event.data.description}")
+                self._progress(f"      node {event.data.index} of {event.data.total}: {event.data.description}")
 
         return listen
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,11 +9,10 @@ from loaders.bronze import Bronze
 from loaders.report import Report
 from loaders.resources import TOKENS
 from loaders.tables import PIPELINE_RUNS
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.steps import Step
-
-Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -73,7 +71,7 @@ def outcome_of(report: Report) -> tuple[str, str | None]:
     return "complete", None
 
 
-def land_records(bronze: Bronze, request: RunRequest, records: list[StepRecord], tell: Tell) -> None:
+def land_records(bronze: Bronze, request: RunRequest, records: list[StepRecord], progress: ProgressFn) -> None:
     """Land what the steps did; a lake that cannot be written must not hide why the run failed."""
     landed_at = datetime.now(UTC)
     rows = [
@@ -98,4 +96,4 @@ def land_records(bronze: Bronze, request: RunRequest, records: list[StepRecord],
             bronze.prepare()
             bronze.land({PIPELINE_RUNS: PIPELINE_RUNS.table_of(rows)})
     except SmartTraderError as error:
-        tell(f"the record of this run could not be landed: {error}")
+        progress(f"the record of this run could not be landed: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, TABLE_NAMES, TRANSACTION_HISTORY
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.checksums import record_checksums
 from smart_trader.lake.delta import read_table
@@ -34,14 +35,13 @@ from smart_trader.pipeline.sources import serving_api
 from smart_trader.pipeline.steps import Step
 from smart_trader.pipeline.upgrade import upgrade_lake
 
-Tell = Callable[[str], None]
 # The sandbox has no plan to keep to, and answers at once.
 OWN_SERVER_RATE = 200.0
 OWN_SERVER_PARALLEL = 4
 
 
 def run_pipeline(
-    request: RunRequest, settings: LoaderSettings, machine: LakehouseSettings, tell: Tell
+    request: RunRequest, settings: LoaderSettings, machine: LakehouseSettings, progress: ProgressFn
 ) -> list[StepRecord]:
     """Run the steps and land their record, on failure too.
 
@@ -55,38 +55,38 @@ def run_pipeline(
     paths = machine.paths
     request.source.check()
     with lock_lake(paths, f"run {request.run_id}") as lock:
-        check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, tell)
+        check_disk(paths, settings.disk_warn_percent, settings.disk_refuse_percent, progress)
         bronze = Bronze(paths, schema_name("bronze"))
         bronze.finish_pending()
         check_lake(bronze, request.source.data_source, request.as_of)
         choice = choose_engine(machine)
         if request.builds:
-            tell(str(choice))
-            _advise(choice, Lake(paths), settings.embedded_max_swaps, tell)
-        upgrade_lake(machine, tell, choice)
+            progress(str(choice))
+            _advise(choice, Lake(paths), settings.embedded_max_swaps, progress)
+        upgrade_lake(machine, progress, choice)
         records: list[StepRecord] = []
         try:
-            with lake_engine(machine, tell, choice) as engine:
-                run = _Run(request, settings, Lake(paths), bronze, tell, engine)
+            with lake_engine(machine, progress, choice) as engine:
+                run = _Run(request, settings, Lake(paths), bronze, progress, engine)
                 with run.getting_ready():
                     run.all(records)
         finally:
             # once the lock is lost another may write, whatever error it ended in
             if lock.lost is None:
-                land_records(bronze, request, records, tell)
+                land_records(bronze, request, records, progress)
         record_checksums(Lake(paths), TABLE_NAMES)
         if run.failures:
             raise LoadsFailedError(run.failures, records)
     return records
 
 
-def _advise(choice: Choice, lake: Lake, most_swaps: int, tell: Tell) -> None:
+def _advise(choice: Choice, lake: Lake, most_swaps: int, progress: ProgressFn) -> None:
     """Say so where Spark would serve a lake of this size better; a run never starts a server that nobody asked for."""
     if choice.name != EMBEDDED or not lake.has("bronze", TRANSACTION_HISTORY.name):
         return
     swaps = lake.row_count("bronze", TRANSACTION_HISTORY.name)
     if swaps > most_swaps:
-        tell(
+        progress(
             f"warning: {swaps:,} swaps, more than embedded_max_swaps = {most_swaps:,}: this engine works on, in one "
             "process and within its memory limit; Spark (--engine spark) uses all cores for each table"
         )
@@ -101,16 +101,16 @@ class _Run:
         settings: LoaderSettings,
         lake: Lake,
         bronze: Bronze,
-        tell: Tell,
+        progress: ProgressFn,
         engine: Engine,
     ) -> None:
         self._request = request
         self._settings = settings
         self._lake = lake
         self._bronze = bronze
-        self._tell = tell
+        self._progress = progress
         self._engine = engine
-        self._builder = Builder(request, settings.pnl_refresh_hours, lake, engine, tell)
+        self._builder = Builder(request, settings.pnl_refresh_hours, lake, engine, progress)
         self.failures: list[SmartTraderError] = []
         self._defects: list[str] = []
 
@@ -130,7 +130,7 @@ class _Run:
         steps = self._request.steps
         with serving_api(self._request.source, self._lake.paths, self._request.as_of) as api:
             for number, step in enumerate(steps, 1):
-                self._tell(f"[{number}/{len(steps)}] {step.name}")
+                self._progress(f"[{number}/{len(steps)}] {step.name}")
                 record = StepRecord(step.name, datetime.now(UTC))
                 records.append(record)
                 started = time.monotonic()
@@ -154,7 +154,7 @@ class _Run:
         """Run a loader; what fails it as a whole waits until what has landed is built."""
         if any(isinstance(failure, TerminalApiError) for failure in self.failures):
             record.outcome = "skipped"
-            self._tell("      not asked: the API takes no further request of this run")
+            self._progress("      not asked: the API takes no further request of this run")
             return
         given = {WHALES: self._request.tokens, TRANSACTIONS: self._request.wallets}.get(step.resource)
         job = Job(
@@ -170,9 +170,9 @@ class _Run:
         self._defects += report.defects
         record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
         record.outcome, record.error = outcome_of(report)
-        self._tell(f"      {report}")
+        self._progress(f"      {report}")
         if given and step.resource is WHALES and (untracked := untracked_text(self._lake, self._request.run_id)):
-            self._tell(f"      {untracked}")
+            self._progress(f"      {untracked}")
         failure = whole_failure(step, report)
         if failure is not None:
             record.outcome, record.error = "failed", failure.what
@@ -180,9 +180,9 @@ class _Run:
             if not self._has_answers():
                 # a new lake: there is nothing to build
                 raise failure
-            self._tell("      failed; what has landed is built")
+            self._progress("      failed; what has landed is built")
         elif record.error:
-            self._tell(f"      {record.outcome}: {record.error}")
+            self._progress(f"      {record.outcome}: {record.error}")
 
     def _has_answers(self) -> bool:
         """Whether the API ever answered for anything in this lake."""
@@ -204,4 +204,4 @@ class _Run:
     def _build(self, step: Step, record: StepRecord) -> None:
         if not self._builder.build(step):
             record.outcome = "skipped"
-            self._tell("      nothing landed or changed, nothing to build")
+            self._progress("      nothing landed or changed, nothing to build")

@@ -15,6 +15,7 @@ from smart_trader.clock import now
 from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import BrokenTableError
 from smart_trader.lake.identity import (
@@ -33,7 +34,6 @@ from smart_trader.lakehouse.session import Choice, Engine, lake_engine
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
 
-Tell = Callable[[str], None]
 # A century: longer than any calculation is old.
 NO_REFRESH_HOURS = 24 * 365 * 100
 DERIVED_LAYERS = ("silver", "gold", "snapshots")
@@ -45,7 +45,7 @@ class Workshop:
 
     lake: Lake
     builds: Builds
-    tell: Tell
+    progress: ProgressFn
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def rebuild_derived(workshop: Workshop) -> None:
     Histories stay as they are; columns that they lack are added.
     """
     BuildState(workshop.lake).forget()
-    workshop.builds.rebuild(workshop.tell)
+    workshop.builds.rebuild(workshop.progress)
 
 
 UPGRADES = (Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),)
@@ -103,14 +103,14 @@ def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
     return later
 
 
-def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None = None) -> int:
+def upgrade_lake(machine: LakehouseSettings, progress: ProgressFn, choice: Choice | None = None) -> int:
     """Do the steps that a lake still needs. The caller holds its lock.
 
     The version is written after each step, so an upgrade that was cut short goes on with the step it was at.
 
     Args:
         machine: The machine's settings.
-        tell: Takes progress lines.
+        progress: Takes progress lines.
         choice: The engine, where the command has chosen it before.
 
     Returns:
@@ -122,19 +122,19 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None =
     lake, prefix = Lake(machine.paths), schema_prefix()
     steps = pending_upgrades(machine.paths, prefix)
     if steps:
-        tell(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
-        with lake_engine(machine, tell, choice) as engine:
-            builds = rebuilding(machine.paths, engine, "upgrade", tell)
-            workshop = Workshop(lake, builds, lambda line: tell(f"      {line}"))
+        progress(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
+        with lake_engine(machine, progress, choice) as engine:
+            builds = rebuilding(machine.paths, engine, "upgrade", progress)
+            workshop = Workshop(lake, builds, lambda line: progress(f"      {line}"))
             for step in steps:
-                tell(f"[{step.number}/{LAKE_VERSION}] {step.name}")
+                progress(f"[{step.number}/{LAKE_VERSION}] {step.name}")
                 step.apply(workshop)
                 _write_version(machine.paths, prefix, step.number)
     _write_version(machine.paths, prefix, LAKE_VERSION)
     return len(steps)
 
 
-def rebuilding(paths: LakePaths, engine: Engine, what: str, tell: Tell) -> Builds:
+def rebuilding(paths: LakePaths, engine: Engine, what: str, progress: ProgressFn) -> Builds:
     """Return dbt for making tables again as they are due at the lake's own newest moment.
 
     Time alone makes nothing due then: what is due at that moment may be about to be fetched for it. Where bronze is too
@@ -145,7 +145,7 @@ def rebuilding(paths: LakePaths, engine: Engine, what: str, tell: Tell) -> Build
     except BrokenTableError:
         moment = now()
     variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
-    return Builds(paths, engine, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, tell)
+    return Builds(paths, engine, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, progress)
 
 
 def _write_version(paths: LakePaths, prefix: str, number: int) -> None:
