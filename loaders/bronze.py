@@ -227,9 +227,9 @@ class Bronze:
             ) from error
 
     def newest_as_of(self) -> datetime | None:
-        """Return the latest moment that any fetch of this lake was stamped with, landed or about to land."""
-        moments = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
-        return max((moment for moment in moments if moment is not None), default=None)
+        """Return the latest time that any fetch of this lake was stamped with, landed or about to land."""
+        timestamps = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
+        return max((timestamp for timestamp in timestamps if timestamp is not None), default=None)
 
     def _latest(self, column: str) -> datetime | None:
         if not self.has(FETCH_LOG):

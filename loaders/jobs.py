@@ -44,7 +44,7 @@ class Job:
         resource: What it loads.
         settings: The vars of the project.
         paths: The lake.
-        as_of: The run's moment.
+        as_of: The run's time.
         limit: Items, or tokens, at most.
         given: Addresses that stand in for the work list; None takes dbt's queue.
         with_queue: What is due in the queue is fetched as well as what is given.
@@ -107,7 +107,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
         How it went.
 
     Raises:
-        SmartTraderError: Nothing could be started: another source's lake, a moment before the lake's newest, no work
+        SmartTraderError: Nothing could be started: another source's lake, a time before the lake's newest, no work
             list, a lake that cannot be written.
     """
     # Arrow's own pool keeps what it once had; the system's gives it back between chunks

@@ -24,7 +24,7 @@ class LoadMetadata:
     """What all rows of a run share.
 
     Attributes:
-        as_of: The run's moment.
+        as_of: The run's time.
         data_source: birdeye, sandbox or replay.
         run_id: Names the run.
     """

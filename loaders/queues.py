@@ -32,7 +32,7 @@ def queued_items(queue: str, as_of: datetime, columns: Iterable[str] = (), has_b
 
     Args:
         queue: Folder or address of the Delta table.
-        as_of: The run's moment.
+        as_of: The run's time.
         columns: Columns with what earlier fetches know of an item, beside those that every queue has.
         has_bronze: Whether the loaders' tables are there, without which nothing can be built.
 

@@ -24,7 +24,7 @@ LINEAGE = {"_dlt_id", "_dlt_load_id"}
 NOTHING = type(None)
 MOST_INTEGER = 2**63
 # what the API takes as a time at most
-LAST_MOMENT = 10**10
+LAST_TIME = 10**10
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # A page on which more of the rows are odd than one in so many is a change of the API, not one odd row.
 ODD_ROWS_SHARE = 10
@@ -267,8 +267,8 @@ class PageParser:
         self._check(values, name, allowed if column.is_required else allowed | {NOTHING}, meaning)
         if column.kind is Kind.JSON:
             return self._texts(values, path)
-        if column.kind in (Kind.INTEGER, Kind.MOMENT):
-            self._check_each(values, name, _is_int64 if column.kind is Kind.INTEGER else _is_moment, meaning)
+        if column.kind in (Kind.INTEGER, Kind.UNIX_TIME):
+            self._check_each(values, name, _is_int64 if column.kind is Kind.INTEGER else _is_unix_time, meaning)
             values = [int(Decimal(value)) if type(value) is Number else value for value in values]
         elif column.kind is Kind.AMOUNT:
             self._check_each(values, name, _is_decimal, meaning)
@@ -309,7 +309,7 @@ _TYPES: dict[Kind, tuple[set[type], str]] = {
     Kind.NUMBER: ({int, Number}, "a number"),
     Kind.AMOUNT: ({int, Number, str}, "a number"),
     Kind.INTEGER: ({int, Number}, "a whole number of 64 bits"),
-    Kind.MOMENT: ({int, Number}, "a time in unix seconds"),
+    Kind.UNIX_TIME: ({int, Number}, "a time in unix seconds"),
     Kind.FLAG: ({bool}, "true or false"),
     Kind.JSON: ({dict, list}, "an object or a list"),
 }
@@ -335,8 +335,8 @@ def _is_int64(value: int | Number | None) -> bool:
     return value is None or -MOST_INTEGER <= int(value) < MOST_INTEGER
 
 
-def _is_moment(value: int | Number) -> bool:
-    return _is_int64(value) and 0 < int(Decimal(value)) <= LAST_MOMENT
+def _is_unix_time(value: int | Number) -> bool:
+    return _is_int64(value) and 0 < int(Decimal(value)) <= LAST_TIME
 
 
 def _is_address(value: str | None) -> bool:

@@ -36,7 +36,7 @@ class Kind(Enum):
     AMOUNT = "amount"
     """Text of a JSON number or of a string that holds one; the API sends both."""
     INTEGER = "integer"
-    MOMENT = "moment"
+    UNIX_TIME = "unix_time"
     """A time in unix seconds, to the year 2286."""
     FLAG = "flag"
     JSON = "json"
@@ -47,11 +47,11 @@ class Kind(Enum):
 
 _ARROW = {
     Kind.INTEGER: pa.int64(),
-    Kind.MOMENT: pa.int64(),
+    Kind.UNIX_TIME: pa.int64(),
     Kind.FLAG: pa.bool_(),
     Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
 }
-_DLT = {Kind.INTEGER: "bigint", Kind.MOMENT: "bigint", Kind.FLAG: "bool", Kind.TIMESTAMP: "timestamp"}
+_DLT = {Kind.INTEGER: "bigint", Kind.UNIX_TIME: "bigint", Kind.FLAG: "bool", Kind.TIMESTAMP: "timestamp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ TRANSACTION_HISTORY = Table(
         *_columns(Kind.TEXT, "item"),
     ),
     fields=(
-        *_columns(Kind.MOMENT, "block_unix_time", is_required=True),
+        *_columns(Kind.UNIX_TIME, "block_unix_time", is_required=True),
         *_columns(Kind.INTEGER, "block_number", "ins_index", "inner_ins_index"),
         *_columns(Kind.TEXT, "tx_hash", is_required=True),
         *_columns(Kind.ADDRESS, "owner", is_required=True),

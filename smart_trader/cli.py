@@ -9,7 +9,7 @@ import click
 from smart_trader.console import run
 
 COMMANDS = {
-    "as-of": "smart_trader.pipeline.cli:as_of_moment",
+    "as-of": "smart_trader.pipeline.cli:print_as_of",
     "backup": "smart_trader.maintenance.cli:backup",
     "cluster": "smart_trader.lakehouse.cli:cluster",
     "discard-future": "smart_trader.maintenance.cli:discard_future",

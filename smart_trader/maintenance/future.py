@@ -164,8 +164,8 @@ def _delete(lake: Lake, schema: str, table: str, condition: str) -> int:
     return int(open_table(lake.location(schema, table)).delete(condition)["num_deleted_rows"])
 
 
-def _timestamp(moment: datetime) -> str:
-    return f"arrow_cast('{spelled(moment)}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+def _timestamp(timestamp: datetime) -> str:
+    return f"arrow_cast('{spelled(timestamp)}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
 def _remove_folder(location: str) -> None:

@@ -154,8 +154,8 @@ class BuildState:
         if not self.lake.has("silver", "wallet_calculations"):
             return False
         oldest = pc.min(self.lake.read("silver", "wallet_calculations", ["calculation_date"])["calculation_date"])
-        moment = oldest.as_py()
-        return moment is not None and moment + timedelta(hours=refresh_hours) <= as_of
+        timestamp = oldest.as_py()
+        return timestamp is not None and timestamp + timedelta(hours=refresh_hours) <= as_of
 
     def has_outdated_calculations(self, as_of: datetime, version: str) -> bool:
         """Whether a wallet's profit and loss was computed by another code, at an earlier time than this run's."""

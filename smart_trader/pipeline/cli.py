@@ -78,11 +78,11 @@ def run_pipeline(
         flag: read_addresses(source, flag) if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
-    moment = as_of or now()
+    run_as_of = as_of or now()
     request = RunRequest(
         SourceSpec(demo, replay, seed, market_wallets),
-        moment,
-        run_id or f"{moment:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
+        run_as_of,
+        run_id or f"{run_as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         step,
         given["--tokens"],
         given["--wallets"],
@@ -144,7 +144,7 @@ def retry(items: tuple[str, ...]) -> None:
 
 @click.command("as-of")
 @click.argument("wanted", default="")
-def as_of_moment(wanted: str) -> None:
+def print_as_of(wanted: str) -> None:
     """Print the time a run may be at: WANTED, or now where that is missing or the lake is past it.
 
     A scheduler asks this once and gives the answer to every step of a run. A time in the future is refused, and so is

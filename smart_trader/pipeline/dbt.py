@@ -98,7 +98,7 @@ class Builds:
     Args:
         paths: The lake.
         engine: What they run on.
-        as_of: The run's moment, as ISO 8601.
+        as_of: The run's time, as ISO 8601.
         run_id: Stamped on what is built.
         variables: Settings of this run alone.
         progress: Takes progress lines.

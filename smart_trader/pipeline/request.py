@@ -17,7 +17,7 @@ class RunRequest:
 
     Attributes:
         source: Where its rows come from.
-        as_of: Its moment.
+        as_of: Its time.
         run_id: Its name, on every row it makes.
         step: One step alone, or None for all.
         tokens: Tokens whose holders are fetched as well.

@@ -63,7 +63,7 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     Args:
         spec: The source.
         paths: The lake; it remembers which market it was filled from, so that a later run goes on in the same one.
-        as_of: The run's moment, which is the market's clock.
+        as_of: The run's time, which is the market's clock.
 
     Raises:
         SmartTraderError: The source cannot be had.

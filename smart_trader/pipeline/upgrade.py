@@ -135,17 +135,17 @@ def upgrade_lake(machine: LakehouseSettings, progress: ProgressFn, choice: Choic
 
 
 def rebuilding(paths: LakePaths, engine: Engine, what: str, progress: ProgressFn) -> Builds:
-    """Return dbt for making tables again as they are due at the lake's own newest moment.
+    """Return dbt for making tables again as they are due at the lake's own newest time.
 
-    Time alone makes nothing due then: what is due at that moment may be about to be fetched for it. Where bronze is too
+    Time alone makes nothing due then: what is due at that time may be about to be fetched for it. Where bronze is too
     broken to tell, the builds are those of now; whoever makes tables again reads bronze first, and fails on it.
     """
     try:
-        moment = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
+        timestamp = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
     except BrokenTableError:
-        moment = now()
+        timestamp = now()
     variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
-    return Builds(paths, engine, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, progress)
+    return Builds(paths, engine, timestamp.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, progress)
 
 
 def _write_version(paths: LakePaths, prefix: str, number: int) -> None:

@@ -34,11 +34,11 @@ def status_facts(lake: Lake) -> dict[str, Any]:
         "left_alone": {},
         "last_run": [],
     }
-    moment = datetime.now(UTC)
+    present = datetime.now(UTC)
     for queue, what in QUEUES.items():
         if lake.has("silver", queue):
             due = lake.read("silver", queue, ["due_at"])["due_at"].to_pylist()
-            facts["pending"][what] = {"due": sum(at <= moment for at in due), "later": sum(at > moment for at in due)}
+            facts["pending"][what] = {"due": sum(at <= present for at in due), "later": sum(at > present for at in due)}
     if lake.has("silver", "tracked_whales"):
         for flag in ("is_exhausted", "too_active"):
             facts["left_alone"][f"wallets {flag}"] = _flagged(lake, "tracked_whales", "wallet_address", flag)
@@ -80,7 +80,7 @@ def _table_facts(lake: Lake, schema: str, name: str) -> dict[str, Any]:
 
 def status_text(facts: dict[str, Any]) -> str:
     """Write the state of a lake for a person."""
-    moment = datetime.now(UTC)
+    present = datetime.now(UTC)
     lines = [
         f"lake       {facts['lake']}"
         + (f", disk {facts['disk_used_percent']} % full" if facts["disk_used_percent"] is not None else ""),
@@ -89,7 +89,7 @@ def status_text(facts: dict[str, Any]) -> str:
     ]
     for fact in facts["tables"]:
         age = (
-            f"{(moment - fact['written_at']).total_seconds() / 3600:,.1f} h old" if fact["written_at"] else "not there"
+            f"{(present - fact['written_at']).total_seconds() / 3600:,.1f} h old" if fact["written_at"] else "not there"
         )
         lines.append(f"{fact['table']:32}{cell_text(fact['rows']):>12}  {age}")
     lines.append("")

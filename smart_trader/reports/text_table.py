@@ -38,7 +38,7 @@ def cell_text(value: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """Return what JSON and CSV can hold: decimals as numbers' own text, moments in ISO 8601."""
+    """Return what JSON and CSV can hold: decimals as numbers' own text, timestamps in ISO 8601."""
     if isinstance(value, Decimal):
         return float(value)
     return value.isoformat() if isinstance(value, datetime) else value

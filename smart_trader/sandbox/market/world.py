@@ -92,10 +92,10 @@ class World:
         return self._joined
 
     def carry_to(self, time: int) -> None:
-        """Carry the world on until it covers a moment.
+        """Carry the world on until it covers a time.
 
         Raises:
-            SmartTraderError: The moment is further away than a market lasts.
+            SmartTraderError: The time is further away than a market lasts.
         """
         if time > self.genesis + MOST_DAYS * DAY:
             raise SmartTraderError(
