@@ -159,10 +159,10 @@ def fetch_and_land(
     Raises:
         SmartTraderError: The lake cannot be written.
     """
-    report = Report(resource.kind)
+    report = Report(resource.name)
     started, spent = time.monotonic(), meter.spent
     as_of = int(metadata.as_of.timestamp())
-    with BackgroundWriter(bronze.land) as writer, Progress(resource.kind, len(items), meter) as progress:
+    with BackgroundWriter(bronze.land) as writer, Progress(resource.name, len(items), meter) as progress:
         chunk = Chunk(settings, metadata, writer.submit)
 
         def tick() -> None:
@@ -186,7 +186,7 @@ def fetch_and_land(
                     report.not_reached += 1
                 if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
                     failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
-                    client.stop(RunStoppedError(f"{resource.kind}: {failures}"))
+                    client.stop(RunStoppedError(f"{resource.name}: {failures}"))
         except BaseException as error:
             client.stop(RunStoppedError("the run was stopped"), at_once=True)
             if isinstance(error, LockLostError):

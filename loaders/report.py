@@ -19,7 +19,7 @@ class Report:
     """How a run went.
 
     Attributes:
-        kind: tokens, holders or swaps.
+        kind: What was loaded: tokens, whales or transactions.
         outcomes: Number of items by outcome.
         failures: Item and error of the failed ones.
         defects: Items that failed by a defect of the loader; they are among the failures.
