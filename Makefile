@@ -46,7 +46,7 @@ test-crash: setup ## Kill and damage lakes, a hundred times and more (an hour or
 	$(PY) -m pytest tests/python/recovery -m "full or not full" -s
 
 test-stack: setup ## Run the whole stack without Docker: S3, PostgreSQL, a Spark cluster, Airflow (half an hour)
-	@stack=$$($(PY) -c "from smart_trader.paths import cache_dir; print(cache_dir() / 'stack')") \
+	@stack=$$($(PY) -c "from smart_trader.config.paths import cache_dir; print(cache_dir() / 'stack')") \
 		&& tests/stack/install.sh "$$stack" $(PY) \
 		&& PATH="$(CURDIR)/$(BIN):$$PATH" STACK_TOOLS="$$stack" $(PY) -m pytest tests/stack -s
 

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import psutil
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.lakehouse import probe, server, training
 from smart_trader.lakehouse.java import find_java
-from smart_trader.settings import LakehouseSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 KINDS = ("seed", "table", "merge", "python", "snapshot", "test")
@@ -164,7 +164,7 @@ def measure_builds(base: Path, builds: int) -> None:
             row(f"warm node, {kind}{target}", f"{statistics.median(seconds):.2f} s median of {len(seconds)}")
         for statement in ("optimize silver.wallet_swaps", "vacuum silver.wallet_swaps"):
             begun = time.monotonic()
-            probe.ask_thrift(record.doors.thrift_port, statement, timeout_s=120)
+            probe.execute_thrift(record.endpoints.thrift_port, statement, timeout_s=120)
             row(statement, f"{time.monotonic() - begun:.1f} s")
         row("peak RSS of the JVM (target <= 1.2 GB)", f"{peak_rss(record.pid) / 1e9:.2f} GB")
         row("peak RSS of dbt", f"{max(one[3] for one in [first, *later]) / 1e9:.2f} GB")

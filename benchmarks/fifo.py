@@ -103,7 +103,7 @@ def measure_engine(trades: pa.Table, repeats: int) -> None:
 
         def kernel(medians: bool = medians) -> None:
             book = engine.empty_book(len(starts) - 1)
-            engine.run_batch(read, starts, book, engine.NO_MATCHES, medians=medians, keep_all=False)
+            engine.run_batch(read, starts, book, engine.NO_MATCHES, medians=medians, keep_all=False, rules=engine.RULES)
 
         name = "with" if medians else "without"
         speed = millions / median_seconds(kernel, repeats)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.fifo.partitions import positions_frame
 from smart_trader.lakehouse import server
-from smart_trader.settings import LakehouseSettings
 
 ORDER = ("wallet_address", "token_address", "block_unix_time", "side")
 
@@ -22,9 +22,11 @@ def measure(
     from pyspark.sql import SparkSession
 
     settings = LakehouseSettings(home=folder / "lake")
-    doors = server.start(settings, lambda _: None).record.doors
+    endpoints = server.start(settings, lambda _: None).record.endpoints
     try:
-        session: Any = SparkSession.builder.remote(f"sc://localhost:{doors.connect_port}/;token={doors.token}").create()
+        session: Any = SparkSession.builder.remote(
+            f"sc://localhost:{endpoints.connect_port}/;token={endpoints.token}"
+        ).create()
         trades = session.read.parquet(f"file:{swaps}")
         positions = trades.select("wallet_address", "token_address").distinct().count()
         times: dict[str, list[float]] = {"model": [], "baseline": []}

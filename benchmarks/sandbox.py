@@ -20,7 +20,7 @@ from typing import Any
 
 import requests
 
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from loaders.pending import WorkFolder, is_machines
 from loaders.tables import FETCH_LOG, TABLES, Table
-from smart_trader.delta import first_value, is_table, open_table
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import store_settings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import claim_source, other_source, read_identity
-from smart_trader.paths import LakePaths
-from smart_trader.settings import store_settings
-from smart_trader.store import check_reachable, storage_options
+from smart_trader.lake.delta import first_value, is_table, open_table
+from smart_trader.lake.identity import claim_source, other_source, read_identity
+from smart_trader.lake.store import check_reachable, storage_options
 
 logger = logging.getLogger(__name__)
 
@@ -227,9 +227,9 @@ class Bronze:
             ) from error
 
     def newest_as_of(self) -> datetime | None:
-        """Return the latest moment that any fetch of this lake was stamped with, landed or about to land."""
-        moments = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
-        return max((moment for moment in moments if moment is not None), default=None)
+        """Return the latest time that any fetch of this lake was stamped with, landed or about to land."""
+        timestamps = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
+        return max((timestamp for timestamp in timestamps if timestamp is not None), default=None)
 
     def _latest(self, column: str) -> datetime | None:
         if not self.has(FETCH_LOG):

@@ -7,11 +7,12 @@ from collections import Counter
 import pyarrow.compute as pc
 
 from loaders.bronze import Bronze
+from loaders.resources import RESOURCES
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
-from smart_trader.delta import read_table
+from smart_trader.lake.delta import read_table
 
 # Where a load's units are noted: per fetch as it lands, and once more for the step that made them when it ends.
-STEPS = {"load_tokens": "tokens", "load_whales": "holders", "load_transactions": "swaps"}
+STEPS = {f"load_{resource.name}": resource.kind for resource in RESOURCES}
 
 
 def spent_units(bronze: Bronze, run_id: str) -> int:

@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import yaml
 
-from loaders.jobs import Job, estimate, live_api, run_job, sandbox_api, work_items
-from loaders.queues import WorkItem
+from loaders.apis import live_api, sandbox_api
+from loaders.jobs import Job, estimate, run_job, work_items
+from loaders.queues import read_addresses
+from loaders.resources import TOKENS, TRANSACTIONS, WHALES, Resource
 from loaders.settings import loader_settings
+from loaders.work_items import WorkItem
 from smart_trader.clock import TimestampType, check_as_of, now, spelled
+from smart_trader.config.schemas import schema_name
+from smart_trader.config.settings import lakehouse_settings
+from smart_trader.config.variables import parse_variables
 from smart_trader.console import say, show
-from smart_trader.errors import SettingsError
-from smart_trader.lake_lock import lock_lake
+from smart_trader.lake.lock import lock_lake
 from smart_trader.run_ids import RunIdType
-from smart_trader.schemas import schema_name
-from smart_trader.settings import lakehouse_settings
 
 SHOWN_ITEMS = 10
 AS_OF_HELP = "The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."
@@ -62,7 +64,7 @@ def init() -> None:
 @_options
 def tokens(**options: Any) -> None:
     """List the tokens that pass the filters of dbt_project.yml."""
-    _run("tokens", None, **options)
+    _run(TOKENS, None, **options)
 
 
 @load.command()
@@ -70,7 +72,7 @@ def tokens(**options: Any) -> None:
 @_options
 def whales(given: str | None, **options: Any) -> None:
     """Fetch the largest holders of the tokens that are due."""
-    _run("whales", given, **options)
+    _run(WHALES, given, **options)
 
 
 @load.command()
@@ -78,11 +80,11 @@ def whales(given: str | None, **options: Any) -> None:
 @_options
 def transactions(given: str | None, **options: Any) -> None:
     """Fetch the swaps of the wallets that are due."""
-    _run("transactions", given, **options)
+    _run(TRANSACTIONS, given, **options)
 
 
 def _run(
-    loader: str,
+    resource: Resource,
     given: str | None,
     *,
     limit: int | None,
@@ -94,14 +96,15 @@ def _run(
 ) -> None:
     paths = lakehouse_settings().paths
     settings = loader_settings(parse_variables(variables))
-    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id=run_id or "")
+    addresses = None if given is None else read_addresses(given, resource.option)
+    job = Job(resource, settings, paths, as_of or now(), limit, addresses, run_id=run_id or "")
     if dry_run:
         check_as_of(job.as_of, "sandbox" if sandbox_url else job.bronze.data_source())
         _show_plan(job)
         return
     api = sandbox_api(sandbox_url) if sandbox_url else live_api()
-    with lock_lake(paths, f"load {loader}"):
-        report = run_job(job, api, lambda items: say(f"{loader}: {len(items)} to fetch from {api.url}"))
+    with lock_lake(paths, f"load {resource.name}"):
+        report = run_job(job, api, lambda items: say(f"{resource.name}: {len(items)} to fetch from {api.url}"))
     say(str(report))
     if report.stop is not None and report.whole_failure is None:
         say(f"stopped early: {report.stop}")
@@ -125,21 +128,3 @@ def _shown(item: WorkItem) -> str:
     if item.resume_before_time is not None:
         return f"{item.item}  goes on before {spelled(datetime.fromtimestamp(item.resume_before_time, UTC))}"
     return item.item
-
-
-def parse_variables(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Read `name=value` pairs; values are YAML, as in dbt_project.yml.
-
-    Raises:
-        SettingsError: A pair has no `=`, or its value is no YAML.
-    """
-    found = {}
-    for pair in pairs:
-        name, sign, text = pair.partition("=")
-        try:
-            if not sign or not name.strip():
-                raise ValueError(pair)
-            found[name.strip()] = yaml.safe_load(text)
-        except (ValueError, yaml.YAMLError):
-            raise SettingsError(f"--var {pair!r} cannot be read", "write it as name=value") from None
-    return found

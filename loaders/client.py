@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
-from requests.auth import AuthBase
 
 from loaders.errors import (
     ApiError,
@@ -29,6 +28,7 @@ from loaders.errors import (
 from loaders.loose_json import as_bytes, as_text, members
 from loaders.pacing import Pacer
 from loaders.transport import MAX_BODY_BYTES, BodyTooLargeError, ExchangeFailedError, Transport
+from smart_trader.birdeye import CHAIN_HEADERS, DEFAULT_PRICE_CU, BirdeyeKey
 from smart_trader.console import one_line
 from smart_trader.errors import SmartTraderError
 
@@ -58,23 +58,12 @@ MEANINGS = {
 SHORTEST_SECRET = 16
 
 
-class BirdeyeKey(AuthBase):
-    """Puts the key on each request; an object, so that no header with it is ever logged or shown."""
+class HiddenKey(BirdeyeKey):
+    """The key, which is taken out of what a server says."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the key."""
-        request.headers["X-API-KEY"] = self._key
-        return request
-
-    def __repr__(self) -> str:
-        return "BirdeyeKey(***)"
-
-    def hidden(self, said: bytes) -> bytes:
-        """Return what a server said without the key: said back, it would land in a table or show in an error."""
-        return said if len(self._key) < SHORTEST_SECRET else said.replace(self._key.encode(), b"***")
+    def hide(self, content: bytes) -> bytes:
+        """Return a response without the key: repeated there, it would land in a table or show in an error."""
+        return content if len(self._key) < SHORTEST_SECRET else content.replace(self._key.encode(), b"***")
 
 
 @dataclass
@@ -91,7 +80,7 @@ class UnitMeter:
 
     prices: Mapping[str, int]
     budget: int | None = None
-    default_price: int = 100
+    default_price: int = DEFAULT_PRICE_CU
     spent: int = 0
     requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -116,7 +105,7 @@ class UnitMeter:
 
 
 @dataclass(slots=True)
-class Tally:
+class RequestCost:
     """What one work item has cost so far: requests, tries included, and their compute units."""
 
     requests: int = 0
@@ -156,8 +145,8 @@ class BirdeyeClient:
         self._meter = meter
         self._max_tries = max_tries
         self._end: SmartTraderError | None = None
-        self._key = BirdeyeKey(key)
-        self._transport = Transport(base_url, self._key, {"x-chain": "solana"}, parallel)
+        self._key = HiddenKey(key)
+        self._transport = Transport(base_url, self._key, CHAIN_HEADERS, parallel)
 
     def stop(self, error: SmartTraderError, *, at_once: bool = False) -> None:
         """Let no further request start: each of them raises this error. The first error stays.
@@ -171,19 +160,19 @@ class BirdeyeClient:
             self._pacer.stop()
             self._transport.abort_all()
 
-    def get(self, endpoint: str, params: Mapping[str, Any], tally: Tally | None = None) -> bytes:
+    def get(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None = None) -> bytes:
         """Ask one question until it is answered; returns the JSON text under the body's `data`, as it came."""
-        return self.ask(endpoint, params, tally, bytes)
+        return self.execute(endpoint, params, cost, bytes)
 
-    def ask(
-        self, endpoint: str, params: Mapping[str, Any], tally: Tally | None, read: Callable[[bytes], Answer]
+    def execute(
+        self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None, read: Callable[[bytes], Answer]
     ) -> Answer:
         """Ask one question until it is answered, refused or given up.
 
         Args:
             endpoint: Path to ask.
             params: Its query.
-            tally: Counts what this question cost.
+            cost: Counts what this question cost.
             read: Makes something of the JSON text under the body's `data`; raises UnusableAnswerError where it cannot
                 be true, and the question is asked again.
 
@@ -197,11 +186,11 @@ class BirdeyeClient:
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
         """
-        tally = tally if tally is not None else Tally()
+        cost = cost if cost is not None else RequestCost()
         last = UnusableAnswerError("no try")
         for attempt in range(1, self._max_tries + 1):
             try:
-                return read(self._try(endpoint, params, tally))
+                return read(self._try(endpoint, params, cost))
             except (TerminalApiError, BudgetReachedError) as error:
                 self.stop(error)
                 raise
@@ -217,14 +206,14 @@ class BirdeyeClient:
             last.status,
         )
 
-    def _try(self, endpoint: str, params: Mapping[str, Any], tally: Tally) -> bytes:
+    def _try(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost) -> bytes:
         """Send one request; returns the answer, or raises what became of it."""
         self._pacer.wait()
         # another thread may have met the end while this one waited for its turn
         if self._end is not None:
             raise self._end
-        tally.cu += self._meter.charge(endpoint)
-        tally.requests += 1
+        cost.cu += self._meter.charge(endpoint)
+        cost.requests += 1
         try:
             reply = self._transport.get(endpoint, params)
         except ExchangeFailedError as failed:
@@ -238,7 +227,7 @@ class BirdeyeClient:
                 endpoint,
                 None,
             ) from None
-        content = self._key.hidden(reply.body)
+        content = self._key.hide(reply.body)
         if reply.status == requests.codes.ok:
             return self._read(endpoint, content)
         message = _message(content) or one_line(reply.reason)
@@ -258,7 +247,7 @@ class BirdeyeClient:
     def _fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
         """Return what an answer that is none leads to, and hold everybody back where it asks for that."""
         if status in PASSING or status >= requests.codes.server_error:
-            pause = _asked_pause(headers)
+            pause = _read_pause(headers)
             if pause > LONGEST_HOLD_S:
                 return TerminalApiError(
                     f"{endpoint}: the API asks to wait {pause:.0f} s, longer than the {LONGEST_HOLD_S:.0f} s that a "
@@ -321,7 +310,7 @@ def _refusal(endpoint: str, status: int, message: str) -> ApiError:
     return RequestRefusedError(f"{endpoint}: refused with {status}: {message}", fix, endpoint, status)
 
 
-def _asked_pause(headers: Mapping[str, str]) -> float:
+def _read_pause(headers: Mapping[str, str]) -> float:
     """Return the seconds the server asks to wait, 0 where it names none."""
     asked = headers.get("Retry-After", "").strip()
     seconds = _number(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loaders.work_items import TimeWindow
 from smart_trader.errors import SmartTraderError
 
 
@@ -80,6 +81,18 @@ class BudgetReachedError(SmartTraderError):
             f"the budget of {budget} compute units is reached: {spent} spent, the next request costs {price}",
             "what was loaded is kept; run again to go on, or raise cu_budget",
         )
+
+
+class ItemBudgetReachedError(SmartTraderError):
+    """A work item has used up its own budget; its next fetch goes on from there.
+
+    Attributes:
+        left_over: The time window that is left to read.
+    """
+
+    def __init__(self, reason: str, left_over: TimeWindow) -> None:
+        self.left_over = left_over
+        super().__init__(reason, "the next run goes on from there")
 
 
 class RunStoppedError(SmartTraderError):

@@ -2,84 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import math
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 import pyarrow as pa
-import requests
 
-from loaders import fetches
-from loaders.bronze import Bronze
+from loaders.apis import Api
+from loaders.bronze import LINEAGE_HINTS, Bronze
 from loaders.budget import spent_units
 from loaders.client import BirdeyeClient, UnitMeter
-from loaders.queues import WorkItem, given_items, queued_items, with_known_swaps
-from loaders.run import Report, Stamp, Work, fetch_and_land
-from loaders.settings import LoaderSettings, api_key
-from loaders.tables import FETCH_LOG
-from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport
+from loaders.errors import RunStoppedError
+from loaders.fetching import FetchResult, fetch_all, fetch_item
+from loaders.landing import BackgroundWriter, Chunk, LoadMetadata
+from loaders.progress import Progress
+from loaders.queues import queued_items, with_known_swaps
+from loaders.report import Report
+from loaders.resources import TOKENS, TRANSACTIONS, Resource
+from loaders.settings import LoaderSettings
+from loaders.tables import FETCH_LOG, NewColumns, Table
+from loaders.work_items import TOKEN_LIST_ITEM, WorkItem
 from smart_trader.clock import check_as_of, check_follows
-from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import other_source
-from smart_trader.paths import LakePaths
-from smart_trader.schemas import schema_name
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.schemas import schema_name
+from smart_trader.console import say
+from smart_trader.lake.delta import open_table
+from smart_trader.lake.identity import other_source
+from smart_trader.lake.object_lock import LockLostError
 
-LIVE_URL = "https://public-api.birdeye.so"
-SANDBOX_KEY = "sandbox"
-QUEUES = {"whales": "whale_fetch_queue", "transactions": "transaction_fetch_queue"}
-ENDPOINTS = {"tokens": fetches.TOKEN_LIST, "whales": fetches.HOLDERS, "transactions": fetches.SWAPS}
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """Which API a run asks.
-
-    Attributes:
-        url: Its root.
-        key: The key.
-        data_source: birdeye, sandbox or replay; stamped on every row.
-    """
-
-    url: str
-    key: str
-    data_source: str
-
-    def __repr__(self) -> str:
-        return f"Api({self.url}, ***, {self.data_source})"
-
-
-def live_api() -> Api:
-    """Return BirdEye itself.
-
-    Raises:
-        SettingsError: There is no key.
-    """
-    return Api(LIVE_URL, api_key(), "birdeye")
-
-
-def sandbox_api(url: str) -> Api:
-    """Return a sandbox that runs at an address; asks it what it serves. The real key never goes there.
-
-    Raises:
-        SmartTraderError: No sandbox answers there.
-    """
-    url = url.rstrip("/")
-    try:
-        reply = Transport(url).get("/sandbox/info")
-        source = json.loads(reply.body)["data_source"] if reply.status == requests.codes.ok else None
-    except (ExchangeFailedError, BodyTooLargeError, ValueError, KeyError, TypeError):
-        source = None
-    if source is None:
-        raise SmartTraderError(
-            f"no sandbox answers at {url}", "start one: smart-trader sandbox serve --seed 7, and give its address"
-        )
-    if source not in ("sandbox", "replay"):
-        raise SmartTraderError(f"what answers at {url} serves {str(source)[:60]!r}", "give the address of a sandbox")
-    return Api(url, SANDBOX_KEY, source)
+# With so many failures and no answer at all nothing more is asked: each further item would cost all its tries.
+ENOUGH_OF_OUTAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +41,22 @@ class Job:
     """One loader's run.
 
     Attributes:
-        loader: tokens, whales or transactions.
+        resource: What it loads.
         settings: The vars of the project.
         paths: The lake.
-        as_of: The run's moment.
+        as_of: The run's time.
         limit: Items, or tokens, at most.
-        given: Addresses that stand in for the work list: file, `-` or list; None takes dbt's queue.
+        given: Addresses that stand in for the work list; None takes dbt's queue.
         with_queue: What is due in the queue is fetched as well as what is given.
         run_id: Names the run in every row; what it has spent counts against the budget.
     """
 
-    loader: str
+    resource: Resource
     settings: LoaderSettings
     paths: LakePaths
     as_of: datetime
     limit: int | None = None
-    given: str | None = None
+    given: Sequence[str] | None = None
     with_queue: bool = False
     run_id: str = ""
 
@@ -114,33 +68,31 @@ class Job:
     @property
     def stamped_run_id(self) -> str:
         """The run's name, or one made up for a run that stands alone."""
-        return self.run_id or f"{self.loader}-{self.as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+        return self.run_id or f"{self.resource.name}-{self.as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
 
 
 def work_items(job: Job) -> list[WorkItem]:
     """Return what a run would ask for, in its order; the token list is one item.
 
     Raises:
-        SmartTraderError: There is no work list yet, or what is given cannot be read.
+        SmartTraderError: There is no work list yet.
     """
-    if job.loader == "tokens":
-        return [WorkItem("token_list", "filter")]
-    given = _given(job)
+    if job.resource.queue is None:
+        return [TOKEN_LIST_ITEM]
+    given = _given_items(job)
     if given and not job.with_queue:
         return given[: job.limit]
     known = {item.item for item in given}
-    queue = job.paths.table(schema_name("silver"), QUEUES[job.loader])
-    queued = queued_items(queue, job.as_of, job.bronze.has(FETCH_LOG))
+    queue = job.paths.table(schema_name("silver"), job.resource.queue)
+    queued = queued_items(queue, job.as_of, job.resource.queue_columns, job.bronze.has(FETCH_LOG))
     return [*given, *(item for item in queued if item.item not in known)][: job.limit]
 
 
-def _given(job: Job) -> list[WorkItem]:
+def _given_items(job: Job) -> list[WorkItem]:
     """Return what is given, with what earlier fetches know of it."""
-    if job.given is None:
-        return []
-    items = given_items(job.given, "--tokens" if job.loader == "whales" else "--wallets")
+    items = [WorkItem(address, "given") for address in job.given or ()]
     log = job.bronze.location(FETCH_LOG)
-    return with_known_swaps(items, log) if job.loader == "transactions" and job.bronze.has(FETCH_LOG) else items
+    return with_known_swaps(items, log) if job.resource is TRANSACTIONS and job.bronze.has(FETCH_LOG) else items
 
 
 def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lambda _: None) -> Report:
@@ -155,7 +107,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
         How it went.
 
     Raises:
-        SmartTraderError: Nothing could be started: another source's lake, a moment before the lake's newest, no work
+        SmartTraderError: Nothing could be started: another source's lake, a time before the lake's newest, no work
             list, a lake that cannot be written.
     """
     # Arrow's own pool keeps what it once had; the system's gives it back between chunks
@@ -171,24 +123,89 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
     meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
-    stamp = Stamp(job.as_of, api.data_source, job.stamped_run_id)
-    return fetch_and_land(job.loader, _work(job, settings, items), client, meter, bronze, settings, stamp)
+    metadata = LoadMetadata(job.as_of, api.data_source, job.stamped_run_id)
+    return fetch_and_land(job.resource, items, client, meter, bronze, settings, metadata)
 
 
 def _limited(job: Job) -> LoaderSettings:
-    if job.loader != "tokens" or job.limit is None:
+    if job.resource is not TOKENS or job.limit is None:
         return job.settings
     return job.settings.model_copy(update={"token_limit": min(job.limit, job.settings.token_limit)})
 
 
-def _work(job: Job, settings: LoaderSettings, items: list[WorkItem]) -> list[Callable[[], Work]]:
-    moment = int(job.as_of.timestamp())
-    makers: dict[str, Callable[[WorkItem], Work]] = {
-        "tokens": lambda _: fetches.token_list(settings),
-        "whales": lambda item: fetches.token_holders(item, settings),
-        "transactions": lambda item: fetches.wallet_swaps(item, settings, moment),
-    }
-    return [partial(makers[job.loader], item) for item in items]
+def fetch_and_land(
+    resource: Resource,
+    items: Sequence[WorkItem],
+    client: BirdeyeClient,
+    meter: UnitMeter,
+    bronze: Bronze,
+    settings: LoaderSettings,
+    metadata: LoadMetadata,
+) -> Report:
+    """Fetch items, several at once, and land them in chunks while fetching goes on.
+
+    Args:
+        resource: What is fetched.
+        items: The items; the rows of one are let go when they have landed.
+        client: Asks the API.
+        meter: Counts what that costs.
+        bronze: Where rows land.
+        settings: How many at once, and when to land.
+        metadata: What all rows share.
+
+    Returns:
+        How it went; an early end by the API or by the budget is in it, with everything fetched until then landed.
+
+    Raises:
+        SmartTraderError: The lake cannot be written.
+    """
+    report = Report(resource.name)
+    started, spent = time.monotonic(), meter.spent
+    as_of = int(metadata.as_of.timestamp())
+    with BackgroundWriter(bronze.land) as writer, Progress(resource.name, len(items), meter) as progress:
+        chunk = Chunk(settings, metadata, writer.submit)
+
+        def tick() -> None:
+            progress.tick()
+            chunk.land_if_old()
+
+        try:
+            columns = _new_columns(bronze, resource.table)
+
+            def fetch_one(item: WorkItem) -> FetchResult:
+                return fetch_item(resource, item, client, settings, as_of, columns)
+
+            for fetch in fetch_all(items, fetch_one, settings.parallel, tick):
+                if fetch.stop is not None:
+                    report.stop = report.stop or fetch.stop
+                if fetch.is_known:
+                    progress.advance(fetch.rows)
+                    report.add(fetch)
+                    chunk.add(fetch)
+                else:
+                    report.not_reached += 1
+                if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
+                    failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
+                    client.stop(RunStoppedError(f"{resource.name}: {failures}"))
+        except BaseException as error:
+            client.stop(RunStoppedError("the run was stopped"), at_once=True)
+            if isinstance(error, LockLostError):
+                # another may write already
+                chunk.drop()
+            elif isinstance(error, KeyboardInterrupt):
+                say("stopping: what is fetched is landed first")
+            raise
+        finally:
+            # also when a person stops the run: what is fetched is paid for
+            chunk.land()
+    report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
+    return report
+
+
+def _new_columns(bronze: Bronze, table: Table) -> NewColumns:
+    """Return what decides about unknown fields, with the columns that earlier ones made."""
+    present = open_table(bronze.location(table)).schema().fields if bronze.has(table) else []
+    return NewColumns(table, (found.name for found in present if found.name not in LINEAGE_HINTS))
 
 
 def check_lake(bronze: Bronze, data_source: str, as_of: datetime) -> None:
@@ -216,11 +233,6 @@ class Estimate:
 def estimate(job: Job, items: list[WorkItem]) -> Estimate:
     """Tell what a run would ask, without asking anything."""
     settings = _limited(job)
-    most_pages = {
-        "tokens": math.ceil(settings.token_limit / fetches.PAGE_ROWS),
-        "whales": math.ceil(settings.max_whales_per_token / fetches.PAGE_ROWS),
-        "transactions": settings.max_pages_per_wallet,
-    }[job.loader]
-    price = UnitMeter(settings.cu_prices).price(ENDPOINTS[job.loader])
-    least, most = len(items), len(items) * most_pages
+    price = UnitMeter(settings.cu_prices).price(job.resource.endpoint)
+    least, most = len(items), len(items) * job.resource.max_pages(settings)
     return Estimate((least, most), (least * price, most * price), most / settings.plan.per_second)

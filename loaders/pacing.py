@@ -17,10 +17,10 @@ CATCH_UP = 3
 
 
 class Pacer:
-    """Hands out the moments at which requests may start.
+    """Hands out the times at which requests may start.
 
     Requests are spaced evenly within the second, since the API counts denied requests too: a burst that is cut off by
-    a 429 costs more than waiting. No second and no minute, measured between the moments that requests really started
+    a 429 costs more than waiting. No second and no minute, measured between the times at which requests really started
     at, holds more than is allowed.
 
     Args:
@@ -68,9 +68,9 @@ class Pacer:
         full = (starts[0] + seconds for starts, seconds in self._windows if len(starts) == starts.maxlen)
         return max(self._next, self._held_until, *full)
 
-    def hold_until(self, moment: float) -> None:
-        """Let no request start before a moment of the clock: the server asked to wait."""
-        self._held_until = max(self._held_until, moment)
+    def hold_until(self, until: float) -> None:
+        """Let no request start before a time of the clock: the server asked to wait."""
+        self._held_until = max(self._held_until, until)
 
     def pause(self, seconds: float) -> None:
         """Wait, or return at once after `stop`; holds up nobody else."""

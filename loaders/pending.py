@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from smart_trader.config.paths import LakePaths
 from smart_trader.console import say
-from smart_trader.paths import LakePaths
 
 ASIDE = "_set_aside"
 STATE = "state.json"
@@ -61,7 +61,7 @@ class WorkFolder:
         files = [file for package in self.packages() for file in package.rglob(f"{table}.*.parquet")]
         columns = [pa.parquet.read_table(file, columns=[column])[column] for file in files if _is_parquet(file)]
         newest = [pc.max(values).as_py() for values in columns]
-        return max((moment for moment in newest if moment is not None), default=None)
+        return max((timestamp for timestamp in newest if timestamp is not None), default=None)
 
     def mend(self) -> None:
         """Set aside what cannot be read, and what was extracted for another lake."""

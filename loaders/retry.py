@@ -10,16 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loaders.bronze import Bronze
+from loaders.resources import RESOURCES
 from loaders.tables import FETCH_LOG
-from smart_trader.delta import read_table
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.delta import read_table
 
 RETRY = "retry"
-KINDS = ("holders", "swaps")
+KINDS = tuple(resource.kind for resource in RESOURCES if resource.queue)
 SHOWN_ITEMS = 5
 
 
-def asked_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str, str]]:
+def find_fetched_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str, str]]:
     """Return kind and address of those items that were ever asked for.
 
     Raises:
@@ -61,10 +62,16 @@ def request_retry(bronze: Bronze, items: Collection[tuple[str, str]], as_of: dat
             "run_id": run_id,
             "as_of": as_of,
             "landed_at": landed_at,
+            "error": None,
             "pages": 0,
             "rows": 0,
             "cu": 0,
+            "oldest_time": None,
+            "newest_time": None,
+            "resume_before_time": None,
+            "resume_since_time": None,
+            "reached_oldest": None,
         }
         for kind, item in sorted(items)
     ]
-    bronze.land({FETCH_LOG: pa.Table.from_pylist(rows, FETCH_LOG.schema)})
+    bronze.land({FETCH_LOG: FETCH_LOG.table_of(rows)})

@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from loaders.pacing import Pacer
+from smart_trader.birdeye import PLANS, Plan
+from smart_trader.config.settings import birdeye_api_key
+from smart_trader.config.variables import MOST_PARALLEL, ProjectVariables, read_variables
 from smart_trader.errors import SettingsError
-from smart_trader.settings import birdeye_api_key
-from smart_trader.variables import MOST_PARALLEL, ProjectVariables, read_variables
 
 KEY_VARIABLE = "BIRDEYE_API_KEY"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a BirdEye plan allows an account."""
-
-    per_second: float
-    per_minute: int | None
-
-
-PLANS = {
-    "standard": Plan(1, None),
-    "lite": Plan(15, None),
-    "starter": Plan(15, None),
-    "premium": Plan(50, 1000),
-    "business": Plan(100, 1500),
-}
 TOKEN_FILTERS = (
     "min_liquidity",
     "max_liquidity",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -36,7 +36,7 @@ class Kind(Enum):
     AMOUNT = "amount"
     """Text of a JSON number or of a string that holds one; the API sends both."""
     INTEGER = "integer"
-    MOMENT = "moment"
+    UNIX_TIME = "unix_time"
     """A time in unix seconds, to the year 2286."""
     FLAG = "flag"
     JSON = "json"
@@ -47,11 +47,11 @@ class Kind(Enum):
 
 _ARROW = {
     Kind.INTEGER: pa.int64(),
-    Kind.MOMENT: pa.int64(),
+    Kind.UNIX_TIME: pa.int64(),
     Kind.FLAG: pa.bool_(),
     Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
 }
-_DLT = {Kind.INTEGER: "bigint", Kind.MOMENT: "bigint", Kind.FLAG: "bool", Kind.TIMESTAMP: "timestamp"}
+_DLT = {Kind.INTEGER: "bigint", Kind.UNIX_TIME: "bigint", Kind.FLAG: "bool", Kind.TIMESTAMP: "timestamp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,17 @@ class Table:
     def schema(self) -> pa.Schema:
         """The table in Arrow."""
         return pa.schema([column.field for column in self.columns])
+
+    def table_of(self, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+        """Return rows in Arrow.
+
+        Raises:
+            ValueError: A row lacks a column, or has one that the table does not have: it would land as null, or not.
+        """
+        for row in rows:
+            if differing := row.keys() ^ set(self.schema.names):
+                raise ValueError(f"{self.name}: a row differs from the table's columns by {sorted(differing)}")
+        return pa.Table.from_pylist(list(rows), self.schema)
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -215,7 +226,7 @@ TRANSACTION_HISTORY = Table(
         *_columns(Kind.TEXT, "item"),
     ),
     fields=(
-        *_columns(Kind.MOMENT, "block_unix_time", is_required=True),
+        *_columns(Kind.UNIX_TIME, "block_unix_time", is_required=True),
         *_columns(Kind.INTEGER, "block_number", "ins_index", "inner_ins_index"),
         *_columns(Kind.TEXT, "tx_hash", is_required=True),
         *_columns(Kind.ADDRESS, "owner", is_required=True),
@@ -249,3 +260,4 @@ PIPELINE_RUNS = Table(
 )
 
 TABLES = (TOKEN_METRICS, WHALE_HOLDERS, TRANSACTION_HISTORY, FETCH_LOG, PIPELINE_RUNS)
+TABLE_NAMES = tuple(table.name for table in TABLES)

@@ -4,7 +4,7 @@
 {% macro refuse_wrong_vars() -%}
     {#- dbt itself takes any value of any name; `invocation_args_dict` holds what the command line sets -#}
     {%- if execute -%}
-        {%- do adapter.call_python('smart_trader.variables.check_variables', invocation_args_dict.get('vars') or {}) -%}
+        {%- do adapter.call_python('smart_trader.config.variables.check_variables', invocation_args_dict.get('vars') or {}) -%}
         {#- a wrong name is refused before anything is built -#}
         {%- do run_id() -%}
     {%- endif -%}
@@ -15,11 +15,11 @@
     {#- Whoever runs a pipeline holds the lake's lock for all its steps; a build in between would mix its states -#}
     {%- if execute and not adapter.is_offline() -%}
         {%- set root = adapter.lake_root() -%}
-        {%- do adapter.call_python('smart_trader.lake_lock.ensure_own_server', root, target.name) -%}
-        {%- do adapter.call_python('smart_trader.lake_lock.ensure_lake_is_free', root) -%}
+        {%- do adapter.call_python('smart_trader.lake.lock.ensure_own_server', root, target.name) -%}
+        {%- do adapter.call_python('smart_trader.lake.lock.ensure_lake_is_free', root) -%}
         {#- nor may tables of another version of the project be built upon -#}
         {%- set bronze = graph.sources.values() | map(attribute='schema') | first -%}
-        {%- do adapter.call_python('smart_trader.pipeline.lake_version.ensure_lake_is_current', root, bronze) -%}
+        {%- do adapter.call_python('smart_trader.pipeline.upgrade.ensure_lake_is_current', root, bronze) -%}
     {%- endif -%}
 {%- endmacro %}
 

@@ -26,7 +26,7 @@
 {% macro code_version() -%}
     {%- if execute -%}
         '{{ adapter.call_python(
-            'smart_trader.fingerprints.formula_version', invocation_args_dict.get('vars') or {}
+            'smart_trader.pipeline.fingerprints.formula_version', invocation_args_dict.get('vars') or {}
         ) }}'
     {%- else -%}
         ''

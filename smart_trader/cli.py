@@ -9,21 +9,21 @@ import click
 from smart_trader.console import run
 
 COMMANDS = {
-    "as-of": "smart_trader.pipeline.cli:as_of_moment",
-    "backup": "smart_trader.pipeline.cli:backup",
+    "as-of": "smart_trader.pipeline.cli:print_as_of",
+    "backup": "smart_trader.maintenance.cli:backup",
     "cluster": "smart_trader.lakehouse.cli:cluster",
-    "discard-future": "smart_trader.pipeline.future_cli:discard_future",
-    "explain": "smart_trader.pipeline.cli:explain",
+    "discard-future": "smart_trader.maintenance.cli:discard_future",
+    "explain": "smart_trader.reports.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",
-    "leaderboard": "smart_trader.pipeline.cli:leaderboard",
+    "leaderboard": "smart_trader.reports.cli:leaderboard",
     "load": "loaders.cli:load",
-    "maintain": "smart_trader.pipeline.cli:maintain",
-    "repair": "smart_trader.pipeline.cli:repair",
-    "restore": "smart_trader.pipeline.cli:restore",
+    "maintain": "smart_trader.maintenance.cli:maintain",
+    "repair": "smart_trader.maintenance.cli:repair",
+    "restore": "smart_trader.maintenance.cli:restore",
     "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
-    "status": "smart_trader.pipeline.cli:status",
+    "status": "smart_trader.reports.cli:status",
     "upgrade": "smart_trader.pipeline.cli:upgrade",
 }
 

@@ -7,14 +7,18 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import click
 
+from smart_trader.config.paths import OWNER_ONLY_UMASK
 from smart_trader.errors import SmartTraderError
 from smart_trader.loopback import bypass_proxies
-from smart_trader.private import OWNER_ONLY_UMASK
 from smart_trader.stopping import listen, stop_reason
+
+# Takes progress lines.
+ProgressFn = Callable[[str], None]
 
 # what shells give a command that Ctrl-C ended
 USER_STOP = 128 + signal.SIGINT

@@ -89,7 +89,7 @@ def run_batch(
 ) -> tuple[Outcome, int]:
     """Run one batch from a book; returns the outcome and the number of matches written."""
     positions = len(starts) - 1
-    finals = np.empty((positions, 4))
+    finals = np.empty((positions, k.FINALS))
     oldest = np.empty(positions, np.int64)
     room = len(trades) + len(before.lots[1])
     lots = _lots(np.zeros(positions + 1, np.int64), room)
@@ -223,8 +223,8 @@ def fifo_matches(trades: pa.Table) -> pa.Table:
     before = empty_book(len(starts) - 1)
     _, written = run_batch(read, starts, before, arrays, medians=False, keep_all=False, rules=RULES)
     sell, buy, quantity, cost, known = (array[:written] for array in arrays)
-    is_short = buy < 0
-    buys = pa.array(np.maximum(buy, 0), mask=is_short)
+    is_unmatched = buy == k.NO_LOT
+    buys = pa.array(np.maximum(buy, 0), mask=is_unmatched)
     sells = pa.array(sell)
     proceeds = read.value[sell] * quantity / read.quantity[sell]
     hashes = read.tx_hash if read.tx_hash is not None else pa.nulls(len(read), pa.string())
@@ -235,7 +235,7 @@ def fifo_matches(trades: pa.Table) -> pa.Table:
         pa.array(read.time[sell]),
         hashes.take(sells).cast(pa.string()),
         buys,
-        pa.array(read.time[np.maximum(buy, 0)], mask=is_short),
+        pa.array(read.time[np.maximum(buy, 0)], mask=is_unmatched),
         hashes.take(buys).cast(pa.string()),
         pa.array(quantity),
         pa.array(cost, mask=~known),

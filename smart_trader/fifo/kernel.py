@@ -3,7 +3,7 @@
 One position is one (wallet, token). Its open lots stand in a queue, oldest first; a sell consumes them from there:
 
 - a lot remainder at or below the dust limit is closed by the sell that left it, quantity and cost added to the match;
-- a sell remainder at or below it counts as matched; above it, it is short: its proceeds are kept apart, and no
+- a sell remainder at or below it counts as matched; above it, it is unmatched: its proceeds are kept apart, and no
   later buy fills it;
 - lots of unknown basis are consumed in their turn, and what they brought counts as unmatched proceeds;
 - a sell without a price consumes lots, and the cost it removed is kept apart.
@@ -33,7 +33,7 @@ SECONDS_PER_HOUR = 3600.0
     SOLD_USD,
     MATCHED_QUANTITY,
     UNKNOWN_QUANTITY,
-    SHORT_QUANTITY,
+    UNMATCHED_QUANTITY,
     MATCHED_PROCEEDS,
     UNMATCHED_PROCEEDS,
     COST_OF_SOLD,
@@ -69,6 +69,12 @@ SUMS = 21
     DECIMALS,
 ) = range(14)
 COUNTS = 14
+
+# Columns of a position's final figures, float64.
+OPEN_QUANTITY, OPEN_COST, OPEN_UNKNOWN_QUANTITY, MEDIAN_HOURS = range(4)
+FINALS = 4
+# Row of the lot in a match of what was sold beyond the open lots.
+NO_LOT = -1
 
 NO_TIME = np.iinfo(np.int64).min
 NO_DECIMALS = -1
@@ -226,11 +232,12 @@ def run(
         round_trip: float64[rows], USD passed through, which may be 0; NaN where nothing was.
         prior_lots: offsets int64[positions + 1], then quantity, USD per unit, time, is_known, row of each lot.
         prior_held: offsets int64[positions + 1], then hold seconds and quantity of the matches before.
-        out: sums, counts (both filled with the state before), then finals float64[positions, 4]: open known
+        out: sums, counts (both filled with the state before), then finals float64[positions, FINALS]: open known
             quantity, open cost, open unknown quantity, median hours; and oldest open lot's time int64[positions].
         out_lots: as `prior_lots`, written for the last position, or all with `keep_all`.
         out_held: as `prior_held`, likewise.
-        matches: sell row, lot row (-1: short), quantity, cost, is_known; empty arrays switch them off.
+        matches: sell row, lot row (NO_LOT: beyond the open lots), quantity, cost, is_known; empty arrays switch them
+            off.
         with_medians: Keep each match's holding, for the median.
         keep_all: Write the open lots of every position, not only of the last one.
         win_threshold: USD beyond which a sell's profit is a win, and its loss a loss.
@@ -242,6 +249,9 @@ def run(
     sums_all, counts_all, finals, oldest = out
     lot_starts, prior_quantity, prior_price, prior_time, prior_known, prior_row = prior_lots
     held_starts, prior_held_time, prior_held_quantity = prior_held
+    lot_ends, out_quantity, out_price, out_time, out_known, out_row = out_lots
+    held_ends, out_held_time, out_held_quantity = out_held
+    sell_rows, lot_rows, matched_quantities, matched_costs, are_known = matches
     positions = len(starts) - 1
     room = len(time) + len(prior_quantity)
     lot_quantity = np.empty(room, np.float64)
@@ -252,10 +262,10 @@ def run(
     held_room = room + len(prior_held_time) if with_medians else 0
     held_time = np.empty(held_room, np.int64)
     held_quantity = np.empty(held_room, np.float64)
-    with_matches = len(matches[0]) > 0
+    with_matches = len(sell_rows) > 0
     matched_rows = 0
-    out_lots[0][0] = 0
-    out_held[0][0] = 0
+    lot_ends[0] = 0
+    held_ends[0] = 0
 
     for position in range(positions):
         sums = sums_all[position]
@@ -328,11 +338,11 @@ def run(
                     unknown += taken
                     sums[UNKNOWN_QUANTITY] += matched
                 if with_matches:
-                    matches[0][matched_rows] = row
-                    matches[1][matched_rows] = lot_row[head]
-                    matches[2][matched_rows] = matched
-                    matches[3][matched_rows] = cost
-                    matches[4][matched_rows] = last_known
+                    sell_rows[matched_rows] = row
+                    lot_rows[matched_rows] = lot_row[head]
+                    matched_quantities[matched_rows] = matched
+                    matched_costs[matched_rows] = cost
+                    are_known[matched_rows] = last_known
                     matched_rows += 1
                 if closes:
                     head += 1
@@ -347,13 +357,13 @@ def run(
                     sums[UNKNOWN_QUANTITY] += left
                 left = 0.0
             if left > 0.0:
-                sums[SHORT_QUANTITY] += left
+                sums[UNMATCHED_QUANTITY] += left
                 if with_matches:
-                    matches[0][matched_rows] = row
-                    matches[1][matched_rows] = -1
-                    matches[2][matched_rows] = left
-                    matches[3][matched_rows] = 0.0
-                    matches[4][matched_rows] = False
+                    sell_rows[matched_rows] = row
+                    lot_rows[matched_rows] = NO_LOT
+                    matched_quantities[matched_rows] = left
+                    matched_costs[matched_rows] = 0.0
+                    are_known[matched_rows] = False
                     matched_rows += 1
             settle_sell(sums, counts, amount, value[row], min(known, amount), known_cost, now, win_threshold)
             if head == tail:
@@ -369,28 +379,28 @@ def run(
                 open_cost += lot_quantity[index] * lot_price[index]
             else:
                 open_unknown += lot_quantity[index]
-        finals[position, 0] = open_known
-        finals[position, 1] = open_cost
-        finals[position, 2] = open_unknown
+        finals[position, OPEN_QUANTITY] = open_known
+        finals[position, OPEN_COST] = open_cost
+        finals[position, OPEN_UNKNOWN_QUANTITY] = open_unknown
 
-        lot_end = out_lots[0][position]
-        held_end = out_held[0][position]
+        lot_end = lot_ends[position]
+        held_end = held_ends[position]
         if keep_all or position == positions - 1:
             for index in range(head, tail):
-                out_lots[1][lot_end] = lot_quantity[index]
-                out_lots[2][lot_end] = lot_price[index]
-                out_lots[3][lot_end] = lot_time[index]
-                out_lots[4][lot_end] = lot_known[index]
-                out_lots[5][lot_end] = lot_row[index]
+                out_quantity[lot_end] = lot_quantity[index]
+                out_price[lot_end] = lot_price[index]
+                out_time[lot_end] = lot_time[index]
+                out_known[lot_end] = lot_known[index]
+                out_row[lot_end] = lot_row[index]
                 lot_end += 1
             if with_medians:
                 for index in range(held):
-                    out_held[1][held_end] = held_time[index]
-                    out_held[2][held_end] = held_quantity[index]
+                    out_held_time[held_end] = held_time[index]
+                    out_held_quantity[held_end] = held_quantity[index]
                     held_end += 1
-        out_lots[0][position + 1] = lot_end
-        out_held[0][position + 1] = held_end
-        finals[position, 3] = (
+        lot_ends[position + 1] = lot_end
+        held_ends[position + 1] = held_end
+        finals[position, MEDIAN_HOURS] = (
             weighted_median(held_time, held_quantity, held) / SECONDS_PER_HOUR if with_medians else np.nan
         )
     return matched_rows

@@ -11,8 +11,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from smart_trader.config.paths import cache_dir
 from smart_trader.lakehouse.java import Java
-from smart_trader.paths import cache_dir
 
 KEPT_ARCHIVES = 4
 

@@ -8,9 +8,9 @@ import time
 
 import click
 
+from smart_trader.config.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
 from smart_trader.console import printable, say, show
 from smart_trader.errors import SmartTraderError
-from smart_trader.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
 
 EXIT_NOT_RUNNING = 3
 
@@ -28,7 +28,7 @@ def lakehouse() -> None:
 def start() -> None:
     """Start the server, or say that it runs already; tells its catalog what the lake holds."""
     from smart_trader.lakehouse import server, training
-    from smart_trader.lakehouse.probe import asking
+    from smart_trader.lakehouse.probe import make_sql_client
     from smart_trader.lakehouse.registration import derived_tables, synchronize
 
     settings = lakehouse_settings()
@@ -38,12 +38,12 @@ def start() -> None:
     record = started.record
     # the embedded engine may have made tables since the server ran last
     if not started.was_running and any(derived_tables(settings.paths)):
-        synchronize(settings.paths, asking(record.doors.thrift_port), say)
-    doors = f"SQL on port {record.doors.thrift_port}, Spark Connect on {record.doors.connect_port}"
+        synchronize(settings.paths, make_sql_client(record.endpoints.thrift_port), say)
+    endpoints = f"SQL on port {record.endpoints.thrift_port}, Spark Connect on {record.endpoints.connect_port}"
     if started.was_running:
-        click.echo(f"already running: {doors}, process {record.pid}")
+        click.echo(f"already running: {endpoints}, process {record.pid}")
     else:
-        click.echo(f"ready in {record.ready_s:.1f} s: {doors}, process {record.pid}, lake {record.uri}")
+        click.echo(f"ready in {record.ready_s:.1f} s: {endpoints}, process {record.pid}, lake {record.uri}")
 
 
 @lakehouse.command()
@@ -61,7 +61,7 @@ def stop() -> None:
 def status(context: click.Context, as_json: bool) -> None:
     """Tell whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
     from smart_trader.lakehouse import server
-    from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+    from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 
     paths = lakehouse_settings().paths
     record = server.running(paths)
@@ -76,7 +76,7 @@ def status(context: click.Context, as_json: bool) -> None:
         click.echo(json.dumps(facts) if as_json else f"{what}: {paths.home}")
         context.exit(EXIT_NOT_RUNNING)
     try:
-        ask_both(record.doors)
+        check_endpoints(record.endpoints)
     except NoAnswerError as error:
         raise SmartTraderError(
             f"process {record.pid} is alive but does not answer: {error.why}",
@@ -86,8 +86,8 @@ def status(context: click.Context, as_json: bool) -> None:
     facts = {
         "running": True,
         "pid": record.pid,
-        "thrift_port": record.doors.thrift_port,
-        "connect_port": record.doors.connect_port,
+        "thrift_port": record.endpoints.thrift_port,
+        "connect_port": record.endpoints.connect_port,
         "home": str(paths.home),
         "lake": record.uri,
         "java": record.java,
@@ -128,8 +128,8 @@ def logs(lines: int, follow: bool) -> None:
 @click.option("--with-token", is_flag=True, help="Also SPARK_REMOTE, which holds the Spark Connect token.")
 def env(with_token: bool) -> None:
     """Print shell lines for other tools: eval "$(smart-trader lakehouse env)"."""
+    from smart_trader.config.paths import project_root
     from smart_trader.lakehouse import server
-    from smart_trader.paths import project_root
 
     settings = lakehouse_settings()
     paths = settings.paths
@@ -143,7 +143,7 @@ def env(with_token: bool) -> None:
         record = server.running(paths)
         if record is None:
             raise SmartTraderError("no server, so no token", "run `smart-trader lakehouse start`")
-        values["SPARK_REMOTE"] = f"sc://localhost:{record.doors.connect_port}/;token={record.doors.token}"
+        values["SPARK_REMOTE"] = f"sc://localhost:{record.endpoints.connect_port}/;token={record.endpoints.token}"
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
@@ -210,7 +210,7 @@ def fetch_jars() -> None:
 
 @cluster.command("ping")
 def ping_server() -> None:
-    """Ask that server a question at both its doors; exit code 0 if it answers."""
+    """Ask that server a question at both its endpoints; exit code 0 if it answers."""
     from smart_trader.lakehouse.cluster import ping
 
     ping(cluster_settings())

@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
+from smart_trader.config.settings import ClusterSettings, LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import config, jars
-from smart_trader.lakehouse.config import LOOPBACK, Doors
+from smart_trader.lake.atomic import write_file
+from smart_trader.lake.store import bucket_and_prefix, check_store, error_code, s3_client
+from smart_trader.lakehouse import jars, spark_config
 from smart_trader.lakehouse.java import Java, find_java
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 from smart_trader.lakehouse.server import empty_scratch, prepare_home
-from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
-from smart_trader.private import write_private
-from smart_trader.settings import ClusterSettings, LakehouseSettings
-from smart_trader.store import bucket_and_prefix, check_store, error_code, s3_client
+from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 DAEMON_MEMORY = "512m"
-Progress = Callable[[str], None]
 
 
-def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: Progress) -> NoReturn:
+def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: ProgressFn) -> NoReturn:
     """Become the cluster's master.
 
     Raises:
@@ -35,14 +34,14 @@ def run_master(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
     _become(
         "org.apache.spark.deploy.master.Master",
         arguments,
-        config.trust_properties(cluster),
+        spark_config.trust_properties(cluster),
         settings,
         cluster,
         progress,
     )
 
 
-def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: Progress) -> NoReturn:
+def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: ProgressFn) -> NoReturn:
     """Become a worker of the cluster; executors get the S3 lake's keys from its environment.
 
     Raises:
@@ -54,11 +53,11 @@ def run_worker(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
     arguments = ["--host", host, "--webui-port", "0", "--work-dir", str(work)]
     arguments += ["--cores", str(cluster.worker_cores), "--memory", cluster.worker_memory, cluster.master]
     # what ended executors leave behind would fill the disk
-    properties = config.trust_properties(cluster) | {"spark.worker.cleanup.enabled": "true"}
+    properties = spark_config.trust_properties(cluster) | {"spark.worker.cleanup.enabled": "true"}
     _become("org.apache.spark.deploy.worker.Worker", arguments, properties, settings, cluster, progress)
 
 
-def run_server(settings: LakehouseSettings, cluster: ClusterSettings, progress: Progress) -> NoReturn:
+def run_server(settings: LakehouseSettings, cluster: ClusterSettings, progress: ProgressFn) -> NoReturn:
     """Become the server of SQL and Spark Connect, whose work the cluster does.
 
     Raises:
@@ -69,11 +68,11 @@ def run_server(settings: LakehouseSettings, cluster: ClusterSettings, progress: 
         check_store(paths.uri)
     java, found = _prepare(settings, progress)
     empty_scratch(paths)
-    properties = config.cluster_properties(cluster, paths, found)
+    properties = spark_config.cluster_properties(cluster, paths, found)
     command = [
-        *_java(java, paths, found, config.jvm_flags(settings)),
+        *_java(java, paths, found, spark_config.jvm_flags(settings)),
         *("org.apache.spark.deploy.SparkSubmit", "--properties-file", _write(paths, properties)),
-        *("--class", config.MAIN_CLASS, "spark-internal"),
+        *("--class", spark_config.MAIN_CLASS, "spark-internal"),
     ]
     progress(f"starting Spark's server on {cluster.master}, lake {paths.uri}")
     _exec(command, paths, cluster)
@@ -107,13 +106,15 @@ def make_bucket(uri: str) -> bool:
 
 
 def ping(cluster: ClusterSettings) -> None:
-    """Ask the server of this machine a question at both doors.
+    """Ask the server of this machine a question at both endpoints.
 
     Raises:
         SmartTraderError: One of them does not answer.
     """
     try:
-        ask_both(Doors(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value()), 30)
+        check_endpoints(
+            Endpoints(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value()), 30
+        )
     except NoAnswerError as error:
         raise SmartTraderError(f"the server does not answer: {error.why}", "wait, or see its log") from None
 
@@ -124,11 +125,11 @@ def _become(
     properties: dict[str, str],
     settings: LakehouseSettings,
     cluster: ClusterSettings,
-    progress: Progress,
+    progress: ProgressFn,
 ) -> NoReturn:
     paths = settings.paths
     java, found = _prepare(settings, progress)
-    flags = config.jvm_flags(settings.model_copy(update={"driver_memory": DAEMON_MEMORY}))
+    flags = spark_config.jvm_flags(settings.model_copy(update={"driver_memory": DAEMON_MEMORY}))
     command = [
         *_java(java, paths, found, flags),
         main_class,
@@ -140,7 +141,7 @@ def _become(
     _exec(command, paths, cluster)
 
 
-def fetch_jars(settings: LakehouseSettings, progress: Progress) -> tuple[Java, list[Path]]:
+def fetch_jars(settings: LakehouseSettings, progress: ProgressFn) -> tuple[Java, list[Path]]:
     """Fetch every jar a cluster's process needs; they are the same in all, as executors look for the server's paths.
 
     Raises:
@@ -151,7 +152,7 @@ def fetch_jars(settings: LakehouseSettings, progress: Progress) -> tuple[Java, l
     return java, jars.ensure_jars(java, settings.ivy_settings, progress, wanted)
 
 
-def _prepare(settings: LakehouseSettings, progress: Progress) -> tuple[Java, list[Path]]:
+def _prepare(settings: LakehouseSettings, progress: ProgressFn) -> tuple[Java, list[Path]]:
     prepare_home(settings, settings.paths)
     settings.paths.tmp.mkdir(mode=OWNER_ONLY_DIR, exist_ok=True)
     return fetch_jars(settings, progress)
@@ -162,19 +163,19 @@ def _java(java: Java, paths: LakePaths, found: list[Path], flags: list[str]) -> 
         str(java.program),
         *flags,
         f"-Djava.io.tmpdir={paths.tmp}",
-        f"-Dlog4j2.configurationFile={config.log_config().as_uri()}",
-        *("-cp", config.classpath(found)),
+        f"-Dlog4j2.configurationFile={spark_config.log_config().as_uri()}",
+        *("-cp", spark_config.classpath(found)),
     ]
 
 
 def _write(paths: LakePaths, properties: dict[str, str]) -> str:
     """Write Spark's settings, secrets among them, to a file of the owner alone; returns its name."""
-    write_private(paths.properties, config.properties_text(properties))
+    write_file(paths.properties, spark_config.properties_text(properties))
     return str(paths.properties)
 
 
 def _exec(command: list[str], paths: LakePaths, cluster: ClusterSettings) -> NoReturn:
-    environment = config.server_environment(sys.executable, paths)
+    environment = spark_config.server_environment(sys.executable, paths)
     if cluster.host != LOOPBACK:
         # the others must reach it
         del environment["SPARK_LOCAL_IP"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import LakePaths
 
 TAIL_BYTES = 200_000
 FULL_DISK_BYTES = 2**20

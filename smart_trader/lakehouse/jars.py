@@ -8,16 +8,17 @@ import importlib.util
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from smart_trader.config.paths import LakePaths, cache_dir
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.file_lock import FileLock, LockHeldError
 from smart_trader.lakehouse.java import Java
 from smart_trader.lakehouse.trust import trust_flags
-from smart_trader.locks import FileLock, LockHeldError
-from smart_trader.paths import LakePaths, cache_dir
 
 FETCH_TIMEOUT_S = 600
 
@@ -85,7 +86,7 @@ def spark_home() -> Path:
 def ensure_jars(
     java: Java,
     ivy_settings: Path | None,
-    progress: Callable[[str], None],
+    progress: ProgressFn,
     jars: tuple[Jar, ...] = DELTA_JARS,
 ) -> list[Path]:
     """Return the paths of the jars, fetching those that the cache lacks.

@@ -53,7 +53,7 @@ def find_java(choice: str = "auto") -> Java:
             tried.append(f"{source}: none found")
             continue
         try:
-            version, build = _ask_version(program)
+            version, build = _read_version(program)
         except SmartTraderError as error:
             tried.append(f"{source}: {error.what}")
             continue
@@ -89,7 +89,7 @@ def _wheel_java() -> Path | None:
     return program if program.is_file() else None
 
 
-def _ask_version(program: Path) -> tuple[int, str]:
+def _read_version(program: Path) -> tuple[int, str]:
     release = program.resolve().parent.parent / "release"
     try:
         # the runtime's own note of what it is; asking the program costs a fifth of a second of every start

@@ -11,13 +11,14 @@ from contextlib import suppress
 
 import psutil
 
+from smart_trader.config.paths import OWNER_ONLY_FILE, LakePaths
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import config
-from smart_trader.lakehouse.config import Doors
+from smart_trader.lake.file_lock import FileLock
+from smart_trader.lakehouse import spark_config
 from smart_trader.lakehouse.diagnosis import explain_failed_start
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both, import_clients
-from smart_trader.locks import FileLock
-from smart_trader.paths import OWNER_ONLY_FILE, LakePaths
+from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints, import_clients
+from smart_trader.lakehouse.spark_config import Endpoints
 
 STOP_TIMEOUT_S = 30
 END_TIMEOUT_S = 10
@@ -82,7 +83,7 @@ def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> Jvm:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", script, "sh", *command],
                 cwd=paths.home,
-                env=config.server_environment(sys.executable, paths),
+                env=spark_config.server_environment(sys.executable, paths),
                 stdin=hears,
                 stdout=log,
                 stderr=log,
@@ -100,12 +101,12 @@ def launch(command: list[str], paths: LakePaths, locks: list[FileLock]) -> Jvm:
 
 def wait_until_ready(
     process: subprocess.Popen[bytes],
-    doors: Doors,
+    endpoints: Endpoints,
     paths: LakePaths,
     timeout_s: int,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Wait for a real answer on both doors.
+    """Wait for a real answer on both endpoints.
 
     Raises:
         SmartTraderError: The process ended or the time is over; names the cause as the log tells it.
@@ -120,10 +121,10 @@ def wait_until_ready(
             raise StartCancelledError("the server is no longer wanted")
         if process.poll() is not None:
             raise explain_failed_start(paths, f"the process ended with code {process.returncode}")
-        # the doors of another lake's server would answer as well; and calling takes CPU from the starting JVM
-        if {doors.thrift_port, doors.connect_port} <= _ports_of(process.pid):
+        # the endpoints of another lake's server would answer as well; and calling takes CPU from the starting JVM
+        if {endpoints.thrift_port, endpoints.connect_port} <= _ports_of(process.pid):
             try:
-                ask_both(doors, timeout_s=max(1.0, deadline - time.monotonic()))
+                check_endpoints(endpoints, timeout_s=max(1.0, deadline - time.monotonic()))
             except NoAnswerError as error:
                 why = error.why
             else:
@@ -141,7 +142,7 @@ def _ports_of(pid: int) -> set[int]:
     return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
 
 
-def stop_process(process: psutil.Process, progress: Callable[[str], None]) -> None:
+def stop_process(process: psutil.Process, progress: ProgressFn) -> None:
     """Stop a server that may be another process's child, and wait for its end.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Asks a server a real question through each of its doors, with a deadline."""
+"""Asks a server a real question through each of its endpoints, with a deadline."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import importlib
 from collections.abc import Callable
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse.config import LOOPBACK, Doors
+from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 QUESTION = "select 1"
 STATEMENT_TIMEOUT_S = 600
 
 
 class NoAnswerError(Exception):
-    """A door did not give the answer.
+    """An endpoint did not give the answer.
 
     Attributes:
         why: The reason, one line.
@@ -30,22 +30,22 @@ def import_clients() -> None:
         importlib.import_module(module)
 
 
-def asking(port: int, host: str = LOOPBACK) -> Callable[[str], list[tuple[object, ...]]]:
+def make_sql_client(port: int, host: str = LOOPBACK) -> Callable[[str], list[tuple[object, ...]]]:
     """Return what runs a statement on a server, with time for real work.
 
     The function raises a SmartTraderError that names the statement.
     """
 
-    def ask(statement: str) -> list[tuple[object, ...]]:
+    def execute(statement: str) -> list[tuple[object, ...]]:
         try:
-            return ask_thrift(port, statement, timeout_s=STATEMENT_TIMEOUT_S, host=host)
+            return execute_thrift(port, statement, timeout_s=STATEMENT_TIMEOUT_S, host=host)
         except NoAnswerError as error:
             raise SmartTraderError(f"{statement}: {error.why}", "see: smart-trader lakehouse status") from None
 
-    return ask
+    return execute
 
 
-def ask_thrift(
+def execute_thrift(
     port: int, statement: str = QUESTION, timeout_s: float = 5, host: str = LOOPBACK
 ) -> list[tuple[object, ...]]:
     """Run a statement over Thrift and return its rows.
@@ -77,7 +77,7 @@ def ask_thrift(
         raise NoAnswerError(_one_line(error)) from None
 
 
-def ask_connect(port: int, token: str, statement: str = QUESTION, timeout_s: float = 5) -> None:
+def execute_connect(port: int, token: str, statement: str = QUESTION, timeout_s: float = 5) -> None:
     """Run a statement over Spark Connect.
 
     One bare gRPC call, because pyspark's own client retries a refused connection for many minutes.
@@ -112,21 +112,21 @@ def ask_connect(port: int, token: str, statement: str = QUESTION, timeout_s: flo
         raise NoAnswerError(f"{error.code().name}: {_one_line(error.details())}") from None
 
 
-def ask_both(doors: Doors, timeout_s: float = 5) -> None:
-    """Ask `select 1` at both doors.
+def check_endpoints(endpoints: Endpoints, timeout_s: float = 5) -> None:
+    """Ask `select 1` at both endpoints.
 
     Raises:
         NoAnswerError: One of them does not answer.
         SmartTraderError: Connect refuses the token.
     """
     try:
-        ask_thrift(doors.thrift_port, timeout_s=timeout_s)
+        execute_thrift(endpoints.thrift_port, timeout_s=timeout_s)
     except NoAnswerError as error:
-        raise NoAnswerError(f"SQL port {doors.thrift_port}: {error.why}") from None
+        raise NoAnswerError(f"SQL port {endpoints.thrift_port}: {error.why}") from None
     try:
-        ask_connect(doors.connect_port, doors.token, timeout_s=timeout_s)
+        execute_connect(endpoints.connect_port, endpoints.token, timeout_s=timeout_s)
     except NoAnswerError as error:
-        raise NoAnswerError(f"Spark Connect port {doors.connect_port}: {error.why}") from None
+        raise NoAnswerError(f"Spark Connect port {endpoints.connect_port}: {error.why}") from None
 
 
 def _one_line(error: object) -> str:

@@ -8,20 +8,20 @@ from urllib.parse import unquote
 
 import pyarrow.fs
 
-from smart_trader.delta import table_names
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.schemas import DERIVED_SCHEMAS, schema_name
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import LakePaths
-from smart_trader.schemas import DERIVED_SCHEMAS, schema_name
-from smart_trader.store import arrow_location
+from smart_trader.lake.delta import table_names
+from smart_trader.lake.store import arrow_location
 
-Ask = Callable[[str], list[tuple[object, ...]]]
-Tell = Callable[[str], None]
+SqlClient = Callable[[str], list[tuple[object, ...]]]
 Name = tuple[str, str]
 # A line of what `show table extended` prints.
 LOCATION = re.compile(r"^Location: (.+)$", re.MULTILINE)
 
 
-def synchronize(paths: LakePaths, ask: Ask, tell: Tell) -> list[Name]:
+def synchronize(paths: LakePaths, execute: SqlClient, progress: ProgressFn) -> list[Name]:
     """Register the tables that the catalog does not know, and drop those that the lake has no more.
 
     A kill between a table's first commit and its entry leaves one unknown, a lost metastore leaves all, and so does
@@ -33,22 +33,22 @@ def synchronize(paths: LakePaths, ask: Ask, tell: Tell) -> list[Name]:
     Raises:
         SmartTraderError: The catalog names a table that lies outside the lake.
     """
-    known = known_locations(paths, ask)
+    known = known_locations(paths, execute)
     for schema, name in sorted(name for name in known if _is_gone(paths.table(*name))):
         # there are no files that this could delete
-        ask(f"drop table if exists {schema}.{name}")
-        tell(f"{schema}.{name}: taken out of the catalog")
+        execute(f"drop table if exists {schema}.{name}")
+        progress(f"{schema}.{name}: taken out of the catalog")
     missing = [name for name in derived_tables(paths) if name not in known and _has_commit(paths.table(*name))]
     for schema in dict.fromkeys(schema for schema, _ in missing):
-        ask(f"create schema if not exists {schema} location '{_quoted(f'{paths.spark_uri}/{schema}')}'")
+        execute(f"create schema if not exists {schema} location '{_quoted(f'{paths.spark_uri}/{schema}')}'")
     for schema, name in missing:
         location = _quoted(f"{paths.spark_uri}/{schema}/{name}")
-        ask(f"create table if not exists {schema}.{name} using delta location '{location}'")
-        tell(f"{schema}.{name}: registered")
+        execute(f"create table if not exists {schema}.{name} using delta location '{location}'")
+        progress(f"{schema}.{name}: registered")
     return missing
 
 
-def known_locations(paths: LakePaths, ask: Ask) -> set[Name]:
+def known_locations(paths: LakePaths, execute: SqlClient) -> set[Name]:
     """Return schema and name of each derived table that the catalog knows.
 
     Raises:
@@ -56,7 +56,7 @@ def known_locations(paths: LakePaths, ask: Ask) -> set[Name]:
             such a catalog when it starts; one that several machines share, nobody may drop for them.
     """
     known = set()
-    for name, location in registered_locations(ask):
+    for name, location in registered_locations(execute):
         if not is_below(location, paths.spark_uri):
             raise SmartTraderError(
                 f"the catalog says that {name} lies at {location}, outside of this lake, {paths.spark_uri}",
@@ -69,12 +69,12 @@ def known_locations(paths: LakePaths, ask: Ask) -> set[Name]:
     return known
 
 
-def registered_locations(ask: Ask) -> Iterator[tuple[str, str]]:
+def registered_locations(execute: SqlClient) -> Iterator[tuple[str, str]]:
     """Yield each of our schemas and tables that the catalog knows, and where it says that they lie."""
     ours = {schema_name(schema) for schema in ("bronze", *DERIVED_SCHEMAS)}
-    for schema in sorted({str(row[0]) for row in ask("show schemas")} & ours):
-        yield from ((schema, str(row[1])) for row in ask(f"describe schema {schema}") if row[0] == "Location")
-        for _, table, _, facts in ask(f"show table extended in {schema} like '*'"):
+    for schema in sorted({str(row[0]) for row in execute("show schemas")} & ours):
+        yield from ((schema, str(row[1])) for row in execute(f"describe schema {schema}") if row[0] == "Location")
+        for _, table, _, facts in execute(f"show table extended in {schema} like '*'"):
             found = LOCATION.search(str(facts))
             # a view has none
             if found:

@@ -13,28 +13,29 @@ from pathlib import Path
 
 import psutil
 
+from smart_trader.config.paths import OWNER_ONLY_DIR, LakePaths
+from smart_trader.config.settings import LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import archive, catalog, config, jars
-from smart_trader.lakehouse.config import LOOPBACK, Doors
+from smart_trader.lake import catalog
+from smart_trader.lake.atomic import write_file
+from smart_trader.lake.file_lock import FileLock, LockHeldError, engine_lock, has_open, is_held, processes_with
+from smart_trader.lake.private import claim_folder
+from smart_trader.lake.store import check_store
+from smart_trader.lakehouse import archive, jars, spark_config
 from smart_trader.lakehouse.diagnosis import PortTakenError, explain_failed_start
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.jvm import StartCancelledError, launch, stop_process, wait_until_ready
-from smart_trader.lakehouse.probe import NoAnswerError, ask_both
+from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 from smart_trader.lakehouse.process import mark_of
-from smart_trader.lakehouse.record import ServerRecord, is_server, read_record, write_record
-from smart_trader.locks import FileLock, LockHeldError, engine_lock, has_open, is_held, processes_with
-from smart_trader.paths import OWNER_ONLY_DIR, LakePaths
-from smart_trader.private import claim_folder, write_private
-from smart_trader.settings import LakehouseSettings
-from smart_trader.store import check_store
+from smart_trader.lakehouse.server_record import ServerRecord, is_server, read_record, write_record
+from smart_trader.lakehouse.spark_config import LOOPBACK, Endpoints
 
 THRIFT_PORT = 10000
 CONNECT_PORT = 15002
 FREE_PORTS = range(20_000, 32_000)
 POLL_S = 0.5
 PORT_TRIES = 3
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,10 @@ class Holders:
     starter: psutil.Process | None
 
 
-def start(settings: LakehouseSettings, progress: Progress, is_cancelled: Callable[[], bool] = lambda: False) -> Started:
-    """Bring up the lake's server and return when both doors answer; a server that is up already is left alone.
+def start(
+    settings: LakehouseSettings, progress: ProgressFn, is_cancelled: Callable[[], bool] = lambda: False
+) -> Started:
+    """Bring up the lake's server and return when both endpoints answer; a server that is up already is left alone.
 
     Args:
         settings: The machine's settings.
@@ -92,7 +95,7 @@ def _start_on_free_ports(
     settings: LakehouseSettings,
     paths: LakePaths,
     locks: list[FileLock],
-    progress: Progress,
+    progress: ProgressFn,
     is_cancelled: Callable[[], bool],
 ) -> ServerRecord:
     """Start the server; where another program took a port that was free when it was chosen, choose again."""
@@ -110,30 +113,30 @@ def _start_locked(
     settings: LakehouseSettings,
     paths: LakePaths,
     locks: list[FileLock],
-    progress: Progress,
+    progress: ProgressFn,
     is_cancelled: Callable[[], bool],
 ) -> ServerRecord:
     begun = time.monotonic()
     _forget_server(paths)
     java = find_java(settings.java)
     jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress, jars.jars_for(paths))
-    doors = choose_doors(settings, progress)
+    endpoints = choose_endpoints(settings, progress)
     command = server_command(settings, paths, java, jar_paths)
     progress(f"starting Spark on Java {java.version} ({java.source})")
     with _files_explained():
         catalog.drop_if_of_another_root(paths, progress)
-        write_inputs(settings, paths, doors)
+        write_inputs(settings, paths, endpoints)
         jvm = launch(command, paths, locks)
     try:
         mark = mark_of(jvm.process.pid)
         if mark is None:
             raise explain_failed_start(paths, "the process ended at once")
         # before the server answers: whatever ends this process, the next command knows whom it finds
-        record = ServerRecord(mark, doors, paths.uri, java.build, None)
+        record = ServerRecord(mark, endpoints, paths.uri, java.build, None)
         for lock in locks:
             lock.write_holder(mark.pid)
         write_record(paths.server_file, record)
-        wait_until_ready(jvm.process, doors, paths, settings.start_timeout, is_cancelled)
+        wait_until_ready(jvm.process, endpoints, paths, settings.start_timeout, is_cancelled)
         record = replace(record, ready_s=round(time.monotonic() - begun, 1))
         write_record(paths.server_file, record)
     except BaseException:
@@ -165,10 +168,12 @@ def _forget_server(paths: LakePaths) -> None:
             leftover.unlink()
 
 
-def write_inputs(settings: LakehouseSettings, paths: LakePaths, doors: Doors) -> None:
+def write_inputs(settings: LakehouseSettings, paths: LakePaths, endpoints: Endpoints) -> None:
     """Write Spark's settings for one start and empty its scratch space."""
     empty_scratch(paths)
-    write_private(paths.properties, config.properties_text(config.spark_properties(settings, paths, doors)))
+    write_file(
+        paths.properties, spark_config.properties_text(spark_config.spark_properties(settings, paths, endpoints))
+    )
 
 
 def empty_scratch(paths: LakePaths) -> None:
@@ -214,7 +219,7 @@ def _lock_tables(paths: LakePaths, stack: ExitStack) -> list[FileLock]:
 
 
 def _wait_for_other_start(
-    settings: LakehouseSettings, paths: LakePaths, progress: Progress, is_cancelled: Callable[[], bool]
+    settings: LakehouseSettings, paths: LakePaths, progress: ProgressFn, is_cancelled: Callable[[], bool]
 ) -> ServerRecord | None:
     """Wait for the answer of a server that runs or is being started by someone else.
 
@@ -231,7 +236,7 @@ def _wait_for_other_start(
         if record is not None:
             _refuse_another_lake(record, paths)
             try:
-                ask_both(record.doors)
+                check_endpoints(record.endpoints)
             except NoAnswerError as error:
                 why = error.why
             else:
@@ -285,7 +290,7 @@ def _holder_text(paths: LakePaths) -> str:
     return f"process {found.pid}" if found else "a process that this user cannot see"
 
 
-def choose_doors(settings: LakehouseSettings, progress: Progress) -> Doors:
+def choose_endpoints(settings: LakehouseSettings, progress: ProgressFn) -> Endpoints:
     """Pick ports and a fresh token; a default port that is taken is replaced by a free one, a configured one is not.
 
     Raises:
@@ -293,10 +298,10 @@ def choose_doors(settings: LakehouseSettings, progress: Progress) -> Doors:
     """
     thrift = _choose_port("LAKEHOUSE_THRIFT_PORT", settings.thrift_port, THRIFT_PORT, progress)
     connect = _choose_port("LAKEHOUSE_CONNECT_PORT", settings.connect_port, CONNECT_PORT, progress)
-    return Doors(thrift, connect, secrets.token_hex(24))
+    return Endpoints(thrift, connect, secrets.token_hex(24))
 
 
-def _choose_port(setting: str, wanted: int | None, default: int, progress: Progress) -> int:
+def _choose_port(setting: str, wanted: int | None, default: int, progress: ProgressFn) -> int:
     port = wanted or default
     if _is_free(port):
         return port
@@ -333,8 +338,8 @@ def _is_free(port: int) -> bool:
 
 def server_command(settings: LakehouseSettings, paths: LakePaths, java: Java, jar_paths: list[Path]) -> list[str]:
     """Return the JVM's command line; secrets are in the properties file, never here."""
-    flags = config.jvm_flags(settings)
-    classpath = config.classpath(jar_paths)
+    flags = spark_config.jvm_flags(settings)
+    classpath = spark_config.classpath(jar_paths)
     if settings.class_archive:
         flags += archive.run_flags(archive.archive_path(java, classpath, flags))
     return [
@@ -342,10 +347,10 @@ def server_command(settings: LakehouseSettings, paths: LakePaths, java: Java, ja
         *flags,
         f"-Djava.io.tmpdir={paths.tmp}",
         f"-Dderby.stream.error.file={paths.home / 'derby.log'}",
-        f"-Dlog4j2.configurationFile={config.log_config().as_uri()}",
+        f"-Dlog4j2.configurationFile={spark_config.log_config().as_uri()}",
         *("-cp", classpath, "org.apache.spark.deploy.SparkSubmit"),
         *("--properties-file", str(paths.properties)),
-        *("--class", config.MAIN_CLASS, "spark-internal"),
+        *("--class", spark_config.MAIN_CLASS, "spark-internal"),
     ]
 
 
@@ -361,7 +366,7 @@ def running(paths: LakePaths) -> ServerRecord | None:
     return record if process is not None and has_open(process, paths.server_lock) else None
 
 
-def stop(paths: LakePaths, progress: Progress) -> bool:
+def stop(paths: LakePaths, progress: ProgressFn) -> bool:
     """Stop the lake's server, and only that process.
 
     Returns:

@@ -7,16 +7,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from smart_trader.config.paths import cache_dir
+from smart_trader.config.settings import LakehouseSettings
+from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
-from smart_trader.lakehouse import archive, config, jars, jvm, server
+from smart_trader.lake.file_lock import FileLock, LockHeldError
+from smart_trader.lakehouse import archive, jars, jvm, server, spark_config
 from smart_trader.lakehouse.java import find_java
-from smart_trader.lakehouse.probe import ask_connect, ask_thrift
-from smart_trader.locks import FileLock, LockHeldError
-from smart_trader.paths import cache_dir
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.probe import execute_connect, execute_thrift
 
 DUMP_TIMEOUT_S = 180
 
@@ -39,7 +39,7 @@ STATEMENTS = (
 )
 
 
-def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path | None:
+def train(settings: LakehouseSettings, progress: ProgressFn) -> Path | None:
     """Make the class archive for this machine's Java, unless it is there.
 
     Returns:
@@ -57,7 +57,7 @@ def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path 
         )
         return None
     jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress)
-    path = archive.archive_path(java, config.classpath(jar_paths), config.jvm_flags(settings))
+    path = archive.archive_path(java, spark_config.classpath(jar_paths), spark_config.jvm_flags(settings))
     if path.is_file():
         progress(f"class archive is ready: {path}")
         return path
@@ -94,7 +94,7 @@ def train(settings: LakehouseSettings, progress: Callable[[str], None]) -> Path 
     return path
 
 
-def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None]) -> None:
+def ensure_archive(settings: LakehouseSettings, progress: ProgressFn) -> None:
     """Train the class archive before the first start of a server; without one, a server only starts later.
 
     Args:
@@ -108,27 +108,27 @@ def ensure_archive(settings: LakehouseSettings, progress: Callable[[str], None])
         if not java.can_archive:
             return
         jar_paths = jars.ensure_jars(java, settings.ivy_settings, progress)
-        if archive.archive_path(java, config.classpath(jar_paths), config.jvm_flags(settings)).is_file():
+        if archive.archive_path(java, spark_config.classpath(jar_paths), spark_config.jvm_flags(settings)).is_file():
             return
         train(settings, progress)
     except SmartTraderError as error:
         progress(f"no class archive, servers start without: {error.what}")
 
 
-def _run_training(settings: LakehouseSettings, target: Path, progress: Callable[[str], None]) -> None:
+def _run_training(settings: LakehouseSettings, target: Path, progress: ProgressFn) -> None:
     paths = settings.paths
     java = find_java(settings.java)
-    doors = server.choose_doors(settings, lambda _: None)
+    endpoints = server.choose_endpoints(settings, lambda _: None)
     server.prepare_home(settings, paths)
-    server.write_inputs(settings, paths, doors)
+    server.write_inputs(settings, paths, endpoints)
     command = server.server_command(settings, paths, java, jars.ensure_jars(java, settings.ivy_settings, progress))
     trained = jvm.launch([command[0], f"-XX:ArchiveClassesAtExit={target}", *command[1:]], paths, [])
     process = trained.process
     try:
-        jvm.wait_until_ready(process, doors, paths, settings.start_timeout)
+        jvm.wait_until_ready(process, endpoints, paths, settings.start_timeout)
         for statement in STATEMENTS:
-            ask_thrift(doors.thrift_port, statement, timeout_s=120)
-        ask_connect(doors.connect_port, doors.token, "select * from silver.a", timeout_s=60)
+            execute_thrift(endpoints.thrift_port, statement, timeout_s=120)
+        execute_connect(endpoints.connect_port, endpoints.token, "select * from silver.a", timeout_s=60)
         process.send_signal(signal.SIGTERM)
         process.wait(DUMP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

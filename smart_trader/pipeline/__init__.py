@@ -1,5 +1,5 @@
-"""The run: load and build in turns, under one lock; and the commands that read the lake without a server.
+"""The run: load and build in turns, under one lock.
 
-`run` does the steps, `sources` decides whom they ask, `builds` calls dbt, `reading` reads tables for `leaderboard`,
-`explain` and `status`, `upkeep` compacts tables and watches the disk.
+`run` does the steps, `sources` decides whom they ask, `builder` what they build; `dbt` calls dbt, `build_state` notes
+what was built from what, `changes` finds what an edit of the project made old.
 """

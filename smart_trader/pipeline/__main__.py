@@ -7,11 +7,11 @@ import uuid
 import click
 
 from smart_trader.clock import now
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.console import run, say
-from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.engine import choose_engine, lake_engine
-from smart_trader.private import claim_folder
-from smart_trader.settings import lakehouse_settings
+from smart_trader.lake.private import claim_folder
+from smart_trader.lakehouse.session import choose_engine, lake_engine
+from smart_trader.pipeline.dbt import Builds
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from smart_trader.fingerprints import ProjectCode
-from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.evidence import PROJECT, Evidence
+from smart_trader.pipeline.build_state import PROJECT, BuildState
+from smart_trader.pipeline.dbt import Builds
+from smart_trader.pipeline.fingerprints import ProjectCode
 from smart_trader.pipeline.stamps import Nodes
 from smart_trader.pipeline.steps import Step
 
@@ -20,14 +20,14 @@ class Changes:
 
     Args:
         builds: dbt, for the project's nodes; it is asked only where a file or a var differs.
-        evidence: What the lake was built by.
+        state: What the lake was built by.
         overrides: Values of vars of this run alone.
         with_tests: Whether data tests are run.
     """
 
-    def __init__(self, builds: Builds, evidence: Evidence, overrides: Mapping[str, Any], with_tests: bool) -> None:
+    def __init__(self, builds: Builds, state: BuildState, overrides: Mapping[str, Any], with_tests: bool) -> None:
         self._builds = builds
-        self._evidence = evidence
+        self._state = state
         self._kinds = ("model", "snapshot", "test") if with_tests else ("model", "snapshot")
         self._code = ProjectCode.read(overrides)
 
@@ -48,28 +48,28 @@ class Changes:
     @property
     def _is_current(self) -> bool:
         """Whether all of the lake is known to be built by the project as it is; saves asking dbt."""
-        return self._evidence.project() == self._whole
+        return self._state.project() == self._whole
 
     def stale(self, step: Step) -> set[str]:
         """Return the ids of what an edit made old and the step builds or tests."""
         if self._is_current:
             return set()
-        stale = {key for key in self.nodes.stale(self._evidence.stamps()) if self.nodes.is_kind(key, *self._kinds)}
+        stale = {key for key in self.nodes.stale(self._state.stamps()) if self.nodes.is_kind(key, *self._kinds)}
         if step.queue is not None:
             stale &= self.nodes.above(step.queue)
         return stale
 
     def stale_seeds(self) -> set[str]:
         """Return the ids of the seeds whose lines the lake does not have."""
-        if not self._evidence.has_seeds():
+        if not self._state.has_seeds():
             return self.nodes.keys("seed")
         if self._is_current:
             return set()
-        return self.nodes.keys("seed") & self.nodes.stale(self._evidence.stamps())
+        return self.nodes.keys("seed") & self.nodes.stale(self._state.stamps())
 
     def remade(self) -> set[str]:
         """Return the ids of the tables that have to be built from all rows."""
-        return set() if self._is_current else self.nodes.remade(self._evidence.stamps())
+        return set() if self._is_current else self.nodes.remade(self._state.stamps())
 
     @staticmethod
     def is_built(name: str, built: Collection[str]) -> bool:
@@ -78,7 +78,7 @@ class Changes:
 
     def told(self) -> str:
         """Put into words what was edited, and what is built from all rows for it."""
-        built = self._evidence.stamps()
+        built = self._state.stamps()
         if not built:
             return "the lake does not say by which code it was built: the whole project is built once"
         edited = _listed(self.nodes.edited(built)) or "data tests"
@@ -90,12 +90,12 @@ class Changes:
         """Note by what the nodes were built that dbt's last command built or tested well."""
         made = self._builds.made
         if made and not self._is_current:
-            self._evidence.mark_stamps({key: stamp for key, stamp in self.nodes.stamps.items() if key in made})
+            self._state.mark_stamps({key: stamp for key, stamp in self.nodes.stamps.items() if key in made})
 
     def note_end(self) -> None:
         """Note that nothing is old any more, if that is so."""
-        if not self._is_current and not self.nodes.stale(self._evidence.stamps()):
-            self._evidence.mark(PROJECT, self._whole)
+        if not self._is_current and not self.nodes.stale(self._state.stamps()):
+            self._state.mark(PROJECT, self._whole)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -9,19 +9,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from loaders.jobs import Api, live_api, sandbox_api
+from loaders.apis import Api, live_api, sandbox_api
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.lake_identity import write_whole
-from smart_trader.paths import LakePaths
-from smart_trader.settings import birdeye_api_key
+from smart_trader.lake.atomic import write_whole
 
 DAY_S = 86_400
 MARKET_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SourceSpec:
     """What a person asked for.
 
     Attributes:
@@ -57,18 +57,18 @@ class Wanted:
 
 
 @contextmanager
-def serving_api(wanted: Wanted, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
+def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
     """Yield the API to ask; the sandbox runs in this process while the block does.
 
     Args:
-        wanted: The source.
+        spec: The source.
         paths: The lake; it remembers which market it was filled from, so that a later run goes on in the same one.
-        as_of: The run's moment, which is the market's clock.
+        as_of: The run's time, which is the market's clock.
 
     Raises:
         SmartTraderError: The source cannot be had.
     """
-    if wanted.data_source == "birdeye":
+    if spec.data_source == "birdeye":
         yield live_api()
         return
     # the market needs numba, replay a server: neither for a live run
@@ -76,17 +76,17 @@ def serving_api(wanted: Wanted, paths: LakePaths, as_of: datetime) -> Iterator[A
     from smart_trader.sandbox.server import sandbox_app
 
     clock = int(as_of.timestamp())
-    if wanted.replay is not None:
+    if spec.replay is not None:
         from smart_trader.sandbox.replay import load_recordings
 
-        recordings = load_recordings(wanted.replay)
+        recordings = load_recordings(spec.replay)
         for line in recordings.skipped:
             say(f"skipped {line}")
         app = sandbox_app(recordings, clock=clock)
     else:
-        from smart_trader.sandbox.market.source import market
+        from smart_trader.sandbox.market.market_source import market
 
-        world = _remembered_world(wanted, paths, clock)
+        world = _remembered_world(spec, paths, clock)
         app = sandbox_app(market(world.seed, world.wallets, world.genesis, clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
@@ -101,9 +101,9 @@ class World:
     genesis: int
 
 
-def _remembered_world(wanted: Wanted, paths: LakePaths, clock: int) -> World:
+def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
     """Return the market this lake was filled from, or a new one that began a month ago."""
-    world = World(wanted.seed, wanted.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
+    world = World(spec.seed, spec.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
     try:
         known = World(**json.loads(paths.market_file.read_text()))
     except FileNotFoundError:

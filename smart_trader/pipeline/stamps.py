@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smart_trader.fingerprints import Fingerprint, ProjectCode, Source, digest
-from smart_trader.paths import project_root
+from smart_trader.config.paths import project_root
+from smart_trader.pipeline.fingerprints import Fingerprint, ProjectCode, Source, digest
 
 KINDS = ("model", "seed", "snapshot", "test")
 # meta of a node: what makes rows built before wrong, so that it and all below are built from all rows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loaders.tables import TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS, Table
+from loaders.resources import TOKENS, TRANSACTIONS, WHALES, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,32 +13,45 @@ class Step:
 
     Attributes:
         name: What `--step` takes.
-        loader: The loader it runs, or None for a build.
-        kind: Kind of fetch that its load makes, or that its build waits for.
-        table: Bronze table of that load.
-        queue: The work list a build ends in: it builds nothing that the list does not stand on. None builds all that
-            can have changed, with snapshots and tests.
+        resource: What its load loads, or what its build waits for.
+        is_build: Whether it calls dbt; a load does not.
+        feeds: The resource whose work list a build ends in: it builds nothing that the list does not stand on. None
+            builds all that can have changed, with snapshots and tests.
     """
 
     name: str
-    loader: str | None
-    kind: str
-    table: Table
-    queue: str | None = None
+    resource: Resource
+    is_build: bool = False
+    feeds: Resource | None = None
 
     @property
-    def is_build(self) -> bool:
-        """Whether it calls dbt."""
-        return self.loader is None
+    def kind(self) -> str:
+        """Kind of fetch that its load makes, or that its build waits for."""
+        return self.resource.kind
+
+    @property
+    def queue(self) -> str | None:
+        """The work list that a build ends in."""
+        return self.feeds.queue if self.feeds else None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a build ends in no work list, but in the leaderboard."""
+        return self.feeds is None
+
+    @property
+    def goal(self) -> str:
+        """The table that a build ends in."""
+        return self.queue or "leaderboard"
 
 
 STEPS = (
-    Step("load_tokens", "tokens", "tokens", TOKEN_METRICS),
-    Step("build_tokens", None, "tokens", TOKEN_METRICS, "whale_fetch_queue"),
-    Step("load_whales", "whales", "holders", WHALE_HOLDERS),
-    Step("build_whales", None, "holders", WHALE_HOLDERS, "transaction_fetch_queue"),
-    Step("load_transactions", "transactions", "swaps", TRANSACTION_HISTORY),
-    Step("build_traders", None, "swaps", TRANSACTION_HISTORY),
+    Step("load_tokens", TOKENS),
+    Step("build_tokens", TOKENS, is_build=True, feeds=WHALES),
+    Step("load_whales", WHALES),
+    Step("build_whales", WHALES, is_build=True, feeds=TRANSACTIONS),
+    Step("load_transactions", TRANSACTIONS),
+    Step("build_traders", TRANSACTIONS, is_build=True),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
 LOADS = {step.kind: step for step in STEPS if not step.is_build}

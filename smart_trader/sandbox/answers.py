@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+from smart_trader.birdeye import MAX_OFFSET, PAGE_ROWS
 from smart_trader.sandbox.replay import render
 from smart_trader.sandbox.source import Row, Source, SwapQuery
 
-MAX_REACH = 10_000
-MAX_LIMIT = 100
 FILTER = re.compile(r"(min|max)_(\w+)")
 SCALED = {"is_scaled_ui_token": False, "multiplier": None}
 
@@ -102,10 +101,10 @@ def _scaled(query: Mapping[str, str]) -> bool:
 
 
 def _page(query: Mapping[str, str]) -> tuple[int, int]:
-    offset = _integer(query, "offset", 0, MAX_REACH, 0)
-    limit = _integer(query, "limit", 1, MAX_LIMIT, MAX_LIMIT)
-    if offset + limit > MAX_REACH:
-        raise RefusedError(400, f"offset + limit should be less than or equal to {MAX_REACH}")
+    offset = _integer(query, "offset", 0, MAX_OFFSET, 0)
+    limit = _integer(query, "limit", 1, PAGE_ROWS, PAGE_ROWS)
+    if offset + limit > MAX_OFFSET:
+        raise RefusedError(400, f"offset + limit should be less than or equal to {MAX_OFFSET}")
     return offset, limit
 
 

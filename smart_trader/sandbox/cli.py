@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smart_trader.addresses import AddressListType
+from smart_trader.birdeye import BASE_URL
 from smart_trader.clock import FORMS, TimestampType, check_as_of, now
+from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
-from smart_trader.settings import birdeye_api_key
 
 if TYPE_CHECKING:
-    from smart_trader.sandbox.market.source import MarketSource
+    from smart_trader.sandbox.market.market_source import MarketSource
 
 DAY = 86_400
 DEFAULT_WALLETS = 200
@@ -146,19 +147,19 @@ def record(
     url: str | None,
 ) -> None:
     """Store real responses in FOLDER for later replay; the key comes from BIRDEYE_API_KEY and is never stored."""
-    from smart_trader.sandbox import record as recording
+    from smart_trader.sandbox import recorder as recording
 
     key = birdeye_api_key()
     if not key:
         raise SettingsError("BIRDEYE_API_KEY is not set", "set it to your key, or try `sandbox serve --seed 7` first")
-    recorder = recording.Recorder(key, url or recording.BASE_URL, pace)
+    recorder = recording.Recorder(key, url or BASE_URL, pace)
     for path in recording.record(recorder, folder, _all(tokens), _all(wallets), pages):
         say(f"wrote {path}")
 
 
 def made(seed: int, wallets: int, genesis: int | None, clock: int) -> MarketSource:
     """Return the market of a seed and say how to come back to it."""
-    from smart_trader.sandbox.market.source import market
+    from smart_trader.sandbox.market.market_source import market
 
     genesis = (clock // DAY - DEFAULT_DAYS) * DAY if genesis is None else genesis
     source = market(seed, wallets, genesis, clock)

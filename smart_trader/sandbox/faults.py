@@ -67,7 +67,7 @@ class Fault:
 
 
 def fault_of(spec: dict[str, Any]) -> Fault:
-    """Read a fault as the control door takes it: `{"fault": "slow", "times": 3, "seconds": 2, ...}`.
+    """Read a fault as the control endpoint takes it: `{"fault": "slow", "times": 3, "seconds": 2, ...}`.
 
     Raises:
         SettingsError: The kind or a field is unknown, or a value is none of its type.

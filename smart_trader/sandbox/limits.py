@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from smart_trader.birdeye import PLANS
 from smart_trader.errors import SettingsError
 
 
@@ -18,14 +19,8 @@ class Rate(NamedTuple):
     per_minute: int | None
 
 
-PLANS = {
-    "none": Rate(None, None),
-    "standard": Rate(1, None),
-    "lite": Rate(15, None),
-    "starter": Rate(15, None),
-    "premium": Rate(50, 1000),
-    "business": Rate(100, 1500),
-}
+NO_LIMIT = Rate(None, None)
+RATES = {"none": NO_LIMIT} | {name: Rate(int(plan.per_second), plan.per_minute) for name, plan in PLANS.items()}
 
 
 def plan_rate(plan: str, per_second: int | None = None, per_minute: int | None = None) -> Rate:
@@ -34,9 +29,9 @@ def plan_rate(plan: str, per_second: int | None = None, per_minute: int | None =
     Raises:
         SettingsError: There is no such plan.
     """
-    if plan not in PLANS:
-        raise SettingsError(f"no plan {plan!r}", f"choose one of {', '.join(PLANS)}")
-    rate = PLANS[plan]
+    if plan not in RATES:
+        raise SettingsError(f"no plan {plan!r}", f"choose one of {', '.join(RATES)}")
+    rate = RATES[plan]
     return Rate(per_second or rate.per_second, per_minute or rate.per_minute)
 
 

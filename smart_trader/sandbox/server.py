@@ -1,4 +1,4 @@
-"""HTTP around the answers, and a door of its own for tests and the pipeline."""
+"""HTTP around the answers, and an endpoint of its own for tests and the pipeline."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from smart_trader import birdeye
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.answers import Answer, RefusedError, token_holders, token_list, wallet_swaps
 from smart_trader.sandbox.faults import Fault, altered, fault_of, refusal, replacement
-from smart_trader.sandbox.limits import PLANS, Rate, RateLimiter
-from smart_trader.sandbox.replay import Recordings
+from smart_trader.sandbox.limits import NO_LIMIT, Rate, RateLimiter
 from smart_trader.sandbox.source import Source
 
 Answering = Callable[[Source, Mapping[str, str], int], Answer]
 
 ROUTES: dict[str, Answering] = {
-    "/defi/v3/token/list": token_list,
-    "/defi/v3/token/holder": token_holders,
-    "/trader/txs/seek_by_time": wallet_swaps,
+    birdeye.TOKEN_LIST: token_list,
+    birdeye.TOKEN_HOLDERS: token_holders,
+    birdeye.WALLET_SWAPS: wallet_swaps,
 }
 LOGGED_REQUESTS = 100_000
 
@@ -109,7 +109,7 @@ def envelope(path: str, answer: Answer) -> str:
 
 
 def sandbox_app(
-    source: Source, *, clock: int | None = None, rate: Rate = PLANS["none"], faults: list[Fault] | None = None
+    source: Source, *, clock: int | None = None, rate: Rate = NO_LIMIT, faults: list[Fault] | None = None
 ) -> Starlette:
     """Return the API over a source. Any key is accepted, none is refused.
 
@@ -126,13 +126,8 @@ def sandbox_app(
     return app
 
 
-def replay_app(recordings: Recordings) -> Starlette:
-    """Return the API over some recordings."""
-    return sandbox_app(recordings)
-
-
 def control_routes(state: Sandbox) -> list[Route]:
-    """Return the door for tests and the pipeline, which the real API does not have."""
+    """Return the endpoints for tests and the pipeline, which the real API does not have."""
 
     async def info(_: Request) -> Response:
         return JSONResponse(state.info())

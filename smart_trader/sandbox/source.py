@@ -21,7 +21,7 @@ class SwapQuery(NamedTuple):
 
 
 class Source(Protocol):
-    """Rows of the three endpoints as they are at a moment."""
+    """Rows of the three endpoints as they are at one time."""
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ import jinja2
 import pytest
 
 from loaders import cli as loaders_cli
-from loaders.queues import WorkItem
+from loaders.work_items import WorkItem
 from smart_trader.clock import (
     check_as_of,
     check_command_time,

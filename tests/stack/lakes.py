@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from smart_trader.delta import read_table
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.reading import Lake
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.reader import Lake
 from tests.python.support.kill_targets import ATTEMPT, LOADS
 from tests.python.support.market_lake import DAY, REFRESH, SEED, WALLETS
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smart_trader.delta import read_table
+from smart_trader.lake.delta import read_table
 from smart_trader.pipeline.steps import STEP_NAMES
 from tests.python.support.market_lake import FIRST
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from smart_trader.lake.object_lock import look
 from smart_trader.lakehouse import probe
-from smart_trader.store_lock import look
 from tests.python.support.market_lake import FIRST, REFRESH
 
 from .compose import PROJECT, Stack
@@ -28,7 +28,7 @@ STEADY = (
 
 
 def ask(stack: Stack, statement: str) -> list[tuple[object, ...]]:
-    return probe.ask_thrift(int(stack.variables["SPARK_THRIFT_PORT"]), statement, timeout_s=120)
+    return probe.execute_thrift(int(stack.variables["SPARK_THRIFT_PORT"]), statement, timeout_s=120)
 
 
 def run_until_right(stack: Stack, at: int) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smart_trader.delta import open_table
-from smart_trader.paths import LakePaths
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.delta import open_table
 from tests.python.support.engine import clean_environment, run_module
 from tests.python.support.market_lake import FIRST
 

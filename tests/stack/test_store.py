@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from smart_trader.lake.object_lock import BEAT_TAKES_S, GIVE_UP_S, HEARTBEAT_S, STALE_S, look
 from smart_trader.lakehouse.server import free_port
-from smart_trader.sandbox.market.source import market
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
-from smart_trader.store_lock import BEAT_TAKES_S, GIVE_UP_S, HEARTBEAT_S, STALE_S, look
 from tests.python.support.market_lake import FIRST, SEED, WALLETS
 
 from .compose import PROJECT, Stack, UnsetVariableError, read_services

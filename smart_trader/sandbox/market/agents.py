@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba.extending import register_jitable
 
-from smart_trader.sandbox.market.kernel import (
+from smart_trader.sandbox.market.simulation import (
     AIRDROP_SELLER,
     BAG_HOLDER,
     BUY,

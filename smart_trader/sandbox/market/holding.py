@@ -1,4 +1,4 @@
-"""Who holds a token at a moment: one row per token account, as the API lists them."""
+"""Who holds a token at one time: one row per token account, as the API lists them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Account(NamedTuple):
 
 
 def balances(world: World, asset: int, now: int) -> Ints:
-    """Return what each wallet holds of an asset at a moment of the world's last step."""
+    """Return what each wallet holds of an asset at one time of the world's last step."""
     held = world.wallets.balance[:, asset].copy()
     rows = world.rows
     # the world is carried to the end of its step; what lies behind the clock is taken back

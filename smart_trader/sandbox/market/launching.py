@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_trader.sandbox.market.history import BEFORE, STEP
-from smart_trader.sandbox.market.kernel import AIRDROP_SELLER, BUY, EXCHANGE, INSIDER, SELL
+from smart_trader.sandbox.market.simulation import AIRDROP_SELLER, BUY, EXCHANGE, INSIDER, SELL
 from smart_trader.sandbox.market.state import BRIDGE, POOLS, Assets, Ints, Scene, Scheduled, Transfer
 from smart_trader.sandbox.market.tokens import (
     DAY,

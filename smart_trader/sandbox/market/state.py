@@ -122,7 +122,7 @@ class Transfer(NamedTuple):
 
 
 class Scheduled(NamedTuple):
-    """What a wallet is bound to do at a moment, whatever its mood."""
+    """What a wallet is bound to do at one time, whatever its mood."""
 
     time: int
     wallet: int

@@ -12,7 +12,6 @@ from smart_trader.sandbox.market.venues import OPENBOOK, VENUES
 HOUR, DAY = 3600, 86_400
 FOREVER = 1 << 40
 UNBORN, FLAT, PUMP, FADE, DEAD = range(5)
-PHASE_NAMES = ("unborn", "flat", "pump", "fade", "dead")
 
 
 class Phase(NamedTuple):

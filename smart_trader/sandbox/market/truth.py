@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from smart_trader.sandbox.market.holding import RAYDIUM_AUTHORITY, locker
-from smart_trader.sandbox.market.kernel import KINDS, WASH_PAIR
-from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.market.simulation import KINDS, WASH_PAIR
 
 ADDRESSES_OF_LOCKERS = 5
 

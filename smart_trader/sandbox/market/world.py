@@ -14,8 +14,8 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market import crowd, launching
 from smart_trader.sandbox.market.compiling import Run, kernel_for
 from smart_trader.sandbox.market.history import STEP, History
-from smart_trader.sandbox.market.kernel import CHANCES, ROWS_PER_INTENT
 from smart_trader.sandbox.market.population import FEWEST_WALLETS, populate
+from smart_trader.sandbox.market.simulation import CHANCES, ROWS_PER_INTENT
 from smart_trader.sandbox.market.state import (
     Assets,
     Intents,
@@ -92,10 +92,10 @@ class World:
         return self._joined
 
     def carry_to(self, time: int) -> None:
-        """Carry the world on until it covers a moment.
+        """Carry the world on until it covers a time.
 
         Raises:
-            SmartTraderError: The moment is further away than a market lasts.
+            SmartTraderError: The time is further away than a market lasts.
         """
         if time > self.genesis + MOST_DAYS * DAY:
             raise SmartTraderError(

@@ -62,7 +62,7 @@ def _by_spark(engine: Engine, section: str) -> list[tuple[str, list[Any]]]:
 
     listed = EXPRESSIONS[section]
     names = ", ".join(f"{expression} as c{at}" for at, expression in enumerate(listed))
-    connection = hive.connect(host="localhost", port=engine.record.doors.thrift_port, username="test")
+    connection = hive.connect(host="localhost", port=engine.record.endpoints.thrift_port, username="test")
     try:
         cursor = connection.cursor()
         try:
@@ -112,7 +112,7 @@ def test_what_fails_on_spark_fails_here(embedded: EmbeddedSession, expression: s
 def test_what_fails_here_fails_on_spark(engine: Engine) -> None:
     from pyhive import hive
 
-    connection = hive.connect(host="localhost", port=engine.record.doors.thrift_port, username="test")
+    connection = hive.connect(host="localhost", port=engine.record.endpoints.thrift_port, username="test")
     passed = []
     for expression in EXPRESSIONS["errors"]:
         cursor = connection.cursor()

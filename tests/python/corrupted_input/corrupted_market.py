@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import Row, SwapQuery

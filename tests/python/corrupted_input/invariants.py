@@ -7,9 +7,9 @@ nothing had happened. Of a list of tokens or holders single rows may be set apar
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +17,15 @@ import msgspec
 
 from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
-from loaders.fetches import token_list
+from loaders.jobs import fetch_and_land
+from loaders.landing import LoadMetadata
+from loaders.listings import token_list
 from loaders.loose_json import as_bytes, as_text, elements, members
-from loaders.run import Report, Stamp, Work, fetch_and_land
+from loaders.pages import FetchedPage, ItemClient
+from loaders.report import Report
+from loaders.resources import RESOURCES, TOKENS
 from loaders.settings import loader_settings
+from loaders.work_items import WorkItem
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from tests.python.support.loader_lake import FAST, NO_FILTERS, Lake
@@ -30,9 +35,9 @@ from .mutations import Case
 
 # a body that is no answer would be asked for again, which only takes time
 SETTINGS: dict[str, Any] = {**FAST, "max_request_tries": 1, "max_pages_per_wallet": 5, "max_parallel_requests": 4}
-LOADERS = ("tokens", "whales", "transactions")
-TABLES = {"tokens": "token_metrics", "whales": "whale_holders", "transactions": "transaction_history"}
-KINDS = {"tokens": "tokens", "whales": "holders", "transactions": "swaps"}
+LOADERS = tuple(resource.name for resource in RESOURCES)
+TABLES = {resource.name: resource.table.name for resource in RESOURCES}
+KINDS = {resource.name: resource.kind for resource in RESOURCES}
 CLEAN_EVERY = 10
 MORE_FOLLOWS = "an empty page says that more follows"
 # the largest time that the API takes
@@ -63,27 +68,22 @@ class Corrupted:
         """Fetch and land all items."""
         if loader == "tokens":
             return self._token_lists(lake)
-        return lake.load(loader, self.url, ",".join(self.crowd.items), NOW, **SETTINGS)
+        return lake.load(loader, self.url, self.crowd.items, NOW, **SETTINGS)
 
     def _token_lists(self, lake: Lake) -> Report:
         """Fetch many token lists in one run; a filter that lets everything pass tells them apart."""
 
-        def make(number: int) -> Callable[[], Work]:
-            def work() -> Work:
-                fetch, walk = token_list(
-                    loader_settings({**SETTINGS, **NO_FILTERS, "token_limit": 10, "min_liquidity": number})
-                )
-                fetch.item = self.crowd.items[number]
-                return fetch, walk
-
-            return work
+        def pages(client: ItemClient, item: WorkItem) -> Iterator[FetchedPage]:
+            number = self.crowd.items.index(item.item)
+            chosen = {**SETTINGS, **NO_FILTERS, "token_limit": 10, "min_liquidity": number}
+            yield from token_list(replace(client, settings=loader_settings(chosen)), item)
 
         settings, meter, bronze = loader_settings(SETTINGS), UnitMeter({}), Bronze(lake.paths)
         bronze.prepare()
         client = BirdeyeClient(self.url, "k", settings.pacer(), meter, settings.max_request_tries, settings.parallel)
-        stamp = Stamp(datetime.fromtimestamp(NOW, UTC), "sandbox", "fuzz")
-        works = [make(number) for number in range(len(self.crowd.items))]
-        return fetch_and_land("tokens", works, client, meter, bronze, settings, stamp)
+        stamp = LoadMetadata(datetime.fromtimestamp(NOW, UTC), "sandbox", "fuzz")
+        items = [WorkItem(name, "filter") for name in self.crowd.items]
+        return fetch_and_land(replace(TOKENS, pages=pages), items, client, meter, bronze, settings, stamp)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ def session(engine: Engine) -> Iterator[Any]:
     """A Spark Connect session on the session's server."""
     from pyspark.sql import SparkSession
 
-    doors = engine.record.doors
-    made = SparkSession.builder.remote(f"sc://localhost:{doors.connect_port}/;token={doors.token}").create()
+    endpoints = engine.record.endpoints
+    made = SparkSession.builder.remote(f"sc://localhost:{endpoints.connect_port}/;token={endpoints.token}").create()
     yield made
     made.stop()
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from smart_trader.config.paths import LakePaths, lake_paths
+from smart_trader.config.settings import cluster_settings, store_settings
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.lakehouse import config
-from smart_trader.paths import LakePaths, lake_paths
-from smart_trader.settings import cluster_settings, store_settings
-from smart_trader.store import arrow_location, bucket_and_prefix, s3_client, storage_options
+from smart_trader.lake.store import arrow_location, bucket_and_prefix, s3_client, storage_options
+from smart_trader.lakehouse import spark_config
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "one-of-the-secrets",
@@ -56,13 +56,13 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
 
 
 @pytest.mark.usefixtures("secrets")
-def test_a_clusters_processes_refuse_strangers_and_the_doors_stay_on_loopback() -> None:
-    properties = config.cluster_properties(cluster_settings(), LAKE, [])
+def test_a_clusters_processes_refuse_strangers_and_the_endpoints_stay_on_loopback() -> None:
+    properties = spark_config.cluster_properties(cluster_settings(), LAKE, [])
     assert properties["spark.authenticate"] == "true"
     assert properties["spark.network.crypto.enabled"] == "true"
     assert properties["spark.io.encryption.enabled"] == "true"
-    for door in ("spark.connect.grpc.binding.address", "spark.hadoop.hive.server2.thrift.bind.host"):
-        assert properties[door] == "127.0.0.1"
+    for endpoint in ("spark.connect.grpc.binding.address", "spark.hadoop.hive.server2.thrift.bind.host"):
+        assert properties[endpoint] == "127.0.0.1"
     holders = {name for name, value in properties.items() if "of-the-secrets" in value}
     # the keys of the store are in the environment of the processes alone
     assert holders == {

@@ -16,14 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.file_lock import FileLock, is_held, lake_lock, processes_with
 from smart_trader.lakehouse import jvm, server
-from smart_trader.lakehouse.config import MAIN_CLASS, Doors
 from smart_trader.lakehouse.process import mark_of
-from smart_trader.lakehouse.record import ServerRecord, read_record, write_record
-from smart_trader.locks import FileLock, is_held, lake_lock, processes_with
-from smart_trader.paths import LakePaths
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.server_record import ServerRecord, read_record, write_record
+from smart_trader.lakehouse.spark_config import MAIN_CLASS, Endpoints
 from tests.python.support.engine import PROJECT, clean_environment, run_module, small_disk
 
 RUN = ("run", "--demo", "--seed", "11", "--market-wallets", "20")
@@ -34,8 +34,8 @@ STARTER = """
 import json, sys, time
 from pathlib import Path
 from smart_trader.lakehouse import jvm
-from smart_trader.settings import LakehouseSettings
-from smart_trader.locks import FileLock
+from smart_trader.config.settings import LakehouseSettings
+from smart_trader.lake.file_lock import FileLock
 paths = LakehouseSettings(home=Path(sys.argv[1])).paths
 lock = FileLock(paths.server_lock, "smart-trader lakehouse start").acquire()
 made = jvm.launch(json.loads(sys.argv[2]), paths, [lock])
@@ -158,7 +158,7 @@ def test_a_server_that_becomes_ready_during_the_look_is_left_alone(
     look = server.find_holders
 
     def ready_meanwhile(at: LakePaths) -> server.Holders:
-        write_record(at.server_file, ServerRecord(mark, Doors(1, 2, "t"), at.uri, "", 1.0))
+        write_record(at.server_file, ServerRecord(mark, Endpoints(1, 2, "t"), at.uri, "", 1.0))
         starter.kill()
         starter.wait()
         return look(at)
@@ -187,7 +187,7 @@ def recorded(paths: LakePaths, begin: Callable[..., tuple[subprocess.Popen[str],
     starter, pid = begin("abandon")
     mark = mark_of(pid)
     assert mark is not None
-    record = ServerRecord(mark, Doors(1, 2, "t"), paths.uri, "", 1.0)
+    record = ServerRecord(mark, Endpoints(1, 2, "t"), paths.uri, "", 1.0)
     write_record(paths.server_file, record)
     starter.kill()
     starter.wait()
@@ -240,7 +240,7 @@ def test_a_cancelled_start_ends_soon(paths: LakePaths) -> None:
     made = jvm.launch(SLEEPER, paths, [])
     begun = time.monotonic()
     with pytest.raises(jvm.StartCancelledError):
-        jvm.wait_until_ready(made.process, Doors(1, 2, "t"), paths, 60, lambda: time.monotonic() - begun > 0.3)
+        jvm.wait_until_ready(made.process, Endpoints(1, 2, "t"), paths, 60, lambda: time.monotonic() - begun > 0.3)
     made.end()
     assert time.monotonic() - begun < 10
     assert made.process.poll() is not None
@@ -251,7 +251,7 @@ def test_the_lock_is_not_lost_to_a_look(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from smart_trader.locks import is_held\n"
+            "import sys, time; from pathlib import Path; from smart_trader.lake.file_lock import is_held\n"
             "print('ready', flush=True)\nwhile True: is_held(Path(sys.argv[1])); time.sleep(0.0005)",
             str(tmp_path / "_lake.lock"),
         ],
@@ -271,7 +271,7 @@ def test_the_lock_is_not_lost_to_a_look(tmp_path: Path) -> None:
 
 def test_a_lock_file_removed_by_hand_still_locks(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from smart_trader.locks import lake_lock\n"
+        "import sys, time; from pathlib import Path; from smart_trader.lake.file_lock import lake_lock\n"
         "lake_lock(Path(sys.argv[1]), 'a load').acquire(); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)

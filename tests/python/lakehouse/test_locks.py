@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from smart_trader.lake_lock import ensure_lake_is_free
-from smart_trader.locks import LockHeldError, is_held, lake_lock, read_holder
+from smart_trader.lake.file_lock import LockHeldError, is_held, lake_lock, read_holder
+from smart_trader.lake.lock import ensure_lake_is_free
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from smart_trader.locks import lake_lock
+from smart_trader.lake.file_lock import lake_lock
 with lake_lock(Path(sys.argv[1]), "python -m loaders tokens"):
     print("held", flush=True)
     time.sleep(60)
@@ -66,7 +66,7 @@ def test_a_build_is_refused_while_somebody_else_holds_the_lake(
 
 def test_the_holder_itself_and_what_it_starts_may_build(tmp_path: Path) -> None:
     ensure_lake_is_free(f"file:{tmp_path}")
-    ask = f"from smart_trader.lake_lock import ensure_lake_is_free; ensure_lake_is_free('file:{tmp_path}')"
+    ask = f"from smart_trader.lake.lock import ensure_lake_is_free; ensure_lake_is_free('file:{tmp_path}')"
     with lake_lock(tmp_path, "the pipeline"):
         ensure_lake_is_free(f"file:{tmp_path}")
         subprocess.run([sys.executable, "-c", ask], check=True)

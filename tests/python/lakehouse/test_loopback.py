@@ -13,9 +13,9 @@ from dbt.adapters.sparkconnect.connect_client import open_session
 from dbt.adapters.sparkconnect.credentials import Endpoint, SparkConnectCredentials
 from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
-from smart_trader.lakehouse.probe import ask_connect
+from smart_trader.lakehouse.probe import execute_connect
 from smart_trader.loopback import bypass_proxies
-from smart_trader.sandbox.market.source import market
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
@@ -60,7 +60,7 @@ def connect_port() -> Iterator[int]:
 
 
 def test_the_probe_asks_connect_directly(proxied: None, connect_port: int) -> None:
-    ask_connect(connect_port, "token", timeout_s=5)
+    execute_connect(connect_port, "token", timeout_s=5)
 
 
 def test_a_python_models_session_reaches_connect_directly(proxied: None, connect_port: int) -> None:

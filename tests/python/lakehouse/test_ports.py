@@ -7,10 +7,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import server
 from smart_trader.lakehouse.diagnosis import PortTakenError, explain_failed_start
-from smart_trader.settings import LakehouseSettings
 
 TAKEN = PortTakenError("the server did not start: a port was taken", "start again")
 

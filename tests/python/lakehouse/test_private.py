@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from smart_trader.config.paths import lake_paths
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.locks import FileLock, lake_lock
-from smart_trader.paths import lake_paths
-from smart_trader.private import claim_folder, write_private
+from smart_trader.lake.atomic import write_file
+from smart_trader.lake.file_lock import FileLock, lake_lock
+from smart_trader.lake.private import claim_folder
 from tests.python.support.engine import clean_environment, deny, run_module
 
 NOBODY = 65534
@@ -97,7 +98,7 @@ def test_a_link_in_place_of_a_private_file_is_replaced_and_not_followed(tmp_path
     target.write_text("theirs")
     path = tmp_path / "server.json"
     path.symlink_to(target)
-    write_private(path, "secret")
+    write_file(path, "secret")
     assert (target.read_text(), path.read_text(), path.is_symlink()) == ("theirs", "secret", False)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["elsewhere", "server.json"]
 

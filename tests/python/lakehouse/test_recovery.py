@@ -66,7 +66,7 @@ def test_a_jvm_killed_in_the_middle_of_a_query_damages_nothing(doomed: Engine, s
     seen += dbt.communicate(timeout=60)[0]
     assert dbt.returncode != 0
     assert time.monotonic() - killed_at < 30, "the loss is noticed at once"
-    assert f"127.0.0.1:{doomed.record.doors.thrift_port}" in seen
+    assert f"127.0.0.1:{doomed.record.endpoints.thrift_port}" in seen
     assert "lost" in seen
     assert "Traceback" not in seen
 

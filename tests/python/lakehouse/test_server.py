@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import jvm, probe, server
-from smart_trader.lakehouse.config import MAIN_CLASS, Doors
 from smart_trader.lakehouse.process import mark_of
-from smart_trader.lakehouse.record import ServerRecord, read_record, write_record
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.server_record import ServerRecord, read_record, write_record
+from smart_trader.lakehouse.spark_config import MAIN_CLASS, Endpoints
 from tests.python.support.engine import Engine, clean_environment, deny, run_module
 
 NOT_SERVERS = ("dlt", "logs", "dbt-target", "dbt-vars", "dbt-logs", "market.json", "built.json", "_lake.lock")
@@ -28,7 +28,7 @@ def test_start_is_idempotent_also_when_several_start_at_once(engine: Engine) -> 
         tries = [pool.submit(run_module, "smart_trader.lakehouse", "start", env=engine.environment) for _ in range(3)]
         said = {done.result().stdout for done in tries}
     assert len(said) == 1
-    assert f"already running: SQL on port {engine.record.doors.thrift_port}" in said.pop()
+    assert f"already running: SQL on port {engine.record.endpoints.thrift_port}" in said.pop()
 
 
 def test_status_tells_where_the_server_is(engine: Engine) -> None:
@@ -46,9 +46,9 @@ def test_status_of_a_lake_without_a_server_exits_with_3(tmp_path: Path) -> None:
 def test_env_prints_shell_lines_and_keeps_the_token_back(engine: Engine) -> None:
     done = run_module("smart_trader.lakehouse", "env", env=engine.environment)
     assert f"export LAKEHOUSE_HOME='{engine.paths.home}'" in done.stdout
-    assert engine.record.doors.token not in done.stdout
+    assert engine.record.endpoints.token not in done.stdout
     asked = run_module("smart_trader.lakehouse", "env", "--with-token", env=engine.environment)
-    assert f"token={engine.record.doors.token}" in asked.stdout
+    assert f"token={engine.record.endpoints.token}" in asked.stdout
 
 
 def test_files_are_readable_by_the_owner_only(engine: Engine) -> None:
@@ -78,7 +78,7 @@ def test_the_server_listens_on_loopback_only(engine: Engine) -> None:
 def test_the_token_is_in_no_process_list_log_or_setting(engine: Engine) -> None:
     process = engine.record.process()
     assert process is not None
-    token = engine.record.doors.token
+    token = engine.record.endpoints.token
     assert token not in " ".join(process.cmdline())
     assert token not in " ".join(process.environ().values())
     assert token not in engine.paths.log.read_text()
@@ -88,7 +88,7 @@ def test_the_token_is_in_no_process_list_log_or_setting(engine: Engine) -> None:
 
 def test_a_wrong_connect_token_is_refused_with_a_clear_message(engine: Engine) -> None:
     with pytest.raises(SmartTraderError, match=r"refuses our token.*\n.*lakehouse stop"):
-        probe.ask_connect(engine.record.doors.connect_port, "wrong")
+        probe.execute_connect(engine.record.endpoints.connect_port, "wrong")
 
 
 def test_tables_lie_where_the_lake_says(engine: Engine) -> None:
@@ -132,9 +132,9 @@ def test_a_default_port_that_is_taken_is_replaced_and_said(monkeypatch: pytest.M
         port = taken.getsockname()[1]
         monkeypatch.setattr(server, "THRIFT_PORT", port)
         said: list[str] = []
-        doors = server.choose_doors(LakehouseSettings(), said.append)
-    assert doors.thrift_port != port
-    assert f"port {port} is taken, using {doors.thrift_port}" in said
+        endpoints = server.choose_endpoints(LakehouseSettings(), said.append)
+    assert endpoints.thrift_port != port
+    assert f"port {port} is taken, using {endpoints.thrift_port}" in said
 
 
 def test_too_little_disk_space_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_stop_leaves_a_process_alone_that_only_has_the_recorded_pid(tmp_path: Pa
         paths = LakehouseSettings(home=tmp_path).paths
         mark = mark_of(stranger.pid)
         assert mark is not None
-        write_record(paths.server_file, ServerRecord(mark, Doors(1, 2, "t"), "", "", 1.0))
+        write_record(paths.server_file, ServerRecord(mark, Endpoints(1, 2, "t"), "", "", 1.0))
         assert MAIN_CLASS not in psutil.Process(stranger.pid).cmdline()
         assert server.stop(paths, print) is False
         assert stranger.poll() is None
@@ -189,4 +189,4 @@ def test_the_answer_of_another_lakes_server_is_not_taken_for_ours(engine: Engine
     paths.log.write_text("")
     # two starts at one moment chose the same ports, and this one's server cannot have them
     with subprocess.Popen(["sleep", "3"]) as ours, pytest.raises(SmartTraderError, match="the process ended"):
-        jvm.wait_until_ready(ours, engine.record.doors, paths, timeout_s=20)
+        jvm.wait_until_ready(ours, engine.record.endpoints, paths, timeout_s=20)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from smart_trader.config.paths import lake_paths, project_root
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.errors import SettingsError
-from smart_trader.paths import lake_paths, project_root
-from smart_trader.settings import lakehouse_settings
 
 
 @pytest.mark.parametrize(

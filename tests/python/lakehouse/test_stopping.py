@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from smart_trader.locks import is_held
-from smart_trader.sandbox.market.source import market
+from smart_trader.lake.file_lock import is_held
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import PROJECT, clean_environment

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_lock import ensure_own_server
-from smart_trader.lakehouse.catalog import drop_if_of_another_root
+from smart_trader.lake.catalog import drop_if_of_another_root
+from smart_trader.lake.lock import ensure_own_server
 from smart_trader.lakehouse.registration import is_below, known_locations
-from smart_trader.paths import LakePaths
 from tests.python.support.engine import Engine, own_engine, run_module
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from loaders.apis import sandbox_api
 from loaders.budget import spent_units
 from loaders.errors import TerminalApiError
-from loaders.jobs import Job, run_job, sandbox_api
-from loaders.queues import WorkItem, with_known_swaps
-from loaders.retry import asked_items, request_retry
-from loaders.run import Report
+from loaders.jobs import Job, run_job
+from loaders.queues import with_known_swaps
+from loaders.report import Report
+from loaders.resources import TRANSACTIONS
+from loaders.retry import find_fetched_items, request_retry
 from loaders.settings import loader_settings
+from loaders.work_items import WorkItem
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -49,9 +52,7 @@ def fail(api: str, fault: str, address: str | None = None, after: int = 0) -> No
 
 def load(lake: Lake, api: str, wallets: list[str], run_id: str, **variables: object) -> Report:
     settings = loader_settings({**FAST, "max_parallel_requests": 1, "max_request_tries": 1, **variables})
-    return run_job(
-        Job("transactions", settings, lake.paths, MOMENT, None, ",".join(wallets), run_id=run_id), sandbox_api(api)
-    )
+    return run_job(Job(TRANSACTIONS, settings, lake.paths, MOMENT, None, wallets, run_id=run_id), sandbox_api(api))
 
 
 def test_tries_and_steps_of_one_run_share_its_budget(lake: Lake, api: str) -> None:
@@ -60,7 +61,7 @@ def test_tries_and_steps_of_one_run_share_its_budget(lake: Lake, api: str) -> No
     second = load(lake, api, WALLETS[2:4], "run", **budget)
     third = load(lake, api, WALLETS[2:4], "run", **budget)
     assert [report.cu for report in (first, second, third)] == [20, 10, 0]
-    assert (second.outcomes, second.unasked) == ({"complete": 1}, 1)
+    assert (second.outcomes, second.not_reached) == ({"complete": 1}, 1)
     assert second.stop is not None
     assert second.stop.what == "the budget of 30 compute units is reached: 30 spent, the next request costs 10"
     assert load(lake, api, WALLETS[2:4], "another run", **budget).cu == 20
@@ -89,7 +90,7 @@ def test_a_long_outage_is_not_paid_for_by_every_item(lake: Lake, api: str) -> No
     fail(api, "internal_error")
     report = load(lake, api, WALLETS, "run")
     assert report.is_outage
-    assert (report.outcomes["failed"] + report.unasked, report.outcomes["failed"] <= 22) == (40, True)
+    assert (report.outcomes["failed"] + report.not_reached, report.outcomes["failed"] <= 22) == (40, True)
     assert len(lake.rows("fetch_log")) == report.outcomes["failed"]
 
 
@@ -143,7 +144,7 @@ def test_a_request_to_retry_is_a_line_of_the_log_and_no_fetch(lake: Lake, api: s
     bronze = Bronze(lake.paths)
     load(lake, api, WALLETS[:1], "run", max_pages_per_wallet=1)
     known = with_known_swaps([WorkItem(WALLETS[0], "given")], str(lake.root / "bronze" / "fetch_log"))
-    wanted = asked_items(bronze, WALLETS[:1])
+    wanted = find_fetched_items(bronze, WALLETS[:1])
     request_retry(bronze, wanted, MOMENT)
     *_, line = sorted(lake.rows("fetch_log"), key=lambda row: row["landed_at"])
     assert (line["outcome"], line["kind"], line["item"], line["origin"]) == ("retry", "swaps", WALLETS[0], "queue")
@@ -151,4 +152,4 @@ def test_a_request_to_retry_is_a_line_of_the_log_and_no_fetch(lake: Lake, api: s
     assert with_known_swaps([WorkItem(WALLETS[0], "given")], str(lake.root / "bronze" / "fetch_log")) == known
     assert known == [replace(known[0], newest_known_time=AS_OF)]
     with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {WALLETS[5]}"):
-        asked_items(bronze, [WALLETS[0], WALLETS[5]])
+        find_fetched_items(bronze, [WALLETS[0], WALLETS[5]])

@@ -193,7 +193,7 @@ def test_the_pause_is_the_one_asked_for(
         name: formatdate(value, usegmt=True) if name == "Retry-After" and isinstance(value, int) else str(value)
         for name, value in headers.items()
     }
-    assert client_module._asked_pause(CaseInsensitiveDict(said)) == pytest.approx(seconds, abs=0.01)
+    assert client_module._read_pause(CaseInsensitiveDict(said)) == pytest.approx(seconds, abs=0.01)
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -12,9 +12,9 @@ import pytest
 import requests
 from deltalake import DeltaTable
 
+from loaders.apis import Api
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
-from loaders.jobs import Api
 from loaders.tables import FETCH_LOG, MOST_NEW_COLUMNS, TABLES
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.replay import parse, render

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from smart_trader.locks import is_held, lake_lock
+from smart_trader.lake.file_lock import is_held, lake_lock
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.api_rows import address, swap

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from loaders.settings import PLANS, LoaderSettings, api_key, loader_settings
+from loaders.settings import LoaderSettings, api_key, loader_settings
+from smart_trader.birdeye import PLANS
+from smart_trader.config.settings import store_settings
 from smart_trader.errors import SettingsError
-from smart_trader.settings import store_settings
 
 
 def test_the_projects_own_vars_are_all_known_and_in_range() -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import dlt
 import pytest
 
+from loaders.apis import Api
 from loaders.bronze import Bronze
-from loaders.jobs import Api
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.lake_identity import IDENTITY_NAME
-from smart_trader.paths import LakePaths
+from smart_trader.lake.identity import IDENTITY_NAME
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.api_rows import address, swap

@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
-from loaders.queues import WorkItem, given_items, queued_items
+from loaders.queues import queued_items, read_addresses
+from loaders.resources import TRANSACTIONS
+from loaders.work_items import WorkItem
 from smart_trader.errors import SettingsError, SmartTraderError
 from tests.python.support.api_rows import address
 
@@ -42,7 +44,7 @@ def test_what_is_due_comes_in_the_queues_order(tmp_path: Path) -> None:
         {"item": B, "queue_rank": 1, "newest_known_time": 5, "resume_before_time": 4, "resume_since_time": 2},
         {"item": C, "queue_rank": 2, "due_at": soon},
     )
-    assert queued_items(made, AS_OF) == [WorkItem(B, "queue", 5, 4, 2), WorkItem(A)]
+    assert queued_items(made, AS_OF, TRANSACTIONS.queue_columns) == [WorkItem(B, "queue", 5, 4, 2), WorkItem(A)]
     assert queued_items(made, AS_OF - timedelta(days=1)) == []
 
 
@@ -50,6 +52,15 @@ def test_a_queue_for_tokens_has_fewer_columns(tmp_path: Path) -> None:
     table = pa.table({"item": [A], "due_at": pa.array([AS_OF], pa.timestamp("us", tz="UTC")), "queue_rank": [1]})
     write_deltalake(str(tmp_path / "queue"), table)
     assert queued_items(str(tmp_path / "queue"), AS_OF) == [WorkItem(A)]
+
+
+@pytest.mark.parametrize("lacking", ["item", "due_at", "queue_rank", "resume_since_time"])
+def test_a_queue_that_lacks_a_column_is_refused_by_its_name(tmp_path: Path, lacking: str) -> None:
+    queue(tmp_path / "queue", {"item": A, "queue_rank": 1})
+    renamed = DeltaTable(str(tmp_path / "queue")).to_pyarrow_table().drop_columns([lacking])
+    write_deltalake(str(tmp_path / "other"), renamed)
+    with pytest.raises(SmartTraderError, match=rf"other lacks {lacking}\n  fix: .*dbt build"):
+        queued_items(str(tmp_path / "other"), AS_OF, TRANSACTIONS.queue_columns)
 
 
 def test_before_the_first_build_the_command_to_run_is_named(tmp_path: Path) -> None:
@@ -68,11 +79,11 @@ def test_before_the_first_build_the_command_to_run_is_named(tmp_path: Path) -> N
 )
 def test_a_file_holds_an_address_a_line(tmp_path: Path, text: str, found: list[str]) -> None:
     (tmp_path / "my wallets.txt").write_text(text)
-    assert [item.item for item in given_items(str(tmp_path / "my wallets.txt"), "--wallets")] == found
+    assert read_addresses(str(tmp_path / "my wallets.txt"), "--wallets") == found
 
 
 def test_addresses_can_stand_in_the_command() -> None:
-    assert given_items(f"{A}, {B}", "--wallets") == [WorkItem(A, "given"), WorkItem(B, "given")]
+    assert read_addresses(f"{A}, {B}", "--wallets") == [A, B]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +98,7 @@ def test_addresses_can_stand_in_the_command() -> None:
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "wallets").write_text(text)
     with pytest.raises(SmartTraderError, match=message):
-        given_items(str(tmp_path / "wallets"), "--wallets")
+        read_addresses(str(tmp_path / "wallets"), "--wallets")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
 )
 def test_what_is_neither_a_file_nor_addresses_is_refused(source: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        given_items(source, "--wallets")
+        read_addresses(source, "--wallets")
 
 
 @pytest.mark.parametrize(
@@ -130,4 +141,4 @@ def test_a_file_in_another_encoding_is_named_as_such(
     with (tmp_path / "wallets").open() as piped:
         monkeypatch.setattr("sys.stdin", piped)
         with pytest.raises(SettingsError, match=message):
-            given_items("-" if is_piped else str(tmp_path / "wallets"), "--wallets")
+            read_addresses("-" if is_piped else str(tmp_path / "wallets"), "--wallets")

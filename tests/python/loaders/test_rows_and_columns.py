@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from loaders.errors import RowRefusedError
-from loaders.swap_rows import row_keys
+from loaders.responses import page_table, read_page, readable_table
+from loaders.swap_keys import row_keys
 from loaders.tables import (
     MOST_NEW_COLUMNS,
     TOKEN_METRICS,
@@ -18,7 +19,6 @@ from loaders.tables import (
     NewColumns,
     Table,
 )
-from loaders.wire import page_table, read_page, readable_table
 from tests.python.support.api_rows import address, holder, leg, page, swap, token
 
 WALLET = address("wallet")

@@ -11,11 +11,12 @@ import pytest
 import requests
 
 from loaders import client as client_module
-from loaders import fetches, transport
+from loaders import transport
 from loaders.client import BirdeyeClient, UnitMeter
-from loaders.fetches import Fetch, run_walk
-from loaders.queues import WorkItem
+from loaders.fetching import FetchResult, fetch_item
+from loaders.resources import TRANSACTIONS
 from loaders.settings import loader_settings
+from loaders.work_items import WorkItem
 from smart_trader.sandbox.faults import KINDS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -33,10 +34,10 @@ class Api:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def fetch(self, item: WorkItem | None = None, as_of: int = AS_OF, **variables: Any) -> Fetch:
+    def fetch(self, item: WorkItem | None = None, as_of: int = AS_OF, **variables: Any) -> FetchResult:
         settings = loader_settings({"requests_per_second": 2000, **variables})
         client = BirdeyeClient(self.url, "k", settings.pacer(), UnitMeter(settings.cu_prices, settings.cu_budget), 2)
-        return run_walk(client, *fetches.wallet_swaps(item or WorkItem(WALLET), settings, as_of))
+        return fetch_item(TRANSACTIONS, item or WorkItem(WALLET), client, settings, as_of)
 
     def asked(self) -> list[tuple[int, int]]:
         """Return each request's bound, seconds before AS_OF, and offset."""
@@ -60,11 +61,11 @@ def serve(tmp_path: Path) -> Serve:
     return served
 
 
-def hashes(fetch: Fetch) -> list[str]:
+def hashes(fetch: FetchResult) -> list[str]:
     return [value for part in fetch.parts for value in part["tx_hash"].to_pylist()]
 
 
-def occurrences(fetch: Fetch) -> list[int]:
+def occurrences(fetch: FetchResult) -> list[int]:
     return [value for part in fetch.parts for value in part["occurrence"].to_pylist()]
 
 
@@ -84,7 +85,7 @@ def test_a_history_comes_whole(serve: Serve, count: int, pages: int) -> None:
         asked = api.asked()
     assert hashes(fetch) == [f"t{index:05}" for index in range(count)]
     assert (fetch.outcome, fetch.reached_oldest, fetch.pages) == ("complete", True, pages)
-    assert (fetch.tally.requests, fetch.tally.cu) == (pages, pages * 10)
+    assert (fetch.cost.requests, fetch.cost.cu) == (pages, pages * 10)
     # by time alone: no offset
     assert {offset for _, offset in asked} == {0}
     if count:

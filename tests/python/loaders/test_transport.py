@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from loaders import transport as transport_module
+from loaders.apis import sandbox_api
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.errors import NoAnswerError, RequestRefusedError, RunStoppedError
-from loaders.jobs import sandbox_api
 from loaders.pacing import Pacer
 from loaders.transport import BodyTooLargeError, ExchangeFailedError, Transport, is_loopback
 from smart_trader.errors import SmartTraderError

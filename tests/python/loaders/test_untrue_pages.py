@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from loaders import client as client_module
-from loaders import fetches
 from loaders.client import BirdeyeClient, UnitMeter
-from loaders.fetches import PAGE_ROWS, Fetch, Walk, run_walk
-from loaders.queues import WorkItem
+from loaders.fetching import FetchResult, fetch_item
+from loaders.resources import TOKENS, TRANSACTIONS, WHALES, Resource
 from loaders.settings import loader_settings
+from loaders.work_items import TOKEN_LIST_ITEM, WorkItem
+from smart_trader import birdeye
+from smart_trader.birdeye import PAGE_ROWS
 from smart_trader.sandbox.running import serving
 from tests.python.support.api_rows import address, holder, swap, token
 from tests.python.support.loader_lake import NO_FILTERS
@@ -48,18 +50,19 @@ class Hostile:
             f'{{"success":true,"data":{{"items":[{",".join(rows)}]{said}}}}}', media_type="application/json"
         )
 
-    def walk(self, made: tuple[Fetch, Walk], tries: int = 2) -> Fetch:
-        settings = loader_settings({"requests_per_second": 2000})
-        return run_walk(BirdeyeClient(self.url, "k", settings.pacer(), UnitMeter({}), tries), *made)
+    def fetch(self, resource: Resource, item: WorkItem, **variables: Any) -> FetchResult:
+        settings = loader_settings({"requests_per_second": 2000, **variables})
+        client = BirdeyeClient(self.url, "k", settings.pacer(), UnitMeter({}), 2)
+        return fetch_item(resource, item, client, settings, AS_OF)
 
-    def swaps(self, item: WorkItem | None = None, **variables: Any) -> Fetch:
-        return self.walk(fetches.wallet_swaps(item or WorkItem(WALLET), loader_settings(variables), AS_OF))
+    def swaps(self, item: WorkItem | None = None, **variables: Any) -> FetchResult:
+        return self.fetch(TRANSACTIONS, item or WorkItem(WALLET), **variables)
 
 
 @contextmanager
 def hostile(answer: Callable[[dict[str, str], int], Shown]) -> Iterator[Hostile]:
     api = Hostile(answer)
-    paths = (fetches.TOKEN_LIST, fetches.HOLDERS, fetches.SWAPS)
+    paths = (birdeye.TOKEN_LIST, birdeye.TOKEN_HOLDERS, birdeye.WALLET_SWAPS)
     with serving(Starlette(routes=[Route(path, api.respond) for path in paths])) as url:
         api.url = url
         yield api
@@ -86,7 +89,7 @@ def truth(query: Query, rows: list[tuple[int, str]] = HISTORY) -> Shown:
     return shown[offset : offset + PAGE_ROWS], offset + PAGE_ROWS < len(shown)
 
 
-def txs(fetch: Fetch) -> list[str]:
+def txs(fetch: FetchResult) -> list[str]:
     return [value for part in fetch.parts for value in part["tx_hash"].to_pylist()]
 
 
@@ -134,7 +137,7 @@ def test_a_page_that_lies_fails_its_wallet_which_goes_on_later(lie: Callable[[Qu
 def test_a_lie_told_once_is_asked_again(name: str) -> None:
     with hostile(lambda query, number: MID_HISTORY[name][0](query) if number == 1 else truth(query)) as api:
         fetch = api.swaps()
-    assert (fetch.outcome, fetch.rows, fetch.tally.requests) == ("complete", 1000, fetch.pages + 1)
+    assert (fetch.outcome, fetch.rows, fetch.cost.requests) == ("complete", 1000, fetch.pages + 1)
 
 
 @pytest.mark.parametrize("more", [True, False])
@@ -242,7 +245,7 @@ def test_a_page_beyond_its_limit_is_cut_and_said_so() -> None:
 def test_a_token_list_beyond_its_limit_is_cut_and_said_so() -> None:
     tokens = [token(address(f"t{n}")) for n in range(5000)]
     with hostile(lambda *_: (tokens, True)) as api:
-        fetch = api.walk(fetches.token_list(loader_settings({**NO_FILTERS, "token_limit": 50})))
+        fetch = api.fetch(TOKENS, TOKEN_LIST_ITEM, **NO_FILTERS, token_limit=50)
     assert (fetch.outcome, fetch.rows, len(api.asked)) == ("complete", 50, 1)
     assert "4950 rows beyond the 50 that were asked for" in (fetch.error or "")
 
@@ -251,7 +254,7 @@ def test_an_odd_row_does_not_end_a_listing_that_says_nothing_of_more() -> None:
     rows = [holder(WALLET, address(f"o{n}"), address(f"a{n}")) for n in range(150)]
     rows[3] = holder(WALLET, "nobody", address("a3"))
     with hostile(lambda query, _: (rows[int(query["offset"]) :][: int(query["limit"])], None)) as api:
-        fetch = api.walk(fetches.token_holders(WorkItem(WALLET), loader_settings({"max_whales_per_token": 300})))
+        fetch = api.fetch(WHALES, WorkItem(WALLET), max_whales_per_token=300)
     assert (fetch.outcome, fetch.rows, fetch.pages) == ("complete", 149, 2)
     assert "row 3 (token_account" in (fetch.error or "")
     assert [part["list_position"].to_pylist()[-1] for part in fetch.parts] == [99, 149]
@@ -267,7 +270,7 @@ LISTS = {
 def test_a_list_that_lies_is_no_list(lie: Callable[[Query], Shown], reason: str) -> None:
     first = [token(address(f"t{n}")) for n in range(100)]
     with hostile(lambda query, number: (first, True) if number == 0 else lie(query)) as api:
-        fetch = api.walk(fetches.token_list(loader_settings({**NO_FILTERS, "token_limit": 10_000})))
+        fetch = api.fetch(TOKENS, TOKEN_LIST_ITEM, **NO_FILTERS, token_limit=10_000)
     assert (fetch.outcome, fetch.rows) == ("failed", 100)
     assert reason in (fetch.error or "")
     assert len(api.asked) <= 3

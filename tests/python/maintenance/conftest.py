@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from smart_trader.paths import LakePaths
-from smart_trader.sandbox.market.source import market
+from smart_trader.config.paths import LakePaths
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import clean_environment, run_module

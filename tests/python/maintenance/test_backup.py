@@ -13,14 +13,14 @@ from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
 from loaders.tables import PIPELINE_RUNS
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import LAKE_VERSION, claim_source, read_identity
-from smart_trader.lake_lock import lock_lake
-from smart_trader.locks import FileLock
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline import backup
-from smart_trader.pipeline.backup import MANIFEST, back_up, read_manifest
-from smart_trader.pipeline.restore import restore
+from smart_trader.lake.file_lock import FileLock
+from smart_trader.lake.identity import LAKE_VERSION, claim_source, read_identity
+from smart_trader.lake.lock import lock_lake
+from smart_trader.maintenance import backup
+from smart_trader.maintenance.backup import MANIFEST, back_up, read_manifest
+from smart_trader.maintenance.restore import restore
 from tests.python.support.engine import small_disk
 
 from .conftest import LoadedLake
@@ -253,7 +253,7 @@ def test_a_restore_that_was_cut_short_is_finished_by_the_same_one_alone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("smart_trader.pipeline.restore.copy_file", die)
+        patched.setattr("smart_trader.maintenance.restore.copy_file", die)
         with pytest.raises(KeyboardInterrupt):
             restore(lake.paths, backed_up, quiet)
     done = lake.load("tokens")

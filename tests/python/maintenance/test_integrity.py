@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from loaders.tables import TABLE_NAMES
 from smart_trader.errors import SmartTraderError
-from smart_trader.pipeline.backup import back_up
-from smart_trader.pipeline.integrity import lost_rows, record_checksums
-from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.repair import examine, refuse_what_is_lost, report_losses
-from smart_trader.pipeline.restore import restore
+from smart_trader.lake.checksums import record_checksums
+from smart_trader.lake.reader import Lake
+from smart_trader.maintenance.backup import back_up
+from smart_trader.maintenance.integrity import lost_rows
+from smart_trader.maintenance.repair import examine, refuse_what_is_lost, report_losses
+from smart_trader.maintenance.restore import restore
 
 from .conftest import LoadedLake
 
@@ -40,7 +42,7 @@ def test_a_whole_lake_has_no_findings(loaded: LoadedLake) -> None:
 def test_a_bit_that_flips_after_a_backup_is_found_where_it_was_restored(
     loaded: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path
 ) -> None:
-    record_checksums(Lake(loaded.paths))
+    record_checksums(Lake(loaded.paths), TABLE_NAMES)
     back_up(loaded.paths, tmp_path / "backup", lambda line: None)
     restored = made_lake("restored")
     restore(restored.paths, tmp_path / "backup", lambda line: None)
@@ -51,8 +53,8 @@ def test_a_bit_that_flips_after_a_backup_is_found_where_it_was_restored(
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.98])
 def test_each_flipped_bit_of_a_bronze_file_is_found(loaded: LoadedLake, share: float) -> None:
-    assert record_checksums(Lake(loaded.paths)) > 0
-    assert record_checksums(Lake(loaded.paths)) == 0
+    assert record_checksums(Lake(loaded.paths), TABLE_NAMES) > 0
+    assert record_checksums(Lake(loaded.paths), TABLE_NAMES) == 0
     flip(largest(loaded, SWAPS), share)
     findings = examine(Lake(loaded.paths), {HISTORY})
     assert list(findings.kept) == [("bronze", "transaction_history")]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.lake_identity import (
+from smart_trader.lake.identity import (
     LAKE_VERSION,
     LakeIdentity,
     claim_source,
@@ -17,10 +19,9 @@ from smart_trader.lake_identity import (
     read_identity,
     write_identity,
 )
-from smart_trader.lake_lock import lock_lake
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline import lake_version
-from smart_trader.pipeline.lake_version import (
+from smart_trader.lake.lock import lock_lake
+from smart_trader.pipeline import upgrade
+from smart_trader.pipeline.upgrade import (
     UPGRADES,
     Upgrade,
     Workshop,
@@ -29,7 +30,6 @@ from smart_trader.pipeline.lake_version import (
     upgrade_lake,
 )
 from smart_trader.sandbox.running import serving
-from smart_trader.settings import LakehouseSettings
 from tests.python.support.object_store import object_store
 
 from .conftest import LoadedLake
@@ -184,9 +184,9 @@ def test_an_upgrade_that_was_cut_short_goes_on_where_it_was(
 ) -> None:
     forget(loaded)
     steps = Steps(failures=1)
-    monkeypatch.setattr(lake_version, "UPGRADES", steps.all)
-    monkeypatch.setattr(lake_version, "LAKE_VERSION", 3)
-    monkeypatch.setattr("smart_trader.lake_identity.LAKE_VERSION", 3)
+    monkeypatch.setattr(upgrade, "UPGRADES", steps.all)
+    monkeypatch.setattr(upgrade, "LAKE_VERSION", 3)
+    monkeypatch.setattr("smart_trader.lake.identity.LAKE_VERSION", 3)
     machine = LakehouseSettings(home=loaded.root)
     with pytest.raises(SmartTraderError, match="no room"):
         upgrade_lake(machine, quiet)

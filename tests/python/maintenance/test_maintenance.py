@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
 from loaders.settings import loader_settings
-from smart_trader.locks import FileLock
-from smart_trader.pipeline.cli import maintain
-from smart_trader.pipeline.integrity import CHECKSUMS_NAME
-from smart_trader.pipeline.upkeep import SMALL_FILES, count_small_files
+from smart_trader.lake.checksums import CHECKSUMS_NAME
+from smart_trader.lake.file_lock import FileLock
+from smart_trader.maintenance.cli import maintain
+from smart_trader.maintenance.maintain import SMALL_FILES, count_small_files
 from tests.python.support.engine import PROJECT, small_disk
 
 from .conftest import LoadedLake

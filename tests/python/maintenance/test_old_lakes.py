@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from smart_trader.lake_identity import LAKE_VERSION, read_identity
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.integrity import unreadable_file
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.checksums import unreadable_file
+from smart_trader.lake.identity import LAKE_VERSION, read_identity
 from tests.python.support.engine import PROJECT, EmbeddedLake, clean_environment, run_module
 from tests.python.support.kill_targets import DoomedLake, lake_at
 from tests.python.support.market_lake import FIRST, SEED, WALLETS, MarketLake

@@ -51,6 +51,6 @@ def bronze_swaps(wallet: str, items: list[dict[str, Any]], at: datetime) -> Iter
 
 def _value(column: Column, fields: dict[str, Any]) -> Any:
     value = fields.get(column.name)
-    if value is None or column.kind in (Kind.INTEGER, Kind.MOMENT, Kind.FLAG):
+    if value is None or column.kind in (Kind.INTEGER, Kind.UNIX_TIME, Kind.FLAG):
         return value
     return json.dumps(value) if column.kind is Kind.JSON else str(value)

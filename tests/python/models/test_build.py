@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from loaders.jobs import Job, work_items
+from loaders.resources import WHALES
 from loaders.settings import loader_settings
 from smart_trader.errors import SmartTraderError
 from tests.python.support.dbt_lake import DbtResult
@@ -48,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def whales(engine: EmbeddedLake) -> Job:
-    return Job("whales", loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
+    return Job(WHALES, loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
 
 
 def refusal(engine: EmbeddedLake) -> str:

@@ -318,7 +318,7 @@ def test_a_time_that_is_none_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPa
 
 def test_a_build_while_a_run_holds_the_lake_is_refused_by_name(lake: Lake) -> None:
     hold = (
-        "import sys; from pathlib import Path; from smart_trader.locks import lake_lock\n"
+        "import sys; from pathlib import Path; from smart_trader.lake.file_lock import lake_lock\n"
         "with lake_lock(Path(sys.argv[1]), 'smart-trader run'): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", hold, str(lake.engine.paths.local_root)]

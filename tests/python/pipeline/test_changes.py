@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from smart_trader.fingerprints import ProjectCode
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.builds import Builds
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.reader import Lake
+from smart_trader.lakehouse.session import Choice, EmbeddedEngine
+from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.changes import Changes
-from smart_trader.pipeline.engine import Choice, EmbeddedEngine
-from smart_trader.pipeline.evidence import Evidence
-from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.dbt import Builds
+from smart_trader.pipeline.fingerprints import ProjectCode
 from smart_trader.pipeline.stamps import Nodes
 from smart_trader.pipeline.steps import BY_CALCULATION, READERS, STEPS, stops
 from tests.python.support.project_copy import copy_project, edited
@@ -159,11 +159,11 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
     project: Path, lake: LakePaths, builds: Callable[..., Builds]
 ) -> None:
     """The whole of it, with the builds left out: what dbt would have made is noted as made."""
-    evidence = Evidence(Lake(lake))
+    state = BuildState(Lake(lake))
 
     def changes(with_tests: bool = True) -> tuple[Changes, Builds]:
         dbt = builds()
-        return Changes(dbt, evidence, {}, with_tests), dbt
+        return Changes(dbt, state, {}, with_tests), dbt
 
     def build(edit: Changes, dbt: Builds, names: list[str]) -> None:
         dbt.made = {key for key in dbt.nodes() if key.rpartition(".")[2] in names or dbt.nodes()[key].name in names}
@@ -175,7 +175,7 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
     assert "whole project" in all_of_it.told()
     build(all_of_it, dbt, [node.name for node in dbt.nodes().values()])
     all_of_it.note_end()
-    assert evidence.project() is not None
+    assert state.project() is not None
 
     with edited(project / "seeds/watchlist.csv", "wallet_address,note", "wallet_address,note\nW,"):
         edit, dbt = changes()
@@ -203,9 +203,9 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
         assert dbt._manifest is None
     edit, _ = changes()
     assert edit.told() == "changed since the last build: watchlist"
-    evidence.forget()
-    assert evidence.stamps()
-    assert evidence.project() is None
+    state.forget()
+    assert state.stamps()
+    assert state.project() is None
 
 
 # By kind of load, what it changes and what it leaves alone.

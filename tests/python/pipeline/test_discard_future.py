@@ -16,10 +16,10 @@ from loaders.bronze import Bronze
 from loaders.jobs import check_lake
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TABLES, TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS, Table
 from smart_trader.clock import now
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SettingsError
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.future import BRONZE, HISTORIES, SNAPSHOTS, SWAP_LOADS
-from smart_trader.pipeline.reading import Lake
+from smart_trader.lake.reader import Lake
+from smart_trader.maintenance.future import BRONZE, HISTORIES, SNAPSHOTS, SWAP_LOADS
 from tests.python.support.engine import PROJECT, EmbeddedLake, clean_environment, run_module
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
@@ -132,12 +132,13 @@ DISCARD = """
 import sys
 from datetime import datetime
 from smart_trader.console import say
-from smart_trader.lake_lock import lock_lake
-from smart_trader.pipeline.builds import Builds
-from smart_trader.pipeline.engine import lake_engine
-from smart_trader.pipeline.future import NO_REFRESH_HOURS, discard_future, find_future
-from smart_trader.pipeline.reading import Lake
-from smart_trader.settings import lakehouse_settings
+from smart_trader.lake.lock import lock_lake
+from smart_trader.pipeline.dbt import Builds
+from smart_trader.lakehouse.session import lake_engine
+from smart_trader.maintenance.future import discard_future, find_future
+from smart_trader.pipeline.upgrade import NO_REFRESH_HOURS
+from smart_trader.lake.reader import Lake
+from smart_trader.config.settings import lakehouse_settings
 
 machine = lakehouse_settings()
 lake, variables = Lake(machine.paths), {"pnl_refresh_hours": NO_REFRESH_HOURS}

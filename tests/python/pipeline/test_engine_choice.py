@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.errors import SettingsError
 from smart_trader.lakehouse import server
 from smart_trader.lakehouse.registration import synchronize
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.builds import _fix
-from smart_trader.pipeline.engine import choose_engine
+from smart_trader.lakehouse.session import choose_engine
+from smart_trader.pipeline.dbt import _fix
 from smart_trader.pipeline.views import views_below
-from smart_trader.settings import LakehouseSettings
 from tests.python.support.engine import EmbeddedLake, run_module
 from tests.python.support.market_lake import FIRST, MarketLake
 

@@ -12,9 +12,9 @@ from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG, TOKEN_METRICS
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.evidence import Evidence
-from smart_trader.pipeline.reading import Lake
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.reader import Lake
+from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.steps import STEPS
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_another_code_makes_calculations_due(
         columns = [pa.field("calculation_date", pa.timestamp("us", "UTC")), pa.field("code_version", pa.string())]
         schema = pa.schema([column for column in columns if column.name in rows[0]])
         write_deltalake(lake.location("silver", "wallet_calculations"), pa.Table.from_pylist(rows, schema))
-    assert Evidence(lake).has_outdated_calculations(AS_OF, "new") is is_due
+    assert BuildState(lake).has_outdated_calculations(AS_OF, "new") is is_due
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"silver.stamps": 3}', '{"silver.stamps": {"a": {"own": "x"}}}'])
@@ -54,8 +54,8 @@ def test_marks_that_cannot_be_read_are_none(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv("DBT_TARGET", raising=False)
     lake = Lake(LakePaths(tmp_path, str(tmp_path)))
     lake.paths.built_file.write_text(text)
-    assert Evidence(lake).stamps() == {}
-    assert Evidence(lake).project() is None
+    assert BuildState(lake).stamps() == {}
+    assert BuildState(lake).project() is None
 
 
 TOKENS = next(step for step in STEPS if step.name == "build_tokens")
@@ -106,19 +106,19 @@ def test_a_token_list_that_brings_no_work_is_built_with_the_next(
     listed: Lake, tokens: list[str], outcome: str, at: datetime, is_left: bool
 ) -> None:
     land(listed, at, tokens, outcome)
-    assert Evidence(listed).brings_no_work(TOKENS, at) is is_left
+    assert BuildState(listed).brings_no_work(TOKENS, at) is is_left
 
 
 def test_what_landed_is_pending_until_it_is_built(listed: Lake) -> None:
-    evidence = Evidence(listed)
-    assert evidence.note_landed() == ["tokens", "holders", "swaps"]
-    evidence.mark_pending({"tokens": {"model.a"}})
-    assert evidence.note_landed() == []
-    assert evidence.pending() == {"tokens": {"model.a"}}
+    state = BuildState(listed)
+    assert state.note_landed() == ["tokens", "holders", "swaps"]
+    state.mark_pending({"tokens": {"model.a"}})
+    assert state.note_landed() == []
+    assert state.pending() == {"tokens": {"model.a"}}
     # what was built of the load before is to be built again
     land(listed, AS_OF, ["tracked"])
-    assert evidence.note_landed() == ["tokens"]
-    assert evidence.pending() == {"tokens": set()}
+    assert state.note_landed() == ["tokens"]
+    assert state.pending() == {"tokens": set()}
     # a request to retry changes every work list
     land(listed, AS_OF + timedelta(hours=1), [], "retry", "swaps")
-    assert evidence.note_landed() == ["tokens", "holders", "swaps"]
+    assert state.note_landed() == ["tokens", "holders", "swaps"]

@@ -15,24 +15,27 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from loaders import jobs
 from loaders.bronze import Bronze
+from loaders.resources import TRANSACTIONS, WHALES
 from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
-from smart_trader.delta import read_table
+from smart_trader import birdeye
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import lakehouse_settings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake_identity import begin_lake
-from smart_trader.paths import LakePaths
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.identity import begin_lake
+from smart_trader.lake.object_lock import LockLostError
+from smart_trader.lakehouse.session import Choice, EmbeddedEngine
 from smart_trader.pipeline import run
-from smart_trader.pipeline.builds import Builds, Built
-from smart_trader.pipeline.engine import Choice, EmbeddedEngine
-from smart_trader.pipeline.sources import Wanted
+from smart_trader.pipeline.dbt import Builds, Built
+from smart_trader.pipeline.records import LoadsFailedError
+from smart_trader.pipeline.request import RunRequest
+from smart_trader.pipeline.sources import SourceSpec
 from smart_trader.sandbox.faults import fault_of
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
-from smart_trader.settings import lakehouse_settings
-from smart_trader.store_lock import LockLostError
 
 AS_OF = 1_790_000_000
 BUILDS = ["build_tokens", "build_whales", "build_traders"]
@@ -52,19 +55,22 @@ class Pipeline:
         self.built: list[str] = []
         self._source = source
         due = datetime.fromtimestamp(AS_OF, UTC) - timedelta(hours=1)
-        for queue, count in (("whale_fetch_queue", 3), ("transaction_fetch_queue", 4)):
+        for resource, count in ((WHALES, 3), (TRANSACTIONS, 4)):
             rows = [{"item": f"{n + 1}" * 40, "due_at": due, "queue_rank": n, "attempts": 0} for n in range(count)]
-            write_deltalake(str(root / "silver" / queue), pa.Table.from_pylist(rows))
+            queue = pa.Table.from_pylist(rows)
+            for name in resource.queue_columns:
+                queue = queue.append_column(name, pa.nulls(count, pa.int64()))
+            write_deltalake(str(root / "silver" / str(resource.queue)), queue)
 
     def run(self, *faults: dict[str, Any], run_id: str = "run", step: str | None = None, **variables: Any) -> Any:
         settings = loader_settings({"max_request_tries": 1, "requests_per_second": 1000, **variables})
         self.told, self.built = [], []
-        order = run.Order(Wanted(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
+        request = RunRequest(SourceSpec(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(jobs, "LIVE_URL", url)
+            patch.setattr(birdeye, "BASE_URL", url)
             patch.setattr(Builds, "invoke", lambda _, what, *__, **___: self.built.append(what) or Built(1, 1.0))
-            return run.run_pipeline(order, settings, lakehouse_settings(), self.told.append)
+            return run.run_pipeline(request, settings, lakehouse_settings(), self.told.append)
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         return list(read_table(self.bronze.location(table)).to_pylist())
@@ -98,7 +104,7 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_has_landed_is_built_and_the_run_fails_once(
     pipeline: Pipeline, fault: dict[str, Any], asked: set[str]
 ) -> None:
-    with pytest.raises(run.LoadsFailedError) as failed:
+    with pytest.raises(LoadsFailedError) as failed:
         pipeline.run(fault)
     assert [what for what in pipeline.built if what in BUILDS] == BUILDS
     assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == asked
@@ -113,7 +119,7 @@ def test_what_has_landed_is_built_and_the_run_fails_once(
 
 def test_after_the_months_end_nothing_more_is_asked(pipeline: Pipeline) -> None:
     pipeline.run()
-    with pytest.raises(run.LoadsFailedError, match="the plan's compute units are used up") as failed:
+    with pytest.raises(LoadsFailedError, match="the plan's compute units are used up") as failed:
         pipeline.run({"fault": "cu_exhausted"}, run_id="second")
     assert failed.value.what.count("used up") == 1
     loads = {row["step"]: row for row in pipeline.rows(PIPELINE_RUNS) if row["run_id"] == "second"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from smart_trader import fingerprints
 from smart_trader.errors import SettingsError
-from smart_trader.fingerprints import ProjectCode, formula_version, normalized_python, normalized_sql
+from smart_trader.pipeline import fingerprints
+from smart_trader.pipeline.fingerprints import ProjectCode, formula_version, normalized_python, normalized_sql
 from tests.python.support.project_copy import copy_project, edited
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smart_trader.locks import lake_lock
+from smart_trader.lake.file_lock import lake_lock
 from smart_trader.pipeline.steps import STEP_NAMES
 from tests.python.reference import differences
 from tests.python.support.market_lake import FIRST, HOUR, MarketLake

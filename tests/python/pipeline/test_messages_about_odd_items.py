@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from smart_trader.paths import LakePaths
-from smart_trader.pipeline.given import untracked_text
-from smart_trader.pipeline.reading import Lake
-from smart_trader.pipeline.shown import quarantined_wallets, status_facts, status_text, verdicts_text
+from smart_trader.config.paths import LakePaths
+from smart_trader.lake.reader import Lake
+from smart_trader.pipeline.given_tokens import untracked_text
+from smart_trader.reports.status import status_facts, status_text
+from smart_trader.reports.verdicts import quarantined_wallets, verdicts_text
 from tests.python.support.bronze import Bronze, fetch
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)

@@ -12,12 +12,12 @@ from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG
-from smart_trader.delta import read_table
+from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
-from smart_trader.paths import LakePaths
+from smart_trader.lake.delta import read_table
+from smart_trader.lake.reader import Lake
+from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.cli import retry
-from smart_trader.pipeline.evidence import Evidence
-from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.steps import STEPS
 
 TOKEN, WALLET, OTHER = "T" * 43, "W" * 43, "V" * 43
@@ -72,8 +72,8 @@ def test_an_item_that_was_never_asked_for_is_refused_by_name(paths: LakePaths) -
 
 
 def test_every_build_sees_a_request(paths: LakePaths) -> None:
-    evidence = Evidence(Lake(paths))
+    state = BuildState(Lake(paths))
     builds = [step for step in STEPS if step.is_build]
-    before = [evidence.now(step)["fetches"] for step in builds]
+    before = [state.now(step)["fetches"] for step in builds]
     CliRunner().invoke(retry, [WALLET])
-    assert [evidence.now(step)["fetches"] for step in builds] == [count + 1 for count in before]
+    assert [state.now(step)["fetches"] for step in builds] == [count + 1 for count in before]

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from smart_trader.lakehouse import server
-from smart_trader.sandbox.market.source import market
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.dbt_lake import run_dbt

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 

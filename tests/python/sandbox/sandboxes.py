@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.source import Source, SwapQuery
 
 LIST, HOLDER, SWAPS = "/defi/v3/token/list", "/defi/v3/token/holder", "/trader/txs/seek_by_time"

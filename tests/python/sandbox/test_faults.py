@@ -11,8 +11,8 @@ import requests
 
 from smart_trader.errors import SettingsError
 from smart_trader.sandbox.faults import KINDS, fault_named, fault_of
-from smart_trader.sandbox.limits import PLANS, Rate, RateLimiter, plan_rate
-from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.limits import RATES, Rate, RateLimiter, plan_rate
+from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.replay import Recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -170,7 +170,7 @@ def test_requests_are_logged_without_the_key(url: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("plan", [plan for plan in PLANS if plan != "none"])
+@pytest.mark.parametrize("plan", [plan for plan in RATES if plan != "none"])
 def test_each_plan_admits_exactly_its_rate(plan: str) -> None:
     now = 0.0
     limiter = RateLimiter(plan_rate(plan), lambda: now)
@@ -189,7 +189,7 @@ def test_each_plan_admits_exactly_its_rate(plan: str) -> None:
 
 def test_a_refused_request_keeps_its_slot_busy() -> None:
     now = 0.0
-    limiter = RateLimiter(PLANS["standard"], lambda: now)
+    limiter = RateLimiter(RATES["standard"], lambda: now)
     waits = []
     for now in (0.0, 0.6, 1.2, 1.8, 2.9):  # noqa: B007  the limiter reads it
         waits.append(limiter.wait())

@@ -13,9 +13,9 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market import agents
 from smart_trader.sandbox.market.compiling import compiled_run
 from smart_trader.sandbox.market.holding import LOCKED_SHARE
-from smart_trader.sandbox.market.kernel import KINDS
+from smart_trader.sandbox.market.market_source import LATE_SECONDS, MarketSource, market
 from smart_trader.sandbox.market.population import kinds_of
-from smart_trader.sandbox.market.source import LATE_SECONDS, MarketSource, market
+from smart_trader.sandbox.market.simulation import KINDS
 from smart_trader.sandbox.market.tokens import DEAD
 from smart_trader.sandbox.market.truth import as_text, truths
 from smart_trader.sandbox.market.world import World

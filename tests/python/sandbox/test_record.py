@@ -12,8 +12,8 @@ import pytest
 
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.faults import Fault
-from smart_trader.sandbox.market.source import MarketSource
-from smart_trader.sandbox.record import Recorder, record
+from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.recorder import Recorder, record
 from smart_trader.sandbox.replay import load_recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -42,7 +42,7 @@ def test_a_recorded_market_is_replayed_to_the_last_digit(market_url: str, source
             *((SWAPS, {"address": owner, "before_time": CLOCK}) for owner in owners),
         ]
         for path, query in queries:
-            one, other = (parse(asked(door, path, **query).text)["data"] for door in (market_url, url))
+            one, other = (parse(asked(endpoint, path, **query).text)["data"] for endpoint in (market_url, url))
             if path == SWAPS:
                 # rows of one second have no order of their own
                 for data in (one, other):

@@ -16,7 +16,7 @@ import uvicorn
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.replay import load_recordings, parse
-from smart_trader.sandbox.server import replay_app
+from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import PROJECT, clean_environment, run_module
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
@@ -60,7 +60,7 @@ def served(folder: Path) -> Iterator[str]:
     """Serve a folder on a free port of loopback and stop afterwards."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(replay_app(load_recordings(folder)), log_level="warning")
+        config = uvicorn.Config(sandbox_app(load_recordings(folder)), log_level="warning")
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -16,7 +16,7 @@ import pytest
 from smart_trader.addresses import BASE58
 from smart_trader.sandbox.faults import KINDS as FAULT_KINDS
 from smart_trader.sandbox.faults import PAGES, fault_of
-from smart_trader.sandbox.market.source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

@@ -9,15 +9,15 @@ import json
 import sys
 import traceback
 
-from loaders import jobs
 from loaders.cli import load
+from smart_trader import birdeye
 from smart_trader.console import run
 
 
 def main() -> None:
     commands = [json.loads(text) for text in sys.argv[1:]]
     for command in commands:
-        jobs.LIVE_URL = command["url"]
+        birdeye.BASE_URL = command["url"]
         sys.argv = ["loaders", *command["arguments"]]
         try:
             run(load, "loaders")

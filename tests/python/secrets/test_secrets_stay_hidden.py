@@ -20,7 +20,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smart_trader.lakehouse.config import MAIN_CLASS
+from smart_trader.lakehouse.spark_config import MAIN_CLASS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.api_rows import SOL, address, recordings, swap, token
@@ -144,7 +144,7 @@ class Run:
 @pytest.fixture(scope="module")
 def secrets(engine: Engine) -> dict[str, str]:
     """Every secret there is, by name."""
-    return {**SECRETS, "Connect token": engine.record.doors.token}
+    return {**SECRETS, "Connect token": engine.record.endpoints.token}
 
 
 def hostile(marker: Path) -> dict[str, str]:
@@ -200,9 +200,9 @@ def environment(engine: Engine, token: str) -> dict[str, str]:
         "RUNTIME__LOG_LEVEL": "DEBUG",
         "SPARK_CONNECT_LOG_LEVEL": "debug",
         "SPARK_THRIFT_HOST": "127.0.0.1",
-        "SPARK_THRIFT_PORT": str(engine.record.doors.thrift_port),
+        "SPARK_THRIFT_PORT": str(engine.record.endpoints.thrift_port),
         "SPARK_CONNECT_HOST": "localhost",
-        "SPARK_CONNECT_PORT": str(engine.record.doors.connect_port),
+        "SPARK_CONNECT_PORT": str(engine.record.endpoints.connect_port),
         "SPARK_CONNECT_TOKEN": token,
         "DLT_DATA_DIR": str(engine.paths.home / "dlt-global"),
     }
@@ -216,7 +216,7 @@ def run(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Run:
     rows = [token(SOL), *(swap(wallet, AS_OF - 60, wallet) for wallet in (SERVED, ECHOED))]
     app = sandbox_app(recordings(folder / "rows", *rows), clock=AS_OF)
     keys: list[str] = []
-    env = environment(engine, engine.record.doors.token)
+    env = environment(engine, engine.record.endpoints.token)
     with watching_processes() as lines, serving(saying_the_key(app, keys)) as url:
         processes = [
             subprocess.Popen(
@@ -310,14 +310,14 @@ def test_server_and_workers_do_not_have_the_api_key(run: Run) -> None:
 def test_after_python_models_everything_still_listens_on_loopback_only(run: Run) -> None:
     process = run.engine.record.process()
     assert process is not None
-    doors = run.engine.record.doors
+    endpoints = run.engine.record.endpoints
     bound = [
         connection.laddr
         for one in (process, *process.children(recursive=True))
         for connection in one.net_connections("inet")
         if connection.laddr and not connection.raddr
     ]
-    assert {address.port for address in bound} >= {doors.thrift_port, doors.connect_port}
+    assert {address.port for address in bound} >= {endpoints.thrift_port, endpoints.connect_port}
     assert {address.ip.removeprefix("::ffff:") for address in bound} == {"127.0.0.1"}
 
 

@@ -1,7 +1,7 @@
 """Whoever has no token is refused by every call of Spark Connect.
 
 A wrong token is tried in tests/python/lakehouse/test_server.py and tests/python/adapter/test_unreachable.py, and that
-both doors listen on loopback only in the first of them.
+both endpoints listen on loopback only in the first of them.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def asked(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusC
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_is_answered_without_a_token(engine: Engine, call: str) -> None:
-    ended = {name: asked(engine.record.doors.connect_port, call, metadata) for name, metadata in HEADERS.items()}
+    ended = {name: asked(engine.record.endpoints.connect_port, call, metadata) for name, metadata in HEADERS.items()}
     assert ended == dict.fromkeys(HEADERS, grpc.StatusCode.UNAUTHENTICATED)
 
 
 def test_the_same_call_is_answered_with_the_token(engine: Engine) -> None:
-    metadata = [("authorization", f"Bearer {engine.record.doors.token}")]
-    assert asked(engine.record.doors.connect_port, "ExecutePlan", metadata) == grpc.StatusCode.OK
+    metadata = [("authorization", f"Bearer {engine.record.endpoints.token}")]
+    assert asked(engine.record.endpoints.connect_port, "ExecutePlan", metadata) == grpc.StatusCode.OK

@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 import pytest
 
+from smart_trader.config.paths import LakePaths
+from smart_trader.config.settings import LakehouseSettings
 from smart_trader.lakehouse import probe, server
-from smart_trader.lakehouse.record import ServerRecord
-from smart_trader.paths import LakePaths
-from smart_trader.settings import LakehouseSettings
+from smart_trader.lakehouse.server_record import ServerRecord
 
 if TYPE_CHECKING:
     from .dbt_lake import DbtResult
@@ -55,7 +55,7 @@ class Engine:
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         # a test may have ended the server, and a run started another
         record = server.start(self.settings, print).record
-        return probe.ask_thrift(record.doors.thrift_port, statement, timeout_s=120)
+        return probe.execute_thrift(record.endpoints.thrift_port, statement, timeout_s=120)
 
 
 @dataclass(frozen=True)

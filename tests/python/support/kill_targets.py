@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from smart_trader.lake.file_lock import LAKE_LOCK_NAME, is_held
 from smart_trader.lakehouse import server
-from smart_trader.locks import LAKE_LOCK_NAME, is_held
 from smart_trader.pipeline.steps import STEP_NAMES, STEPS
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app

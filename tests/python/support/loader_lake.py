@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from loaders.jobs import Api, Job, run_job, sandbox_api
-from loaders.run import Report
+from loaders.apis import Api, sandbox_api
+from loaders.jobs import Job, run_job
+from loaders.queues import read_addresses
+from loaders.report import Report
+from loaders.resources import RESOURCES
 from loaders.settings import loader_settings
-from smart_trader.paths import LakePaths
+from smart_trader.config.paths import LakePaths
 
 AS_OF = 1_750_000_000
 FAST = {"requests_per_second": 2000}
@@ -42,7 +46,7 @@ class Lake:
         self,
         loader: str,
         api: str | Api,
-        given: str | None = None,
+        given: str | Sequence[str] | None = None,
         as_of: int = AS_OF,
         limit: int | None = None,
         **vars: Any,
@@ -50,7 +54,9 @@ class Lake:
         """Run a loader against a sandbox, as fast as it can."""
         settings = loader_settings({**FAST, **vars})
         moment = datetime.fromtimestamp(as_of, UTC)
-        job = Job(loader, settings, self.paths, moment, limit, given)
+        resource = next(resource for resource in RESOURCES if resource.name == loader)
+        addresses = read_addresses(given, resource.option) if isinstance(given, str) else given
+        job = Job(resource, settings, self.paths, moment, limit, addresses)
         return run_job(job, sandbox_api(api) if isinstance(api, str) else api)
 
     def rows(self, table: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from smart_trader.sandbox.market.source import MarketSource, market
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import SwapQuery
 from tests.python.reference import Verdict, judge

@@ -1,0 +1,158 @@
+"""The pipeline's settings: the `vars` of dbt_project.yml, checked by name and range. dbt reads the same lines."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from smart_trader.config.paths import PROJECT_FILE, project_root
+from smart_trader.errors import SettingsError
+
+MOST_PARALLEL = 64
+
+Rate = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Hours = Annotated[int, Field(ge=1)]
+Usd = Annotated[float, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class ProjectVariables(BaseModel):
+    """Every var of the project; each is documented where it is set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # the API: pace and cost
+    birdeye_plan: Literal["standard", "lite", "starter", "premium", "business"]
+    requests_per_second: Rate | None
+    requests_per_minute: Count | None
+    cu_budget: Annotated[int, Field(ge=0)] | None
+    cu_prices: dict[str, Annotated[int, Field(ge=0)]]
+    max_request_tries: Count
+    max_parallel_requests: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None
+
+    # what is asked for
+    token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    token_sort_type: Literal["desc", "asc"]
+    token_limit: Annotated[int, Field(ge=1, le=10_000)]
+    max_whales_per_token: Annotated[int, Field(ge=1, le=10_000)]
+    max_pages_per_wallet: Count
+    max_swaps_per_wallet: Count
+    refetch_overlap_hours: Hours
+    history_days: Count | None
+    land_rows: Annotated[int, Field(ge=1, le=50_000)]
+    land_seconds: Rate
+
+    # which tokens are tracked
+    min_liquidity: Usd | None
+    max_liquidity: Usd | None
+    min_volume_1h_usd: Usd | None
+    min_price_change_2h_percent: float | None
+    min_price_change_24h_percent: float | None
+    tracked_min_liquidity: Usd | None
+
+    # when work is due again
+    whale_refresh_hours: Hours
+    transactions_refresh_hours: Hours
+    pnl_refresh_hours: Hours
+    max_fetch_attempts: Count
+    exhausted_retry_days: Count
+    retry_pause_hours: Hours
+
+    # profit and loss
+    win_threshold_usd: Usd
+    dust_share: Annotated[float, Field(ge=0, lt=1)]
+    max_leg_disagreement: Annotated[float, Field(ge=1)]
+    max_price_age_hours: Hours
+    max_trade_age_hours: Hours
+    require_history_complete: bool
+    min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
+
+    # upkeep
+    embedded_max_swaps: Count
+    disk_warn_percent: Percent
+    disk_refuse_percent: Percent
+    vacuum_retention_hours: Annotated[int, Field(ge=168)]
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        """Refuse pairs that leave nothing between them."""
+        for low, high in (("min_liquidity", "max_liquidity"), ("disk_warn_percent", "disk_refuse_percent")):
+            bounds = getattr(self, low), getattr(self, high)
+            if None not in bounds and bounds[0] > bounds[1]:
+                raise ValueError(f"{low} = {bounds[0]:g} is above {high} = {bounds[1]:g}")
+        return self
+
+
+Variables = TypeVar("Variables", bound=ProjectVariables)
+
+
+def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = None) -> Variables:
+    """Read the vars of the project.
+
+    Args:
+        kind: Class to make of them.
+        overrides: Values of this run alone, by the vars' names.
+
+    Raises:
+        SettingsError: The file cannot be read, or a name is unknown, missing or out of range; names each.
+    """
+    path = project_root() / PROJECT_FILE
+    try:
+        variables = yaml.safe_load(path.read_text())["vars"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise SettingsError(f"cannot read the vars of {path}: {error!r}", "restore the file") from None
+    try:
+        return kind(**{**variables, **(overrides or {})})
+    except ValidationError as error:
+        faults = "; ".join(
+            _fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
+        )
+        raise SettingsError(
+            f"settings that cannot be used: {faults}",
+            f"correct them where they are set, with --var or under vars: in {path}",
+        ) from None
+
+
+def check_variables(overrides: Mapping[str, Any]) -> None:
+    """Refuse vars that cannot be used; dbt asks this before each build.
+
+    Args:
+        overrides: Values from the command line, by the vars' names.
+
+    Raises:
+        SettingsError: A name is unknown, missing or out of range; names each.
+    """
+    read_variables(ProjectVariables, overrides)
+
+
+def _fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
+    name = ".".join(map(str, where))
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(name, ProjectVariables.model_fields, 1)
+        return f"{name} is no setting" + (f" (did you mean {near[0]}?)" if near else "")
+    if not name:
+        return message.removeprefix("Value error, ")
+    return f"{name} = {value!r}: {message}" if kind != "missing" else f"{name} is missing"
+
+
+def parse_variables(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read `name=value` pairs; values are YAML, as in dbt_project.yml.
+
+    Raises:
+        SettingsError: A pair has no `=`, or its value is no YAML.
+    """
+    found = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        try:
+            if not sign or not name.strip():
+                raise ValueError(pair)
+            found[name.strip()] = yaml.safe_load(text)
+        except (ValueError, yaml.YAMLError):
+            raise SettingsError(f"--var {pair!r} cannot be read", "write it as name=value") from None
+    return found

@@ -1,0 +1,1 @@
+"""The lake's files: where they lie, who may write them, and how they are read without Spark."""

@@ -1,0 +1,1 @@
+"""What the reading commands show, straight from the lake's files."""

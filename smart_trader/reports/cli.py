@@ -1,0 +1,44 @@
+"""Commands that read a lake: they take no server and no second."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from smart_trader.addresses import AddressType
+from smart_trader.console import show
+
+
+@click.command()
+@click.option("--top", type=click.IntRange(min=1), help="Wallets at most; default: all.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
+)
+def leaderboard(top: int | None, form: str) -> None:
+    """Show the ranked traders, read straight from the lake."""
+    from smart_trader.lake.reader import readable_lake
+    from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
+
+    show(leaderboard_text(leaderboard_rows(readable_lake(), top), form))
+
+
+@click.command()
+@click.argument("wallet", type=AddressType())
+def explain(wallet: str) -> None:
+    """Explain one wallet: its verdict and why, its figures, each token."""
+    from smart_trader.lake.reader import readable_lake
+    from smart_trader.reports.explain import explanation
+
+    show(explanation(readable_lake(), wallet))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(as_json: bool) -> None:
+    """Show tables, pending work, items left alone, the last run, the disk."""
+    from smart_trader.lake.reader import readable_lake
+    from smart_trader.reports.status import status_facts, status_text
+
+    facts = status_facts(readable_lake())
+    show(json.dumps(facts, default=str, indent=1) if as_json else status_text(facts))

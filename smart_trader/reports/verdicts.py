@@ -1,0 +1,47 @@
+"""How many wallets qualify, and why the others do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from smart_trader.lake.reader import Lake, rows_of
+from smart_trader.reports.text_table import listed
+
+
+def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
+    """Tell how many wallets qualify and why the others do not; named wallets one by one.
+
+    Raises:
+        SmartTraderError: Nothing is evaluated yet.
+    """
+    newest: dict[str, dict[str, Any]] = {}
+    for row in rows_of(lake.read("gold", "trader_evaluations").sort_by([("calculation_date", "ascending")])):
+        newest[row["wallet_address"]] = row
+    qualified = sum(row["is_qualified"] for row in newest.values())
+    reasons = Counter(rule for row in newest.values() for rule in (row["failed_rules"] or "").split(", ") if rule)
+    lines = [f"{len(newest)} wallets evaluated, {qualified} qualify"]
+    if reasons:
+        lines[0] += "; rules failed: " + ", ".join(f"{rule} {count}" for rule, count in reasons.most_common())
+    apart = quarantined_wallets(lake)
+    if apart:
+        lines.append(f"quarantined, so not ranked, for what their numbers broke: {listed(apart)}")
+    for wallet in wallets:
+        verdict = newest.get(wallet)
+        if verdict is None:
+            lines.append(f"  {wallet}: not evaluated")
+        else:
+            lines.append(f"  {wallet}: {verdict['tier'] or 'does not qualify: ' + verdict['failed_rules']}")
+    return "\n".join(lines)
+
+
+def quarantined_wallets(lake: Lake) -> list[str]:
+    """Return the wallets whose newest calculation broke a check, each with the checks."""
+    if not lake.has("silver", "calculation_checks"):
+        return []
+    checks = lake.read("silver", "calculation_checks", ["wallet_address", "calculation_date", "failed_checks"])
+    newest: dict[str, str | None] = {}
+    for row in rows_of(checks.sort_by([("calculation_date", "ascending")])):
+        newest[row["wallet_address"]] = row["failed_checks"]
+    return [f"{wallet}: {failed}" for wallet, failed in sorted(newest.items()) if failed]
