@@ -89,7 +89,7 @@ EDITS: list[Any] = [
                  {"leaderboard", "wallet_calculations"}, set(), id="minimum"),
     pytest.param("models/gold/leaderboard.sql", "count(*) as qualified_count", "count(1) as qualified_count",
                  ["leaderboard"], {"leaderboard"}, set(), id="model"),
-    pytest.param("models/silver/wallet_swaps.sql", "select * from new_swaps\n", "select * from new_swaps where true\n",
+    pytest.param("models/silver/swaps/wallet_swaps.sql", "select * from new_swaps\n", "select * from new_swaps where true\n",
                  ["wallet_swaps"], {"wallet_swaps", "leaderboard"}, {"wallet_swaps", "wallet_trades", *PNL}, id="swaps"),
     pytest.param("macros/numbers.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", ["position_pnl"],
                  {"position_pnl", "leaderboard"}, {"position_pnl"}, id="macro"),

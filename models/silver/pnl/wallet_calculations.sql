@@ -1,4 +1,6 @@
-{{ config(unique_key='wallet_address', full_refresh=false) }}
+{{ config(
+    incremental_strategy='merge', unique_key='wallet_address', full_refresh=false
+) }}
 
 with
 

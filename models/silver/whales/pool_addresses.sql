@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append') }}
+{{ config(materialized='incremental') }}
 
 with
 

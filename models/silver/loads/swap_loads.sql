@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append', full_refresh=false) }}
+{{ config(materialized='incremental', full_refresh=false) }}
 
 with
 

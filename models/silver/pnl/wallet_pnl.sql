@@ -1,7 +1,4 @@
-{{ config(
-    incremental_strategy='append',
-    pre_hook="{{ delete_pending_verdicts() }}"
-) }}
+{{ config(pre_hook="{{ delete_pending_verdicts() }}") }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append') }}
+{{ config(materialized='incremental') }}
 
 {#- what an observation must meet, by the rule's var; one that is null switches its rule off -#}
 {%- set rules = [

@@ -1,5 +1,3 @@
-{{ config(incremental_strategy='append') }}
-
 with
 
 wallet_calculations as (

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {%- set bronze = source('bronze', 'fetch_log').schema %}
 
 with

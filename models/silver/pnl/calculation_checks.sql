@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='append', full_refresh=false) }}
+{{ config(full_refresh=false) }}
 
 {%- set tables = ['wallet_trades', 'fifo_positions', 'position_pnl', 'pnl_calculations'] -%}
 {%- set sources = tables + ['unreadable_amount', 'all_tokens', 'fifo_intervals'] -%}

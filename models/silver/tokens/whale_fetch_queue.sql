@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with
 
 tracked_tokens as (

@@ -1,5 +1,3 @@
-{{ config(incremental_strategy='append') }}
-
 with
 
 fifo_positions as (
