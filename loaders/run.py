@@ -28,7 +28,8 @@ from smart_trader.store_lock import LockLostError
 
 TICK_S = 1.0
 SHOWN_FAILURES = 5
-# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/loads/fetches.sql counts alike.
+# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/loads/fetch_status.sql counts
+# alike.
 FEWEST_OF_OUTAGE = 2
 # With so many and no answer at all nothing more is asked: each further item would cost all its tries.
 ENOUGH_OF_OUTAGE = 20

@@ -70,7 +70,7 @@
         {%- set fetch_log = graph.sources.values()
             | selectattr('source_name', 'equalto', 'bronze') | selectattr('name', 'equalto', 'fetch_log') | first -%}
         {%- set times = ["select max(as_of) as newest, max(data_source) as data_source from " ~ fetch_log.relation_name] -%}
-        {%- for node in graph.nodes.values() | selectattr('name', 'equalto', 'pnl_calculations') -%}
+        {%- for node in graph.nodes.values() | selectattr('name', 'equalto', 'pnl_history') -%}
             {%- if load_relation(api.Relation.create(schema=node.schema, identifier=node.alias)) -%}
                 {%- do times.append(
                     "select max(calculation_date) as newest, null as data_source from " ~ node.relation_name

@@ -33,5 +33,5 @@
 
 
 {% macro data_source() -%}
-    (select max(data_source) from {{ ref('fetches') }})
+    (select max(data_source) from {{ ref('fetch_status') }})
 {%- endmacro %}

@@ -31,7 +31,7 @@
             ('open_value', "open_value_usd >= 0 and open_cost_usd >= 0 "
                 ~ "and (mark_source != 'trade' or open_value_usd <= open_cost_usd)"),
         ],
-        'pnl_calculations': [
+        'pnl_history': [
             ('total_pnl', 'total_pnl = realized_pnl + unrealized_pnl'),
             ('unrealized_pnl', 'unrealized_pnl = current_position_value - current_position_cost_basis'),
             ('trade_count', "trade_count >= 1 or token_address = 'ALL_TOKENS'"),

@@ -37,11 +37,11 @@ _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EVALUATION = "trader_evaluations"
 OBSERVED_OR_DUE = frozenset(
     {
-        "fetches",
+        "complete_loads",
+        "fetch_attempts",
+        "fetch_status",
         "holder_observations",
-        "landed_fetches",
-        "landed_loads",
-        "swap_loads",
+        "swap_load_batches",
         "token_observations",
         "transaction_fetch_queue",
     }

@@ -2,9 +2,9 @@
 
 with
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
 
 ),
 
@@ -42,20 +42,20 @@ new_calculations as (
 
     -- what is not checked yet waits
     select
-        pnl_calculations.*,
+        pnl_history.*,
         calculation_checks.failed_checks
-    from pnl_calculations
+    from pnl_history
     inner join calculation_checks
         on
-            pnl_calculations.wallet_address = calculation_checks.wallet_address
-            and pnl_calculations.calculation_date = calculation_checks.calculation_date
+            pnl_history.wallet_address = calculation_checks.wallet_address
+            and pnl_history.calculation_date = calculation_checks.calculation_date
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
-                pnl_calculations.wallet_address = built.wallet_address
-                and pnl_calculations.calculation_date = built.calculation_date
+                pnl_history.wallet_address = built.wallet_address
+                and pnl_history.calculation_date = built.calculation_date
     {%- endif %}
-    where pnl_calculations.token_address = 'ALL_TOKENS'
+    where pnl_history.token_address = 'ALL_TOKENS'
 
 ),
 

@@ -20,7 +20,7 @@ from smart_trader.pipeline.upkeep import used_percent
 
 LAYERS = {
     "bronze": ("token_metrics", "whale_holders", "transaction_history", "fetch_log", "pipeline_runs"),
-    "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_calculations"),
+    "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_history"),
     "gold": ("trader_evaluations", "smart_traders", "leaderboard"),
 }
 QUEUES = {"whale_fetch_queue": "tokens whose holders", "transaction_fetch_queue": "wallets whose swaps"}

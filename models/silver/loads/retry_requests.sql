@@ -6,9 +6,9 @@ fetch_log as (
 
 ),
 
-landed_loads as (
+complete_loads as (
 
-    select * from {{ ref('landed_loads') }}
+    select * from {{ ref('complete_loads') }}
 
 ),
 
@@ -20,7 +20,7 @@ newest_requests as (
         max(fetch_log.as_of) as requested_at,
         max(fetch_log.landed_at) as landed_at
     from fetch_log
-    left semi join landed_loads on fetch_log._dlt_load_id = landed_loads.load_id
+    left semi join complete_loads on fetch_log._dlt_load_id = complete_loads.load_id
     where fetch_log.outcome = 'retry'
     group by fetch_log.kind, fetch_log.item
 

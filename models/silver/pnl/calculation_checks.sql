@@ -1,13 +1,13 @@
 {{ config(full_refresh=false) }}
 
-{%- set tables = ['wallet_trades', 'fifo_positions', 'position_pnl', 'pnl_calculations'] -%}
+{%- set tables = ['wallet_trades', 'fifo_positions', 'position_pnl', 'pnl_history'] -%}
 {%- set sources = tables + ['unreadable_amount', 'all_tokens', 'fifo_intervals'] -%}
 
 {#- Without a new calculation nothing is read. -#}
 {%- set has_new = true -%}
 {%- if execute and is_incremental() -%}
     {%- set has_new = run_query(
-        "select 1 from " ~ ref('pnl_calculations') ~ " as calculated left anti join " ~ this ~ " as built"
+        "select 1 from " ~ ref('pnl_history') ~ " as calculated left anti join " ~ this ~ " as built"
         ~ " on calculated.wallet_address = built.wallet_address"
         ~ " and calculated.calculation_date = built.calculation_date"
         ~ " where calculated.token_address = 'ALL_TOKENS' limit 1"
@@ -34,9 +34,9 @@ position_pnl as (
 
 ),
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
 
 ),
 
@@ -49,16 +49,16 @@ fifo_disagreements as (
 new_calculations as (
 
     select
-        pnl_calculations.wallet_address,
-        pnl_calculations.calculation_date
-    from pnl_calculations
+        pnl_history.wallet_address,
+        pnl_history.calculation_date
+    from pnl_history
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
-                pnl_calculations.wallet_address = built.wallet_address
-                and pnl_calculations.calculation_date = built.calculation_date
+                pnl_history.wallet_address = built.wallet_address
+                and pnl_history.calculation_date = built.calculation_date
     {%- endif %}
-    where pnl_calculations.token_address = 'ALL_TOKENS'
+    where pnl_history.token_address = 'ALL_TOKENS'
 
 ),
 
@@ -118,15 +118,15 @@ unreadable_amount_faults as (
 sums as (
 
     select
-        pnl_calculations.wallet_address,
-        pnl_calculations.calculation_date,
+        pnl_history.wallet_address,
+        pnl_history.calculation_date,
         {{ all_tokens_differences() }}
-    from pnl_calculations
+    from pnl_history
     left semi join new_calculations
         on
-            pnl_calculations.wallet_address = new_calculations.wallet_address
-            and pnl_calculations.calculation_date = new_calculations.calculation_date
-    group by pnl_calculations.wallet_address, pnl_calculations.calculation_date
+            pnl_history.wallet_address = new_calculations.wallet_address
+            and pnl_history.calculation_date = new_calculations.calculation_date
+    group by pnl_history.wallet_address, pnl_history.calculation_date
 
 ),
 
@@ -143,7 +143,7 @@ all_tokens_faults as (
         'all_tokens' as origin,
         wallet_address,
         calculation_date,
-        'pnl_calculations.all_tokens' as failed_checks,
+        'pnl_history.all_tokens' as failed_checks,
         to_json(struct(*)) as failed_row
     from broken_sums
 

@@ -13,9 +13,9 @@ wallet_trades as (
 
 ),
 
-wallet_calculations as (
+pnl_due_wallets as (
 
-    select * from {{ ref('wallet_calculations') }}
+    select * from {{ ref('pnl_due_wallets') }}
 
 ),
 
@@ -32,7 +32,7 @@ drawn_wallets as (
         wallet_address,
         calculation_date,
         covered_batch
-    from wallet_calculations
+    from pnl_due_wallets
     where covered_batch > 0
     order by calculation_date desc, md5(wallet_address) asc, wallet_address asc
     limit 200

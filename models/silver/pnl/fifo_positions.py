@@ -8,7 +8,7 @@ def model(dbt, session):
     """Hand the due wallets' trades to the engine, in SQL and Arrow that both engines take."""
     dbt.config(materialized="incremental", incremental_strategy="append")
     due = "select due.wallet_address, due.calculation_date from {calculations} as due"
-    frames = {"calculations": dbt.ref("wallet_calculations")}
+    frames = {"calculations": dbt.ref("pnl_due_wallets")}
     if dbt.is_incremental:
         due += (
             " left anti join {known} as known"

@@ -6,9 +6,9 @@ fifo_positions as (
 
 ),
 
-wallet_calculations as (
+pnl_due_wallets as (
 
-    select * from {{ ref('wallet_calculations') }}
+    select * from {{ ref('pnl_due_wallets') }}
 
 ),
 
@@ -28,14 +28,14 @@ new_calculations as (
 
     -- by wallet, since all its positions are of one calculation: a join of positions would be wide
     select
-        wallet_calculations.wallet_address,
-        wallet_calculations.calculation_date
-    from wallet_calculations
+        pnl_due_wallets.wallet_address,
+        pnl_due_wallets.calculation_date
+    from pnl_due_wallets
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
-                wallet_calculations.wallet_address = built.wallet_address
-                and wallet_calculations.calculation_date = built.calculation_date
+                pnl_due_wallets.wallet_address = built.wallet_address
+                and pnl_due_wallets.calculation_date = built.calculation_date
     {%- endif %}
 
 ),

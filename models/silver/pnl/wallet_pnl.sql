@@ -2,9 +2,9 @@
 
 with
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
 
 ),
 
@@ -20,26 +20,26 @@ new_verdicts as (
 
     -- a wallet's rows of tokens follow its ALL_TOKENS row; what gold had not evaluated is deleted before
     select
-        pnl_calculations.wallet_address,
-        pnl_calculations.calculation_date
-    from pnl_calculations
+        pnl_history.wallet_address,
+        pnl_history.calculation_date
+    from pnl_history
     left anti join {{ this }} as built
         on
-            pnl_calculations.wallet_address = built.wallet_address
-            and pnl_calculations.calculation_date = built.calculation_date
+            pnl_history.wallet_address = built.wallet_address
+            and pnl_history.calculation_date = built.calculation_date
             and built.token_address = 'ALL_TOKENS'
-    where pnl_calculations.token_address = 'ALL_TOKENS'
+    where pnl_history.token_address = 'ALL_TOKENS'
 
 ),
 
 changed_calculations as (
 
-    select pnl_calculations.*
-    from pnl_calculations
+    select pnl_history.*
+    from pnl_history
     left semi join new_verdicts
         on
-            pnl_calculations.wallet_address = new_verdicts.wallet_address
-            and pnl_calculations.calculation_date = new_verdicts.calculation_date
+            pnl_history.wallet_address = new_verdicts.wallet_address
+            and pnl_history.calculation_date = new_verdicts.calculation_date
 
 ),
 
@@ -47,7 +47,7 @@ changed_calculations as (
 
 changed_calculations as (
 
-    select * from pnl_calculations
+    select * from pnl_history
 
 ),
 

@@ -1,8 +1,8 @@
 with
 
-wallet_calculations as (
+pnl_due_wallets as (
 
-    select * from {{ ref('wallet_calculations') }}
+    select * from {{ ref('pnl_due_wallets') }}
 
 ),
 
@@ -14,13 +14,13 @@ position_pnl as (
 
 new_calculations as (
 
-    select wallet_calculations.*
-    from wallet_calculations
+    select pnl_due_wallets.*
+    from pnl_due_wallets
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
-                wallet_calculations.wallet_address = built.wallet_address
-                and wallet_calculations.calculation_date = built.calculation_date
+                pnl_due_wallets.wallet_address = built.wallet_address
+                and pnl_due_wallets.calculation_date = built.calculation_date
     {%- endif %}
 
 ),

@@ -38,9 +38,9 @@ transaction_history as (
 
 ),
 
-swap_loads as (
+swap_load_batches as (
 
-    select * from {{ ref('swap_loads') }}
+    select * from {{ ref('swap_load_batches') }}
 
 ),
 
@@ -52,7 +52,7 @@ swap_loads as (
 
 pending_loads as (
 
-    select * from swap_loads
+    select * from swap_load_batches
     where {{ pending }}
 
 ),
@@ -67,7 +67,7 @@ landed as (
     inner join pending_loads on transaction_history._dlt_load_id = pending_loads.load_id
     where
         {{ in_loads(
-            'transaction_history._dlt_load_id', 'select load_id from ' ~ ref('swap_loads') ~ ' where ' ~ pending
+            'transaction_history._dlt_load_id', 'select load_id from ' ~ ref('swap_load_batches') ~ ' where ' ~ pending
         ) }}
 
 ),
@@ -78,10 +78,10 @@ landed as (
 
     select
         transaction_history.*,
-        swap_loads.load_batch,
-        swap_loads.landed_at as load_landed_at
+        swap_load_batches.load_batch,
+        swap_load_batches.landed_at as load_landed_at
     from transaction_history
-    inner join swap_loads on transaction_history._dlt_load_id = swap_loads.load_id
+    inner join swap_load_batches on transaction_history._dlt_load_id = swap_load_batches.load_id
 
 ),
 

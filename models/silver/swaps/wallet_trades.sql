@@ -1,4 +1,6 @@
-{{ config(incremental_strategy='merge', unique_key=['tx_hash', 'wallet_address', 'token_address']) }}
+{{ config(
+    incremental_strategy='merge', unique_key=['tx_hash', 'wallet_address', 'token_address']
+) }}
 
 with
 

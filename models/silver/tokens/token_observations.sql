@@ -18,9 +18,9 @@ token_metrics as (
 
 ),
 
-landed_loads as (
+complete_loads as (
 
-    select * from {{ ref('landed_loads') }}
+    select * from {{ ref('complete_loads') }}
 
 ),
 
@@ -34,7 +34,7 @@ landed as (
 
     select token_metrics.*
     from token_metrics
-    left semi join landed_loads on token_metrics._dlt_load_id = landed_loads.load_id
+    left semi join complete_loads on token_metrics._dlt_load_id = complete_loads.load_id
     {% if is_incremental() -%}
         -- by load, never by time: a load that was killed may finish after a newer one
         left anti join {{ this }} as built_loads

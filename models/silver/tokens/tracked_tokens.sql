@@ -6,15 +6,15 @@ token_observations as (
 
 ),
 
-landed_fetches as (
+fetch_attempts as (
 
-    select * from {{ ref('landed_fetches') }}
+    select * from {{ ref('fetch_attempts') }}
 
 ),
 
-fetches as (
+fetch_status as (
 
-    select * from {{ ref('fetches') }}
+    select * from {{ ref('fetch_status') }}
 
 ),
 
@@ -42,7 +42,7 @@ lists as (
     select
         fetched_at,
         bool_or(outcome = 'complete') as is_complete
-    from landed_fetches
+    from fetch_attempts
     where kind = 'tokens'
     group by fetched_at
 
@@ -124,7 +124,7 @@ dropped as (
 
 holder_fetches as (
 
-    select * from fetches
+    select * from fetch_status
     where kind = 'holders'
 
 ),

@@ -12,9 +12,9 @@ token_observations as (
 
 ),
 
-fetches as (
+fetch_status as (
 
-    select * from {{ ref('fetches') }}
+    select * from {{ ref('fetch_status') }}
     where kind = 'holders'
 
 ),
@@ -33,17 +33,17 @@ queued as (
 
     select
         tracked_tokens.token_address as item,
-        coalesce(fetches.due_at, tracked_tokens.tracked_since) as due_at,
+        coalesce(fetch_status.due_at, tracked_tokens.tracked_since) as due_at,
         -- what is paid for in part first, then what was known and is old, then what is new
         case
-            when fetches.answered_outcome = 'partial' then 1
-            when fetches.completed_at is not null then 2
+            when fetch_status.answered_outcome = 'partial' then 1
+            when fetch_status.completed_at is not null then 2
             else 3
         end as turn,
         newest_places.list_position,
         tracked_tokens.whale_fetch_attempts as attempts
     from tracked_tokens
-    left join fetches on tracked_tokens.token_address = fetches.item
+    left join fetch_status on tracked_tokens.token_address = fetch_status.item
     left join newest_places on tracked_tokens.token_address = newest_places.token_address
     where tracked_tokens.is_active
 

@@ -8,15 +8,15 @@ whale_holders as (
 
 ),
 
-landed_loads as (
+complete_loads as (
 
-    select * from {{ ref('landed_loads') }}
+    select * from {{ ref('complete_loads') }}
 
 ),
 
-landed_fetches as (
+fetch_attempts as (
 
-    select * from {{ ref('landed_fetches') }}
+    select * from {{ ref('fetch_attempts') }}
 
 ),
 
@@ -24,21 +24,21 @@ new_fetches as (
 
     -- an owner's accounts may be spread over pages, and pages over loads, so this model takes in
     -- whole fetches; a token asked for twice at one time is observed once, by the first answer
-    select landed_fetches.fetch_id
-    from landed_fetches
+    select fetch_attempts.fetch_id
+    from fetch_attempts
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
-                landed_fetches.item = built.token_address
-                and landed_fetches.fetched_at = built.observed_at
+                fetch_attempts.item = built.token_address
+                and fetch_attempts.fetched_at = built.observed_at
     {%- endif %}
     where
-        landed_fetches.kind = 'holders'
-        and landed_fetches.outcome != 'failed'
-        and landed_fetches.landed_rows > 0
+        fetch_attempts.kind = 'holders'
+        and fetch_attempts.outcome != 'failed'
+        and fetch_attempts.landed_rows > 0
     qualify row_number() over (
-        partition by landed_fetches.item, landed_fetches.fetched_at
-        order by landed_fetches.landed_at asc, landed_fetches.fetch_id asc
+        partition by fetch_attempts.item, fetch_attempts.fetched_at
+        order by fetch_attempts.landed_at asc, fetch_attempts.fetch_id asc
     ) = 1
 
 ),
@@ -48,7 +48,7 @@ accounts as (
     -- a list that moves between two pages names an account twice
     select whale_holders.*
     from whale_holders
-    left semi join landed_loads on whale_holders._dlt_load_id = landed_loads.load_id
+    left semi join complete_loads on whale_holders._dlt_load_id = complete_loads.load_id
     left semi join new_fetches on whale_holders.fetch_id = new_fetches.fetch_id
     -- what cannot be an amount is no holding
     where try_cast(whale_holders.amount as decimal(38, 12)) >= 0

@@ -6,16 +6,16 @@ whale_wallets as (
 
 ),
 
-fetches as (
+fetch_status as (
 
-    select * from {{ ref('fetches') }}
+    select * from {{ ref('fetch_status') }}
     where kind = 'swaps'
 
 ),
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
     where token_address = 'ALL_TOKENS'
 
 ),
@@ -27,7 +27,7 @@ newest_calculations as (
         max(calculation_date) as calculated_at,
         max_by(covered_fetch_id, calculation_date) as covered_fetch_id,
         max(calculation_date) + interval '{{ var("pnl_refresh_hours") }}' hour as refresh_at
-    from pnl_calculations
+    from pnl_history
     group by wallet_address
 
 ),
@@ -36,25 +36,27 @@ evidence as (
 
     select
         whale_wallets.*,
-        fetches.fetched_at,
-        fetches.completed_at as txns_last_fetched_at,
-        fetches.refresh_at as txns_refresh_at,
-        coalesce(fetches.attempts, 0) as txns_fetch_attempts,
-        coalesce(fetches.is_exhausted, false) as is_exhausted,
+        fetch_status.fetched_at,
+        fetch_status.completed_at as txns_last_fetched_at,
+        fetch_status.refresh_at as txns_refresh_at,
+        coalesce(fetch_status.attempts, 0) as txns_fetch_attempts,
+        coalesce(fetch_status.is_exhausted, false) as is_exhausted,
         newest_calculations.calculated_at as pnl_last_processed_at,
         newest_calculations.refresh_at as pnl_refresh_at,
         coalesce(
-            fetches.answered_outcome = 'complete' and {{ as_of() }} < fetches.refresh_at, false
+            fetch_status.answered_outcome = 'complete'
+            and {{ as_of() }} < fetch_status.refresh_at,
+            false
         ) as txns_fetched,
         coalesce(
-            newest_calculations.covered_fetch_id = fetches.complete_fetch_id
+            newest_calculations.covered_fetch_id = fetch_status.complete_fetch_id
             -- rows may land without a finished fetch
-            and newest_calculations.calculated_at >= fetches.progressed_at
+            and newest_calculations.calculated_at >= fetch_status.progressed_at
             and {{ as_of() }} < newest_calculations.refresh_at,
             false
         ) as pnl_processed
     from whale_wallets
-    left join fetches on whale_wallets.wallet_address = fetches.item
+    left join fetch_status on whale_wallets.wallet_address = fetch_status.item
     left join newest_calculations
         on whale_wallets.wallet_address = newest_calculations.wallet_address
 

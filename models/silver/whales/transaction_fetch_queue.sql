@@ -6,9 +6,9 @@ whale_wallets as (
 
 ),
 
-fetches as (
+fetch_status as (
 
-    select * from {{ ref('fetches') }}
+    select * from {{ ref('fetch_status') }}
     where kind = 'swaps'
 
 ),
@@ -33,24 +33,24 @@ queued as (
     select
         wallets.wallet_address as item,
         -- a line of the watchlist has no clock: due from the beginning until it is fetched
-        coalesce(fetches.due_at, wallets.tracked_since, timestamp '1970-01-01 00:00:00+00:00')
+        coalesce(fetch_status.due_at, wallets.tracked_since, timestamp '1970-01-01 00:00:00+00:00')
             as due_at,
         -- what is paid for in part first, then what was known and is old, then what is new
         case
-            when fetches.resume_before_time is not null then 1
-            when fetches.answered_outcome = 'partial' then 1
-            when fetches.completed_at is not null then 2
+            when fetch_status.resume_before_time is not null then 1
+            when fetch_status.answered_outcome = 'partial' then 1
+            when fetch_status.completed_at is not null then 2
             else 3
         end as turn,
         wallets.is_watched,
         wallets.best_rank,
         wallets.token_count,
-        coalesce(fetches.attempts, 0) as attempts,
-        fetches.newest_known_time,
-        fetches.resume_before_time,
-        fetches.resume_since_time
+        coalesce(fetch_status.attempts, 0) as attempts,
+        fetch_status.newest_known_time,
+        fetch_status.resume_before_time,
+        fetch_status.resume_since_time
     from wallets
-    left join fetches on wallets.wallet_address = fetches.item
+    left join fetch_status on wallets.wallet_address = fetch_status.item
 
 ),
 

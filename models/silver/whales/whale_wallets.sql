@@ -8,7 +8,7 @@ holder_observations as (
 
 swap_fetches as (
 
-    select * from {{ ref('fetches') }}
+    select * from {{ ref('fetch_status') }}
     where kind = 'swaps'
 
 ),

@@ -21,7 +21,7 @@ from smart_trader.sandbox.server import sandbox_app
 
 GENESIS = (FIRST // DAY - 30) * DAY
 SOURCE = market(3, 20, GENESIS, FIRST)
-BUILT = ("silver.wallet_trades", "silver.pnl_calculations", "gold.leaderboard", "snapshots.tracked_tokens_history")
+BUILT = ("silver.wallet_trades", "silver.pnl_history", "gold.leaderboard", "snapshots.tracked_tokens_history")
 
 
 @dataclass(frozen=True)

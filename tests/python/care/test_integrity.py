@@ -17,7 +17,7 @@ from smart_trader.pipeline.repair import examine, refuse_what_is_lost, report_lo
 from smart_trader.pipeline.restore import restore
 
 SWAPS = "bronze.transaction_history"
-HISTORY = ("silver", "pnl_calculations")
+HISTORY = ("silver", "pnl_history")
 
 
 def flip(path: Path, share: float) -> None:
@@ -62,7 +62,7 @@ def test_each_flipped_bit_of_a_bronze_file_is_found(loaded: LoadedLake, share: f
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("silver.wallet_trades", "derived"), ("silver.pnl_calculations", "kept")], ids=str
+    ("name", "kind"), [("silver.wallet_trades", "derived"), ("silver.pnl_history", "kept")], ids=str
 )
 @pytest.mark.parametrize(
     "harm",

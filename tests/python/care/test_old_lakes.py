@@ -25,7 +25,7 @@ KEPT = Path(__file__).parent / "lake_of_8750c72.tar.xz"
 MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # the first commit that had a whole pipeline, and the last before lakes had a version
 COMMITS = ("0b8b769", "c21225b")
-HISTORIES = ("silver.pnl_calculations", "gold.trader_evaluations", "gold.smart_traders")
+HISTORIES = ("silver.pnl_history", "gold.trader_evaluations", "gold.smart_traders")
 # by which formulas an old history was calculated, its lake does not know
 UNKNOWN = "code_version"
 LAYERS = ("bronze", "silver", "gold", "snapshots")
@@ -128,13 +128,13 @@ def test_a_restored_lake_is_built_upon_where_it_is(tmp_path: Path) -> None:
 
     smart_trader(first, "run", *MARKET, "--as-of", str(FIRST), "--skip-tests")
     board = smart_trader(first, "leaderboard", "--format", "csv")
-    history = rows_of(first / "silver" / "pnl_calculations")
+    history = rows_of(first / "silver" / "pnl_history")
     smart_trader(first, "backup", str(tmp_path / "backup"))
     shutil.rmtree(first)
     smart_trader(second, "restore", str(tmp_path / "backup"))
     assert smart_trader(second, "leaderboard", "--format", "csv") == board
     smart_trader(second, "run", *MARKET, "--as-of", str(FIRST + 3600), "--skip-tests")
-    assert history <= rows_of(second / "silver" / "pnl_calculations")
+    assert history <= rows_of(second / "silver" / "pnl_history")
     assert not first.exists()
     smart_trader(second, "repair")
 

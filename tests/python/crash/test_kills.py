@@ -25,7 +25,7 @@ COMMITS = [
     ("silver/wallet_swaps", DATA),
     ("silver/wallet_trades", LOGGED),
     ("silver/fifo_positions", DATA),
-    ("silver/pnl_calculations", LOGGED),
+    ("silver/pnl_history", LOGGED),
 ]
 
 

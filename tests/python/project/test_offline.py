@@ -32,6 +32,6 @@ def test_the_whole_project_needs_no_server(engine: DbtLake, command: tuple[str, 
 
 
 def test_a_build_is_still_refused(engine: DbtLake) -> None:
-    done = offline(engine, "run", "--select", "landed_loads")
+    done = offline(engine, "run", "--select", "complete_loads")
     assert not done.success
     assert "The sparkconnect adapter is offline and ran no statement" in str(done.failures)

@@ -4,21 +4,21 @@
 
 with
 
-landed_fetches as (
+fetch_attempts as (
 
-    select * from {{ ref('landed_fetches') }}
-
-),
-
-fetches as (
-
-    select * from {{ ref('fetches') }}
+    select * from {{ ref('fetch_attempts') }}
 
 ),
 
-swap_loads as (
+fetch_status as (
 
-    select * from {{ ref('swap_loads') }}
+    select * from {{ ref('fetch_status') }}
+
+),
+
+swap_load_batches as (
+
+    select * from {{ ref('swap_load_batches') }}
 
 ),
 
@@ -42,20 +42,20 @@ transaction_fetch_queue as (
 
 covered_fetches as (
 
-    -- the newest answer whose rows wallet_swaps has taken in; the order is that of fetches
+    -- the newest answer whose rows wallet_swaps has taken in; the order is that of fetch_status
     select
-        landed_fetches.item as wallet_address,
-        landed_fetches.fetch_id as covered_fetch_id,
-        landed_fetches.data_source
-    from landed_fetches
-    left semi join swap_loads on landed_fetches._dlt_load_id = swap_loads.load_id
-    where landed_fetches.kind = 'swaps' and landed_fetches.outcome in ('complete', 'partial')
+        fetch_attempts.item as wallet_address,
+        fetch_attempts.fetch_id as covered_fetch_id,
+        fetch_attempts.data_source
+    from fetch_attempts
+    left semi join swap_load_batches on fetch_attempts._dlt_load_id = swap_load_batches.load_id
+    where fetch_attempts.kind = 'swaps' and fetch_attempts.outcome in ('complete', 'partial')
     qualify row_number() over (
-        partition by landed_fetches.item
+        partition by fetch_attempts.item
         order by
-            landed_fetches.fetched_at desc,
-            landed_fetches.landed_at desc nulls last,
-            landed_fetches.fetch_id desc
+            fetch_attempts.fetched_at desc,
+            fetch_attempts.landed_at desc nulls last,
+            fetch_attempts.fetch_id desc
     ) = 1
 
 ),
@@ -65,11 +65,11 @@ fetches_to_come as (
     select item as wallet_address from transaction_fetch_queue
     where due_at <= {{ as_of() }}
     union distinct
-    -- what landed since swap_loads was built is for the next build
-    select landed_fetches.item as wallet_address
-    from landed_fetches
-    left anti join swap_loads on landed_fetches._dlt_load_id = swap_loads.load_id
-    where landed_fetches.kind = 'swaps'
+    -- what landed since swap_load_batches was built is for the next build
+    select fetch_attempts.item as wallet_address
+    from fetch_attempts
+    left anti join swap_load_batches on fetch_attempts._dlt_load_id = swap_load_batches.load_id
+    where fetch_attempts.kind = 'swaps'
 
 ),
 
@@ -118,13 +118,14 @@ current_state as (
         covered_fetches.wallet_address,
         covered_fetches.covered_fetch_id,
         covered_fetches.data_source,
-        fetches.is_history_complete,
+        fetch_status.is_history_complete,
         coalesce(
             newest_trades.covered_batch{{ ', built.covered_batch' if is_incremental() }}, 0
         ) as covered_batch,
         fetches_to_come.wallet_address is not null as has_swaps_to_come
     from covered_fetches
-    inner join fetches on covered_fetches.wallet_address = fetches.item and fetches.kind = 'swaps'
+    inner join fetch_status
+        on covered_fetches.wallet_address = fetch_status.item and fetch_status.kind = 'swaps'
     left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
     {% if is_incremental() -%}
         left join built on covered_fetches.wallet_address = built.wallet_address

@@ -1,8 +1,8 @@
 with
 
-landed_fetches as (
+fetch_attempts as (
 
-    select * from {{ ref('landed_fetches') }}
+    select * from {{ ref('fetch_attempts') }}
 
 ),
 
@@ -20,7 +20,7 @@ compared as (
         and min(item) over run_of_kind != max(item) over run_of_kind as is_run_failed,
         bool_and(outcome = 'failed') over load_of_kind
         and min(item) over load_of_kind != max(item) over load_of_kind as is_load_failed
-    from landed_fetches
+    from fetch_attempts
     window
         run_of_kind as (partition by kind, run_id, fetched_at),
         load_of_kind as (partition by kind, _dlt_load_id)

@@ -8,20 +8,20 @@ transaction_history as (
 
 ),
 
-landed_loads as (
+complete_loads as (
 
-    select * from {{ ref('landed_loads') }}
+    select * from {{ ref('complete_loads') }}
 
 ),
 
 new_loads as (
 
     select
-        landed_loads.load_id,
-        landed_loads.landed_at
-    from landed_loads
+        complete_loads.load_id,
+        complete_loads.landed_at
+    from complete_loads
     {% if is_incremental() -%}
-        left anti join {{ this }} as known on landed_loads.load_id = known.load_id
+        left anti join {{ this }} as known on complete_loads.load_id = known.load_id
     {%- endif %}
 
 ),
@@ -38,7 +38,7 @@ counted as (
         where
             {{ in_loads(
                 '_dlt_load_id',
-                'select load_id from ' ~ ref('landed_loads') ~ ' except select load_id from ' ~ this
+                'select load_id from ' ~ ref('complete_loads') ~ ' except select load_id from ' ~ this
             ) }}
     {%- endif %}
     group by _dlt_load_id

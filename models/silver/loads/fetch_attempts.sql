@@ -6,9 +6,9 @@ fetch_log as (
 
 ),
 
-landed_loads as (
+complete_loads as (
 
-    select * from {{ ref('landed_loads') }}
+    select * from {{ ref('complete_loads') }}
 
 ),
 
@@ -42,7 +42,7 @@ landed as (
         fetch_log.as_of as fetched_at,
         fetch_log.landed_at
     from fetch_log
-    left semi join landed_loads on fetch_log._dlt_load_id = landed_loads.load_id
+    left semi join complete_loads on fetch_log._dlt_load_id = complete_loads.load_id
     -- a person's wish is no fetch
     where fetch_log.outcome != 'retry'
     qualify row_number() over (partition by fetch_log.fetch_id order by fetch_log._dlt_id asc) = 1
