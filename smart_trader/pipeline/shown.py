@@ -223,7 +223,7 @@ def status_facts(lake: Lake) -> dict[str, Any]:
             due = lake.read("silver", queue, ["due_at"])["due_at"].to_pylist()
             facts["pending"][what] = {"due": sum(at <= moment for at in due), "later": sum(at > moment for at in due)}
     if lake.has("silver", "tracked_whales"):
-        for flag in ("is_exhausted", "too_active"):
+        for flag in ("is_exhausted", "is_too_active"):
             facts["left_alone"][f"wallets {flag}"] = _flagged(lake, "tracked_whales", "wallet_address", flag)
     if lake.has("silver", "tracked_tokens"):
         facts["left_alone"]["tokens is_exhausted"] = _flagged(lake, "tracked_tokens", "token_address", "is_exhausted")

@@ -2,10 +2,10 @@
 
 with
 
--- the loaders' own list, one small file per load; a view lists the folder anew at each read, a
--- table would not
 files as (
 
+    -- the loaders' own list, one small file per load; a view lists the folder at each read, a table
+    -- would not
     select value
     from text.`${spark.sql.warehouse.dir}/{{ bronze }}/_dlt_loads`
 

@@ -1,5 +1,7 @@
 {{ config(materialized='incremental', full_refresh=false) }}
 
+{%- set loads = ref('complete_loads') %}
+
 with
 
 transaction_history as (
@@ -10,7 +12,7 @@ transaction_history as (
 
 complete_loads as (
 
-    select * from {{ ref('complete_loads') }}
+    select * from {{ loads }}
 
 ),
 
@@ -21,7 +23,7 @@ new_loads as (
         complete_loads.landed_at
     from complete_loads
     {% if is_incremental() -%}
-        left anti join {{ this }} as known on complete_loads.load_id = known.load_id
+        left anti join {{ this }} as built on complete_loads.load_id = built.load_id
     {%- endif %}
 
 ),
@@ -38,7 +40,7 @@ counted as (
         where
             {{ in_loads(
                 '_dlt_load_id',
-                'select load_id from ' ~ ref('complete_loads') ~ ' except select load_id from ' ~ this
+                'select load_id from ' ~ loads ~ ' except select load_id from ' ~ this
             ) }}
     {%- endif %}
     group by _dlt_load_id
@@ -47,7 +49,7 @@ counted as (
 
 batch as (
 
-    -- the clock only spreads the numbers; one that goes back cannot bring a number back
+    -- Numbers grow even if the clock is set back.
     select
         greatest(
             unix_micros(current_timestamp()),

@@ -42,7 +42,7 @@ transaction_fetch_queue as (
 
 covered_fetches as (
 
-    -- the newest answer whose rows wallet_swaps has taken in; the order is that of fetch_status
+    -- the newest answered fetch whose rows are in wallet_swaps; ordered as in fetch_status
     select
         fetch_attempts.item as wallet_address,
         fetch_attempts.fetch_id as covered_fetch_id,
@@ -60,12 +60,12 @@ covered_fetches as (
 
 ),
 
-fetches_to_come as (
+pending_swaps as (
 
     select item as wallet_address from transaction_fetch_queue
     where due_at <= {{ as_of() }}
     union distinct
-    -- what landed since swap_load_batches was built is for the next build
+    -- Loads newer than swap_load_batches wait for the next build.
     select fetch_attempts.item as wallet_address
     from fetch_attempts
     left anti join swap_load_batches on fetch_attempts._dlt_load_id = swap_load_batches.load_id
@@ -73,21 +73,32 @@ fetches_to_come as (
 
 ),
 
-{% if is_incremental() %}
-
 built as (
 
-    -- read from the row as JSON: a table of before there were versions has no such column, and null is no version
-    select
-        *,
-        from_json(to_json(struct(*)), 'code_version string').code_version as built_version
-    from {{ this }}
+    {% if is_incremental() -%}
+        select
+            wallet_address,
+            covered_fetch_id,
+            covered_batch,
+            calculation_date,
+            -- Read from the row as JSON: a table of an earlier version has no such column.
+            from_json(to_json(struct(*)), 'code_version string').code_version as code_version
+        from {{ this }}
+    {%- else -%}
+        select
+            cast(null as string) as wallet_address,
+            cast(null as string) as covered_fetch_id,
+            cast(null as bigint) as covered_batch,
+            cast(null as timestamp) as calculation_date,
+            cast(null as string) as code_version
+        where false
+    {%- endif %}
 
 ),
 
 newest_trades as (
 
-    -- of trades, those alone that the wallet's calculation does not know yet
+    -- only trades that the wallet's calculation does not cover yet
     select
         wallet_trades.wallet_address,
         max(wallet_trades.load_batch) as covered_batch
@@ -98,20 +109,6 @@ newest_trades as (
 
 ),
 
-{% else %}
-
-newest_trades as (
-
-    select
-        wallet_address,
-        max(load_batch) as covered_batch
-    from wallet_trades
-    group by wallet_address
-
-),
-
-{% endif %}
-
 current_state as (
 
     select
@@ -119,54 +116,34 @@ current_state as (
         covered_fetches.covered_fetch_id,
         covered_fetches.data_source,
         fetch_status.is_history_complete,
-        coalesce(
-            newest_trades.covered_batch{{ ', built.covered_batch' if is_incremental() }}, 0
-        ) as covered_batch,
-        fetches_to_come.wallet_address is not null as has_swaps_to_come
-    from covered_fetches
-    inner join fetch_status
-        on covered_fetches.wallet_address = fetch_status.item and fetch_status.kind = 'swaps'
-    left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
-    {% if is_incremental() -%}
-        left join built on covered_fetches.wallet_address = built.wallet_address
-    {%- endif %}
-    left join fetches_to_come on covered_fetches.wallet_address = fetches_to_come.wallet_address
-
-),
-
-due as (
-
-    select
-        current_state.*,
-        {% if is_incremental() %}
+        coalesce(newest_trades.covered_batch, built.covered_batch, 0) as covered_batch,
         case
             when built.wallet_address is null then 'first'
-            when built.covered_fetch_id <> current_state.covered_fetch_id then 'fetch'
-            when built.covered_batch < current_state.covered_batch then 'rows'
+            when built.covered_fetch_id <> covered_fetches.covered_fetch_id then 'fetch'
+            when newest_trades.covered_batch is not null then 'rows'
             -- another formula makes other figures of the same swaps
-            when coalesce(built.built_version <> {{ code_version() }}, true) then 'code'
-            -- new swaps go before age: they may be of this very time, of which there is one calculation
+            when coalesce(built.code_version <> {{ code_version() }}, true) then 'code'
+            -- Pending swaps come first: they may be of this very time, which has one calculation.
             when
-                not current_state.has_swaps_to_come
+                pending_swaps.wallet_address is null
                 and built.calculation_date
                 <= {{ as_of() }} - interval '{{ var("pnl_refresh_hours") }}' hour
                 then 'refresh'
         end as due_reason
-        {% else %}
-        'first' as due_reason
-        {% endif %}
-    from current_state
-    {% if is_incremental() -%}
-        left join built on current_state.wallet_address = built.wallet_address
-        -- one calculation of a wallet at one time; what comes later at the same time waits for the next
-        where built.calculation_date is null or built.calculation_date < {{ as_of() }}
-    {%- endif %}
+    from covered_fetches
+    inner join fetch_status
+        on covered_fetches.wallet_address = fetch_status.item and fetch_status.kind = 'swaps'
+    left join newest_trades on covered_fetches.wallet_address = newest_trades.wallet_address
+    left join built on covered_fetches.wallet_address = built.wallet_address
+    left join pending_swaps on covered_fetches.wallet_address = pending_swaps.wallet_address
+    -- a wallet is calculated once at a time; what comes later at that time waits for the next run
+    where built.calculation_date is null or built.calculation_date < {{ as_of() }}
 
 ),
 
 due_wallets as (
 
-    select * from due
+    select * from current_state
     where due_reason is not null
 
 ),

@@ -26,7 +26,8 @@ holder_observations as (
 
 new_calculations as (
 
-    -- by wallet, since all its positions are of one calculation: a join of positions would be wide
+    -- All positions of a wallet share one calculation, so compare wallets; comparing positions would
+    -- shuffle far more rows.
     select
         pnl_due_wallets.wallet_address,
         pnl_due_wallets.calculation_date
@@ -82,7 +83,7 @@ observed_prices as (
             and price_candidates.calculation_date >= token_observations.observed_at
             and price_candidates.calculation_date
             <= token_observations.observed_at + interval '{{ var("max_price_age_hours") }}' hour
-    -- a token has one observation of one time
+    -- a token is observed once at a time
     qualify row_number() over (
         partition by price_candidates.token_address, price_candidates.calculation_date
         order by token_observations.observed_at desc
@@ -127,7 +128,7 @@ marked as (
         case
             when new_positions.open_quantity <= 0 then 'none'
             when
-                -- a negative figure is none
+                -- a negative price or liquidity is no figure
                 observed_prices.price_usd >= 0
                 and observed_prices.liquidity_usd >= 0
                 and new_positions.decimals is not null

@@ -1,8 +1,13 @@
+{%- set batches = ref('swap_load_batches') -%}
+{%- set is_new -%}
+    load_batch > (select coalesce(max(load_batch), 0) from {{ this }}) and bronze_row_count > 0
+{%- endset %}
+
 with
 
 transaction_history as (
 
-    -- by name: a field that the API adds becomes a column, and may be called like one made here
+    -- List columns: bronze evolves, and a new API field could collide with a column computed below.
     select
         _dlt_load_id,
         _dlt_id,
@@ -40,20 +45,16 @@ transaction_history as (
 
 swap_load_batches as (
 
-    select * from {{ ref('swap_load_batches') }}
+    select * from {{ batches }}
 
 ),
 
-{% if is_incremental() %}
-
-{%- set pending -%}
-    load_batch > (select coalesce(max(load_batch), 0) from {{ this }}) and bronze_row_count > 0
-{%- endset -%}
-
-pending_loads as (
+new_batches as (
 
     select * from swap_load_batches
-    where {{ pending }}
+    {% if is_incremental() -%}
+        where {{ is_new }}
+    {%- endif %}
 
 ),
 
@@ -61,31 +62,19 @@ landed as (
 
     select
         transaction_history.*,
-        pending_loads.load_batch,
-        pending_loads.landed_at as load_landed_at
+        new_batches.load_batch,
+        new_batches.landed_at as load_landed_at
     from transaction_history
-    inner join pending_loads on transaction_history._dlt_load_id = pending_loads.load_id
-    where
-        {{ in_loads(
-            'transaction_history._dlt_load_id', 'select load_id from ' ~ ref('swap_load_batches') ~ ' where ' ~ pending
-        ) }}
+    inner join new_batches on transaction_history._dlt_load_id = new_batches.load_id
+    {% if is_incremental() -%}
+        where
+            {{ in_loads(
+                'transaction_history._dlt_load_id',
+                'select load_id from ' ~ batches ~ ' where ' ~ is_new
+            ) }}
+    {%- endif %}
 
 ),
-
-{% else %}
-
-landed as (
-
-    select
-        transaction_history.*,
-        swap_load_batches.load_batch,
-        swap_load_batches.landed_at as load_landed_at
-    from transaction_history
-    inner join swap_load_batches on transaction_history._dlt_load_id = swap_load_batches.load_id
-
-),
-
-{% endif %}
 
 directed as (
 
@@ -205,33 +194,25 @@ first_sightings as (
 
 ),
 
-{% if is_incremental() %}
+{% if is_incremental() -%}
+known_swaps as (
 
-known as (
-
-    -- the few new ones stand on the side that is broadcast; the whole table is read once
+    -- Semi-join on the few new ids so that Spark broadcasts them and scans this table once.
     select built.swap_id
     from {{ this }} as built
     left semi join first_sightings on built.swap_id = first_sightings.swap_id
 
 ),
 
+{% endif -%}
 new_swaps as (
 
     select first_sightings.*
     from first_sightings
-    left anti join known on first_sightings.swap_id = known.swap_id
+    {% if is_incremental() -%}
+        left anti join known_swaps on first_sightings.swap_id = known_swaps.swap_id
+    {%- endif %}
 
 )
-
-{% else %}
-
-new_swaps as (
-
-    select * from first_sightings
-
-)
-
-{% endif %}
 
 select * from new_swaps

@@ -16,9 +16,8 @@ quote_assets as (
 
 ),
 
-{% if is_incremental() %}
-
-touched_transactions as (
+{% if is_incremental() -%}
+new_transactions as (
 
     select distinct
         tx_hash,
@@ -28,56 +27,48 @@ touched_transactions as (
 
 ),
 
-touched_swaps as (
+{% endif -%}
+transaction_swaps as (
 
-    -- all rows of a transaction, old ones too: netting and the value of a hop need them together
+    -- all swaps of a transaction, known ones too: netting and token-to-token values need them
+    -- together
     select wallet_swaps.*
     from wallet_swaps
-    left semi join touched_transactions
-        on
-            wallet_swaps.tx_hash = touched_transactions.tx_hash
-            and wallet_swaps.wallet_address = touched_transactions.wallet_address
+    {% if is_incremental() -%}
+        left semi join new_transactions
+            on
+                wallet_swaps.tx_hash = new_transactions.tx_hash
+                and wallet_swaps.wallet_address = new_transactions.wallet_address
+    {%- endif %}
 
 ),
-
-{% else %}
-
-touched_swaps as (
-
-    select * from wallet_swaps
-
-),
-
-{% endif %}
 
 classified as (
 
     select
-        touched_swaps.*,
+        transaction_swaps.*,
         sold_quotes.mint is not null as is_sold_quote,
         bought_quotes.mint is not null as is_bought_quote,
-        {{ base_units('touched_swaps.sold_amount_raw') }} as sold_units,
-        {{ base_units('touched_swaps.bought_amount_raw') }} as bought_units
-    from touched_swaps
+        {{ base_units('transaction_swaps.sold_amount_raw') }} as sold_units,
+        {{ base_units('transaction_swaps.bought_amount_raw') }} as bought_units
+    from transaction_swaps
     left join quote_assets as sold_quotes
-        on touched_swaps.sold_token_address = sold_quotes.mint
+        on transaction_swaps.sold_token_address = sold_quotes.mint
     left join quote_assets as bought_quotes
-        on touched_swaps.bought_token_address = bought_quotes.mint
+        on transaction_swaps.bought_token_address = bought_quotes.mint
 
 ),
 
 swaps as (
 
-    -- One leg is money: its own value is the swap's. Two legs of money are no trade. A token's own
-    -- price can be off by 10^9, so between two tokens it is the last resort.
+    -- With one quote-asset leg, that leg's USD value is the swap's. Two quote-asset legs are a
+    -- conversion and are dropped. A token's own price can be off by 10^9, so between two tokens it
+    -- is the last resort.
     select
         tx_hash,
         wallet_address,
-        block_unix_time,
-        block_number,
-        load_batch,
         swap_id,
-        -- an amount that is none moves nothing, and its wallet is not ranked for it
+        -- amounts that are null or negative count as 0, and their wallet is not ranked
         if(is_sold_quote, null, sold_token_address) as sold_token,
         greatest(sold_units, 0) as sold_quantity,
         sold_decimals,
@@ -86,9 +77,12 @@ swaps as (
         greatest(bought_units, 0) as bought_quantity,
         bought_decimals,
         coalesce(bought_units < 0, true) as is_bought_unreadable,
-        not is_sold_quote and not is_bought_quote as is_hop,
+        not is_sold_quote and not is_bought_quote as is_token_to_token,
         sold_amount * sold_nearest_price as sold_leg_usd,
         bought_amount * bought_nearest_price as bought_leg_usd,
+        block_unix_time,
+        block_number,
+        load_batch,
         case
             when is_sold_quote
                 then {{ usable_usd(
@@ -106,24 +100,13 @@ swaps as (
 
 long_transactions as (
 
-    -- the only ones in which the order of sums shows, or whose swaps value each other
+    -- only here can the order of a sum show, or one swap value another
     select
         tx_hash,
         wallet_address
     from swaps
     group by tx_hash, wallet_address
-    having bool_or(is_hop) or count(*) > 2
-
-),
-
-long_swaps as (
-
-    select swaps.*
-    from swaps
-    left semi join long_transactions
-        on
-            swaps.tx_hash = long_transactions.tx_hash
-            and swaps.wallet_address = long_transactions.wallet_address
+    having bool_or(is_token_to_token) or count(*) > 2
 
 ),
 
@@ -138,82 +121,90 @@ short_swaps as (
 
 ),
 
-transactions as (
+long_swaps as (
 
-    -- in one order, so that sums of doubles are the same in every build
+    select
+        swaps.tx_hash,
+        swaps.wallet_address,
+        struct(
+            swaps.swap_id,
+            swaps.sold_token,
+            swaps.sold_quantity,
+            swaps.sold_decimals,
+            swaps.is_sold_unreadable,
+            swaps.bought_token,
+            swaps.bought_quantity,
+            swaps.bought_decimals,
+            swaps.is_bought_unreadable,
+            swaps.is_token_to_token,
+            swaps.sold_leg_usd,
+            swaps.bought_leg_usd,
+            swaps.block_unix_time,
+            swaps.block_number,
+            swaps.load_batch
+        ) as leg,
+        swaps.usd
+    from swaps
+    left semi join long_transactions
+        on
+            swaps.tx_hash = long_transactions.tx_hash
+            and swaps.wallet_address = long_transactions.wallet_address
+
+),
+
+routes as (
+
+    -- in order of swap_id, so that sums of doubles are the same in every build
     select
         tx_hash,
         wallet_address,
-        array_sort(collect_list(struct(
-            swap_id,
-            sold_token,
-            sold_quantity,
-            sold_decimals,
-            is_sold_unreadable,
-            bought_token,
-            bought_quantity,
-            bought_decimals,
-            is_bought_unreadable,
-            is_hop,
-            sold_leg_usd,
-            bought_leg_usd,
-            block_unix_time,
-            block_number,
-            load_batch,
-            usd
-        ))) as swaps_0
+        array_sort(collect_list(struct(leg, usd))) as swaps
     from long_swaps
     group by tx_hash, wallet_address
 
 ),
 
-{% for swaps in ['swaps_0', 'swaps_1'] %}
--- a hop inside a route is worth what the route paid before it, or got after it; the second pass
--- reaches the hops between hops, and longer chains fall through
-{{ 'first_pass' if loop.first else 'second_pass' }} as (
+-- Value a token-to-token swap by what the same transaction paid for its sold token, else received
+-- for its bought token. The second pass reaches the swaps between such swaps; a longer chain keeps
+-- no value here.
+first_pass as (
 
     select
-        * except ({{ swaps }}),
+        tx_hash,
+        wallet_address,
         transform(
-            {{ swaps }},
-            hop -> if(
-                hop.is_hop and hop.usd is null,
-                struct(
-                    hop.swap_id,
-                    hop.sold_token,
-                    hop.sold_quantity,
-                    hop.sold_decimals,
-                    hop.is_sold_unreadable,
-                    hop.bought_token,
-                    hop.bought_quantity,
-                    hop.bought_decimals,
-                    hop.is_bought_unreadable,
-                    hop.is_hop,
-                    hop.sold_leg_usd,
-                    hop.bought_leg_usd,
-                    hop.block_unix_time,
-                    hop.block_number,
-                    hop.load_batch,
-                    coalesce(
-                        {{ moved_usd(swaps, 'sold', 'bought') | indent(24) }},
-                        {{ moved_usd(swaps, 'bought', 'sold') | indent(24) }}
-                    ) as usd
-                ),
-                hop
+            swaps,
+            swap -> struct(
+                swap.leg as leg,
+                coalesce(swap.usd, {{ route_usd('swaps', 'swap') | indent(16) }}) as usd
             )
-        ) as {{ 'swaps_1' if loop.first else 'swaps_2' }}
-    from {{ 'transactions' if loop.first else 'first_pass' }}
+        ) as swaps
+    from routes
 
 ),
 
-{% endfor %}
+second_pass as (
+
+    select
+        tx_hash,
+        wallet_address,
+        transform(
+            swaps,
+            swap -> struct(
+                swap.leg as leg,
+                coalesce(swap.usd, {{ route_usd('swaps', 'swap') | indent(16) }}) as usd
+            )
+        ) as swaps
+    from first_pass
+
+),
 
 routed_swaps as (
 
     select
         tx_hash,
         wallet_address,
-        inline(swaps_2)  -- noqa: AL03
+        inline(swaps)  -- noqa: AL03
     from second_pass
 
 ),
@@ -221,52 +212,20 @@ routed_swaps as (
 single_swaps as (
 
     select
-        tx_hash,
-        wallet_address,
-        swap_id,
-        sold_token,
-        sold_quantity,
-        sold_decimals,
-        is_sold_unreadable,
-        bought_token,
-        bought_quantity,
-        bought_decimals,
-        is_bought_unreadable,
-        is_hop,
-        sold_leg_usd,
-        bought_leg_usd,
-        block_unix_time,
-        block_number,
-        load_batch,
-        usd
+        routed_swaps.tx_hash,
+        routed_swaps.wallet_address,
+        routed_swaps.leg.*,
+        routed_swaps.usd
     from routed_swaps
     union all
-    select
-        tx_hash,
-        wallet_address,
-        swap_id,
-        sold_token,
-        sold_quantity,
-        sold_decimals,
-        is_sold_unreadable,
-        bought_token,
-        bought_quantity,
-        bought_decimals,
-        is_bought_unreadable,
-        is_hop,
-        sold_leg_usd,
-        bought_leg_usd,
-        block_unix_time,
-        block_number,
-        load_batch,
-        usd
-    from short_swaps
+    select * from short_swaps
 
 ),
 
 valued_swaps as (
 
-    -- of two tokens that no route values the lower one counts, and only two that agree make a cost
+    -- where the transaction values neither token, the lower of their own values counts; they are a
+    -- cost basis only if they agree
     select
         tx_hash,
         wallet_address,
@@ -282,11 +241,11 @@ valued_swaps as (
         bought_decimals,
         is_bought_unreadable,
         if(
-            is_hop and usd is null,
+            is_token_to_token and usd is null,
             {{ usable_usd('least(sold_leg_usd, bought_leg_usd)') }},
             usd
         ) as value_usd,
-        is_hop
+        is_token_to_token
         and usd is null
         and not coalesce(
             sold_leg_usd <= {{ var('max_leg_disagreement') }} * bought_leg_usd
@@ -324,7 +283,7 @@ gross as (
         token_address,
         sum(if(is_sell, 0, quantity)) as bought_quantity,
         sum(if(is_sell, quantity, 0)) as sold_quantity,
-        -- one part without a price leaves the whole without one
+        -- a missing price of one part leaves the sum without a value
         if(
             bool_or(not is_sell and quantity > 0 and value_usd is null),
             null,

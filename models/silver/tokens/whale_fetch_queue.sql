@@ -15,6 +15,12 @@ token_observations as (
 fetch_status as (
 
     select * from {{ ref('fetch_status') }}
+
+),
+
+holder_fetches as (
+
+    select * from fetch_status
     where kind = 'holders'
 
 ),
@@ -33,17 +39,17 @@ queued as (
 
     select
         tracked_tokens.token_address as item,
-        coalesce(fetch_status.due_at, tracked_tokens.tracked_since) as due_at,
+        coalesce(holder_fetches.due_at, tracked_tokens.tracked_since) as due_at,
         -- what is paid for in part first, then what was known and is old, then what is new
         case
-            when fetch_status.answered_outcome = 'partial' then 1
-            when fetch_status.completed_at is not null then 2
+            when holder_fetches.answered_outcome = 'partial' then 1
+            when holder_fetches.completed_at is not null then 2
             else 3
         end as turn,
         newest_places.list_position,
         tracked_tokens.whale_fetch_attempts as attempts
     from tracked_tokens
-    left join fetch_status on tracked_tokens.token_address = fetch_status.item
+    left join holder_fetches on tracked_tokens.token_address = holder_fetches.item
     left join newest_places on tracked_tokens.token_address = newest_places.token_address
     where tracked_tokens.is_active
 

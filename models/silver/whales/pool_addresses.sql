@@ -27,7 +27,7 @@ new_pools as (
     select pools.*
     from pools
     {% if is_incremental() -%}
-        left anti join {{ this }} as known on pools.pool_address = known.pool_address
+        left anti join {{ this }} as built on pools.pool_address = built.pool_address
     {%- endif %}
     where pools.pool_address is not null
 

@@ -9,6 +9,12 @@ whale_wallets as (
 fetch_status as (
 
     select * from {{ ref('fetch_status') }}
+
+),
+
+swap_fetches as (
+
+    select * from fetch_status
     where kind = 'swaps'
 
 ),
@@ -16,7 +22,6 @@ fetch_status as (
 pnl_history as (
 
     select * from {{ ref('pnl_history') }}
-    where token_address = 'ALL_TOKENS'
 
 ),
 
@@ -28,35 +33,36 @@ newest_calculations as (
         max_by(covered_fetch_id, calculation_date) as covered_fetch_id,
         max(calculation_date) + interval '{{ var("pnl_refresh_hours") }}' hour as refresh_at
     from pnl_history
+    where token_address = 'ALL_TOKENS'
     group by wallet_address
 
 ),
 
-evidence as (
+known as (
 
     select
         whale_wallets.*,
-        fetch_status.fetched_at,
-        fetch_status.completed_at as txns_last_fetched_at,
-        fetch_status.refresh_at as txns_refresh_at,
-        coalesce(fetch_status.attempts, 0) as txns_fetch_attempts,
-        coalesce(fetch_status.is_exhausted, false) as is_exhausted,
+        swap_fetches.fetched_at,
+        swap_fetches.completed_at as txns_last_fetched_at,
+        swap_fetches.refresh_at as txns_refresh_at,
+        coalesce(swap_fetches.attempts, 0) as txns_fetch_attempts,
+        coalesce(swap_fetches.is_exhausted, false) as is_exhausted,
         newest_calculations.calculated_at as pnl_last_processed_at,
         newest_calculations.refresh_at as pnl_refresh_at,
         coalesce(
-            fetch_status.answered_outcome = 'complete'
-            and {{ as_of() }} < fetch_status.refresh_at,
+            swap_fetches.answered_outcome = 'complete'
+            and {{ as_of() }} < swap_fetches.refresh_at,
             false
         ) as txns_fetched,
         coalesce(
-            newest_calculations.covered_fetch_id = fetch_status.complete_fetch_id
+            newest_calculations.covered_fetch_id = swap_fetches.complete_fetch_id
             -- rows may land without a finished fetch
-            and newest_calculations.calculated_at >= fetch_status.progressed_at
+            and newest_calculations.calculated_at >= swap_fetches.progressed_at
             and {{ as_of() }} < newest_calculations.refresh_at,
             false
         ) as pnl_processed
     from whale_wallets
-    left join fetch_status on whale_wallets.wallet_address = fetch_status.item
+    left join swap_fetches on whale_wallets.wallet_address = swap_fetches.item
     left join newest_calculations
         on whale_wallets.wallet_address = newest_calculations.wallet_address
 
@@ -71,7 +77,7 @@ states as (
         whale_tier,
         rank_tier,
         is_pool,
-        too_active,
+        is_too_active,
         is_exhausted,
         txns_fetched,
         if(txns_fetched, 'completed', 'pending') as txns_fetch_status,
@@ -88,7 +94,7 @@ states as (
             pnl_last_processed_at + interval '2 microsecond',
             if({{ as_of() }} >= pnl_refresh_at, pnl_refresh_at, null)
         ) as state_changed_at
-    from evidence
+    from known
 
 )
 

@@ -9,6 +9,12 @@ whale_wallets as (
 fetch_status as (
 
     select * from {{ ref('fetch_status') }}
+
+),
+
+swap_fetches as (
+
+    select * from fetch_status
     where kind = 'swaps'
 
 ),
@@ -23,7 +29,7 @@ wallets as (
         min(holder_rank) as best_rank,
         count(*) as token_count
     from whale_wallets
-    where not is_pool and not too_active
+    where not is_pool and not is_too_active
     group by wallet_address
 
 ),
@@ -33,24 +39,24 @@ queued as (
     select
         wallets.wallet_address as item,
         -- a line of the watchlist has no clock: due from the beginning until it is fetched
-        coalesce(fetch_status.due_at, wallets.tracked_since, timestamp '1970-01-01 00:00:00+00:00')
+        coalesce(swap_fetches.due_at, wallets.tracked_since, timestamp '1970-01-01 00:00:00+00:00')
             as due_at,
         -- what is paid for in part first, then what was known and is old, then what is new
         case
-            when fetch_status.resume_before_time is not null then 1
-            when fetch_status.answered_outcome = 'partial' then 1
-            when fetch_status.completed_at is not null then 2
+            when swap_fetches.resume_before_time is not null then 1
+            when swap_fetches.answered_outcome = 'partial' then 1
+            when swap_fetches.completed_at is not null then 2
             else 3
         end as turn,
         wallets.is_watched,
         wallets.best_rank,
         wallets.token_count,
-        coalesce(fetch_status.attempts, 0) as attempts,
-        fetch_status.newest_known_time,
-        fetch_status.resume_before_time,
-        fetch_status.resume_since_time
+        coalesce(swap_fetches.attempts, 0) as attempts,
+        swap_fetches.newest_known_time,
+        swap_fetches.resume_before_time,
+        swap_fetches.resume_since_time
     from wallets
-    left join fetch_status on wallets.wallet_address = fetch_status.item
+    left join swap_fetches on wallets.wallet_address = swap_fetches.item
 
 ),
 

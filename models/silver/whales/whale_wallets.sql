@@ -6,10 +6,9 @@ holder_observations as (
 
 ),
 
-swap_fetches as (
+fetch_status as (
 
     select * from {{ ref('fetch_status') }}
-    where kind = 'swaps'
 
 ),
 
@@ -52,6 +51,13 @@ whale_tiers as (
 rank_tiers as (
 
     select * from {{ ref('rank_tiers') }}
+
+),
+
+swap_fetches as (
+
+    select * from fetch_status
+    where kind = 'swaps'
 
 ),
 
@@ -162,7 +168,7 @@ judged as (
     select
         wallets.*,
         pools.account_address is not null as is_pool,
-        too_active_wallets.wallet_address is not null as too_active
+        too_active_wallets.wallet_address is not null as is_too_active
     from wallets
     left join pools on wallets.wallet_address = pools.account_address
     left join too_active_wallets on wallets.wallet_address = too_active_wallets.wallet_address
