@@ -132,7 +132,7 @@ evaluated as (
         failed_rules = '' as is_qualified,
         nullif(failed_rules, '') as failed_rules,
         if(failed_rules = '', fitting_tier, null) as tier,
-        {{ rounded(
+        {{ round_decimal(
             '0.4d * least(cast(total_pnl as double) / 1000, 100d) + 0.3d * least(cast(roi as double), 100d) '
             ~ '+ 0.2d * cast(win_rate as double) + 0.1d * least(trade_count, 10)'
         ) }} as smart_trader_score,

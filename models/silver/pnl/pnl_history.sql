@@ -121,7 +121,7 @@ calculated as (
 
         ---------- trading
         trade_count,
-        {{ rounded(
+        {{ round_decimal(
             'coalesce(try_divide(100d * win_count, win_count + loss_count), 0)'
         ) }} as win_rate,
         bought_usd as total_bought,
@@ -130,17 +130,17 @@ calculated as (
         if(
             cost_of_sold_usd < 1,
             cast(0 as decimal(38, 6)),
-            {{ rounded(
+            {{ round_decimal(
                 '100d * cast(realized_pnl_usd as double) / cast(cost_of_sold_usd as double)'
             ) }}
         ) as roi,
-        {{ rounded(
+        {{ round_decimal(
             'try_divide(cast(held_cost_hours as double), cast(held_cost_usd as double))'
         ) }} as avg_holding_time_hours,
-        {{ rounded(
+        {{ round_decimal(
             'try_divide(cast(bought_usd + sold_usd as double), priced_trade_count)'
         ) }} as avg_transaction_amount_usd,
-        {{ rounded(
+        {{ round_decimal(
             'coalesce(trade_count / greatest(1d, '
             ~ '(unix_seconds(last_trade_at) - unix_seconds(first_trade_at)) / 86400d), 0d)'
         ) }} as trade_frequency_daily,

@@ -206,20 +206,20 @@ positions as (
         open_unknown_quantity / power(10d, decimals) as open_unknown_tokens,
 
         ---------- money
-        {{ rounded('realized_pnl_usd') }} as realized_pnl_usd,
-        {{ rounded('open_value_usd') }} - {{ rounded('open_cost_usd') }} as unrealized_pnl_usd,
-        {{ rounded('open_value_usd') }} as open_value_usd,
-        {{ rounded('open_cost_usd') }} as open_cost_usd,
-        {{ rounded('bought_usd') }} as bought_usd,
-        {{ rounded('sold_usd') }} as sold_usd,
-        {{ rounded('sold_usd') }}
-        - {{ rounded('unmatched_proceeds_usd') }} as matched_proceeds_usd,
-        {{ rounded('unmatched_proceeds_usd') }} as unmatched_proceeds_usd,
-        {{ rounded('cost_of_sold_usd') }} as cost_of_sold_usd,
-        {{ rounded('gross_profit_usd') }} as gross_profit_usd,
-        {{ rounded('gross_loss_usd') }} as gross_loss_usd,
-        {{ rounded('unpriced_disposal_cost_usd') }} as unpriced_disposal_cost_usd,
-        {{ rounded('round_trip_usd') }} as round_trip_usd,
+        {{ round_decimal('realized_pnl_usd') }} as realized_pnl_usd,
+        {{ round_decimal('open_value_usd') }} - {{ round_decimal('open_cost_usd') }} as unrealized_pnl_usd,
+        {{ round_decimal('open_value_usd') }} as open_value_usd,
+        {{ round_decimal('open_cost_usd') }} as open_cost_usd,
+        {{ round_decimal('bought_usd') }} as bought_usd,
+        {{ round_decimal('sold_usd') }} as sold_usd,
+        {{ round_decimal('sold_usd') }}
+        - {{ round_decimal('unmatched_proceeds_usd') }} as matched_proceeds_usd,
+        {{ round_decimal('unmatched_proceeds_usd') }} as unmatched_proceeds_usd,
+        {{ round_decimal('cost_of_sold_usd') }} as cost_of_sold_usd,
+        {{ round_decimal('gross_profit_usd') }} as gross_profit_usd,
+        {{ round_decimal('gross_loss_usd') }} as gross_loss_usd,
+        {{ round_decimal('unpriced_disposal_cost_usd') }} as unpriced_disposal_cost_usd,
+        {{ round_decimal('round_trip_usd') }} as round_trip_usd,
 
         ---------- holding
         -- with twelve places, as averages are made of them: sums stay exact, and the sixth place of

@@ -70,16 +70,16 @@ typed as (
 
         ---------- numerics
         cast(list_position as int) as list_position,
-        {{ wire_decimals('decimals') }} as decimals,
-        {{ wire_number('price') }} as price_usd,
-        {{ wire_number('multiplier') }} as multiplier,
-        {{ wire_number('liquidity') }} as liquidity_usd,
-        {{ wire_number('market_cap') }} as market_cap_usd,
+        {{ parse_decimals('decimals') }} as decimals,
+        {{ parse_number('price') }} as price_usd,
+        {{ parse_number('multiplier') }} as multiplier,
+        {{ parse_number('liquidity') }} as liquidity_usd,
+        {{ parse_number('market_cap') }} as market_cap_usd,
         holder as holder_count,
-        {{ wire_number('volume_1h_usd') }} as volume_1h_usd,
-        {{ wire_number('volume_24h_usd') }} as volume_24h_usd,
-        {{ wire_number('price_change_2h_percent') }} as price_change_2h_percent,
-        {{ wire_number('price_change_24h_percent') }} as price_change_24h_percent,
+        {{ parse_number('volume_1h_usd') }} as volume_1h_usd,
+        {{ parse_number('volume_24h_usd') }} as volume_24h_usd,
+        {{ parse_number('price_change_2h_percent') }} as price_change_2h_percent,
+        {{ parse_number('price_change_24h_percent') }} as price_change_24h_percent,
 
         ---------- timestamps
         observed_at,

@@ -70,11 +70,11 @@ owners as (
         ---------- numerics
         count(*) as account_count,
         sum(cast(amount as decimal(38, 0))) as amount_raw,
-        max({{ wire_decimals('decimals') }}) as decimals,
+        max({{ parse_decimals('decimals') }}) as decimals,
         sum(
             coalesce(
-                if({{ wire_number('ui_amount') }} >= 0, {{ wire_number('ui_amount') }}, null),
-                cast(amount as double) / power(10, {{ wire_decimals('decimals') }})
+                if({{ parse_number('ui_amount') }} >= 0, {{ parse_number('ui_amount') }}, null),
+                cast(amount as double) / power(10, {{ parse_decimals('decimals') }})
             )
         ) as amount,
 

@@ -91,7 +91,7 @@ EDITS: list[Any] = [
                  ["leaderboard"], {"leaderboard"}, set(), id="model"),
     pytest.param("models/silver/swaps/wallet_swaps.sql", "select * from new_swaps\n", "select * from new_swaps where true\n",
                  ["wallet_swaps"], {"wallet_swaps", "leaderboard"}, {"wallet_swaps", "wallet_trades", *PNL}, id="swaps"),
-    pytest.param("macros/numbers.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", ["position_pnl"],
+    pytest.param("macros/columns/round_decimal.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", ["position_pnl"],
                  {"position_pnl", "leaderboard"}, {"position_pnl"}, id="macro"),
     pytest.param("snapshots/tracked_tokens_history.yml", "strategy: timestamp", "strategy: check\n      check_cols: all",
                  ["tracked_tokens_history"], {"tracked_tokens_history"}, set(), id="snapshot"),

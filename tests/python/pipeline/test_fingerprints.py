@@ -37,8 +37,10 @@ FORMULA = [
         'incremental_strategy="merge"',
         id="python-model",
     ),
-    pytest.param("macros/numbers.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", id="macro"),
-    pytest.param("macros/numbers.sql", "< 1e30d,", "< 1e29d,", id="macro-of-a-macro"),
+    pytest.param(
+        "macros/columns/round_decimal.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", id="macro"
+    ),
+    pytest.param("macros/columns/parse_number.sql", "< 1e30d,", "< 1e29d,", id="macro-of-a-macro"),
     pytest.param("dbt_project.yml", "win_threshold_usd: 1\n", "win_threshold_usd: 2\n", id="var-of-the-yml-beside"),
     pytest.param("dbt_project.yml", "min_basis_coverage: 0.9", "min_basis_coverage: 0.8", id="var"),
     pytest.param("dbt_project.yml", "max_leg_disagreement: 1.5", "max_leg_disagreement: 1.6", id="var-of-trades"),
@@ -55,7 +57,7 @@ NO_FORMULA = [
     pytest.param("models/gold/trader_evaluations.sql", "-- one row; a metric that", "-- A metric that", id="comment"),
     pytest.param("models/silver/pnl/fifo_positions.py", '"""Hand the due', '"""Give the due', id="docstring"),
     pytest.param("models/gold/trader_evaluations.yml", "description: The wallet.", "description: W.", id="description"),
-    pytest.param("macros/run_facts.sql", "1970-01-01T00:00:00Z", "1971-01-01T00:00:00Z", id="the-run's-clock"),
+    pytest.param("macros/run/as_of.sql", "1970-01-01T00:00:00Z", "1971-01-01T00:00:00Z", id="the-run's-clock"),
     pytest.param("dbt_project.yml", "pnl_refresh_hours: 336", "pnl_refresh_hours: 48", id="when-it-is-due"),
     pytest.param("dbt_project.yml", "token_limit: 50", "token_limit: 60", id="what-is-fetched"),
     pytest.param("dbt_project.yml", "min_liquidity: 1000000", "min_liquidity: 1", id="which-tokens-are-tracked"),
