@@ -77,7 +77,7 @@ def test_the_same_project_makes_nothing_old(read: Read, before: Nodes) -> None:
     assert again.remade(before.stamps) == set()
 
 
-PNL = {"fifo_positions", "position_pnl", "wallet_totals"}
+PNL = {"fifo_positions", "position_pnl"}
 EDITS: list[Any] = [
     pytest.param("seeds/watchlist.csv", "wallet_address,note", "wallet_address,note\nW,", ["watchlist"],
                  {"whale_wallets", "tracked_whales", "transaction_fetch_queue"}, set(), id="watchlist"),

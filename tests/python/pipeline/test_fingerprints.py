@@ -105,7 +105,7 @@ def test_a_var_of_one_run_counts(project: Path, overrides: dict[str, object], is
 
 def test_a_new_model_between_the_swaps_and_the_verdict_is_taken_in(project: Path) -> None:
     model = project / "models/silver/pnl/checked_pnl.sql"
-    with edited(project / "models/silver/pnl/wallet_totals.sql", "ref('position_pnl')", "ref('checked_pnl')"):
+    with edited(project / "models/silver/pnl/pnl_history.sql", "ref('position_pnl')", "ref('checked_pnl')"):
         with pytest.raises(SettingsError, match="no model and no seed checked_pnl"):
             formula_version()
         try:

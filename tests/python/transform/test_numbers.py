@@ -29,7 +29,6 @@ TABLES = (
     "silver.pnl_due_wallets",
     "silver.fifo_positions",
     "silver.position_pnl",
-    "silver.wallet_totals",
     "silver.pnl_history",
     "silver.calculation_checks",
     "silver.wallet_pnl",
@@ -38,7 +37,7 @@ TABLES = (
     "gold.leaderboard",
 )
 # what grows by calculation, and is made of the newest ones alone by a full refresh
-BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl", "silver.wallet_totals")
+BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl")
 recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are not beside the project")
 
 
