@@ -33,8 +33,8 @@ setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the k
 demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
 	$(BIN)/smart-trader run --demo
 
-test: setup ## Run every test but the larger forms
-	$(PY) -m pytest
+test: setup ## Run every test but the larger forms, on two processes
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-dbt111: .venv/.ready ## Parse, compile and run the quick tests on dbt 1.11 too
 	@tools/test_dbt111.sh $(PY)

@@ -16,6 +16,7 @@ from smart_trader.clock import TimestampType, check_as_of, now, spelled
 from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.lake_lock import lock_lake
+from smart_trader.run_ids import RunIdType
 from smart_trader.schemas import schema_name
 from smart_trader.settings import lakehouse_settings
 
@@ -31,7 +32,7 @@ def _options(command: Decorated) -> Decorated:
         click.option("--as-of", type=TimestampType(), help=AS_OF_HELP),
         click.option("--sandbox", "sandbox_url", metavar="URL", help="Ask a running sandbox instead of BirdEye."),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone."),
-        click.option("--run-id", default="", help="Name of the run in every row; what it spent counts."),
+        click.option("--run-id", type=RunIdType(), help="Name of the run in every row; what it spent counts."),
         click.option("--dry-run", is_flag=True, help="Print the work list and its cost; ask and land nothing."),
     ):
         command = option(command)
@@ -88,12 +89,12 @@ def _run(
     as_of: datetime | None,
     sandbox_url: str | None,
     variables: tuple[str, ...],
-    run_id: str,
+    run_id: str | None,
     dry_run: bool,
 ) -> None:
     paths = lakehouse_settings().paths
     settings = loader_settings(parse_variables(variables))
-    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id=run_id)
+    job = Job(loader, settings, paths, as_of or now(), limit, given, run_id=run_id or "")
     if dry_run:
         check_as_of(job.as_of, "sandbox" if sandbox_url else job.bronze.data_source())
         _show_plan(job)

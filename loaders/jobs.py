@@ -130,7 +130,7 @@ def work_items(job: Job) -> list[WorkItem]:
         return given[: job.limit]
     known = {item.item for item in given}
     queue = job.paths.table(schema_name("silver"), QUEUES[job.loader])
-    queued = queued_items(queue, job.as_of)
+    queued = queued_items(queue, job.as_of, job.bronze.has(FETCH_LOG))
     return [*given, *(item for item in queued if item.item not in known)][: job.limit]
 
 

@@ -5,9 +5,7 @@ Tables are read straight from Delta, without a JVM.
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Iterable, Iterator
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +15,13 @@ import pyarrow.compute as pc
 
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
+from smart_trader.addresses import ADDRESS_FIX, check_addresses, is_address, shown
 from smart_trader.delta import is_table, read_table
-from smart_trader.errors import SmartTraderError
+from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.text_files import read_standard_input, read_text
 
-ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 STANDARD_INPUT = "-"
-SHOWN_FAULTS = 3
+GIVEN_FIX = "name a file with one address a line, - for standard input, or addresses with commas between"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,20 @@ class WorkItem:
     resume_since_time: int | None = None
 
 
-def queued_items(queue: str, as_of: datetime) -> list[WorkItem]:
+def queued_items(queue: str, as_of: datetime, has_bronze: bool = True) -> list[WorkItem]:
     """Read what is due from a queue table, in its order.
 
     Args:
         queue: Folder or address of the Delta table.
         as_of: The run's moment.
+        has_bronze: Whether the loaders' tables are there, without which nothing can be built.
 
     Raises:
         SmartTraderError: There is no such table yet.
     """
     if not is_table(queue):
-        raise SmartTraderError(f"no work list yet: there is no table {queue}", "run: dbt build")
+        commands = [*([] if has_bronze else ["python -m loaders init"]), "dbt build"]
+        raise SmartTraderError(f"no work list yet: there is no table {queue}", f"run: {', then: '.join(commands)}")
     table = read_table(queue)
     due = table.filter(pc.less_equal(table["due_at"], pa.scalar(as_of, table.schema.field("due_at").type)))
     due = due.sort_by([("queue_rank", "ascending"), ("item", "ascending")])
@@ -69,40 +70,35 @@ def given_items(source: str, flag: str) -> list[WorkItem]:
     Empty lines and what follows a `#` are passed over; an address given twice counts once.
 
     Raises:
-        SmartTraderError: There is no such file, or a line is no Solana address; names the lines.
+        SettingsError: There is no such file, or a line is no Solana address; names the lines.
     """
-    if source == STANDARD_INPUT:
-        lines = sys.stdin.read().splitlines()
-    elif ADDRESS.fullmatch(source.split(",")[0].strip()):
-        lines = source.split(",")
-    else:
-        try:
-            lines = Path(source).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
-            raise SmartTraderError(
-                f"{flag} {source}: cannot read it: {why}", "name a file, - or addresses with commas"
-            ) from None
-    addresses = list(dict.fromkeys(_addresses(lines, flag)))
+    if not source.strip():
+        raise SettingsError(f"{flag} is empty", GIVEN_FIX)
+    addresses = check_addresses(_given_texts(source, flag), flag)
     if not addresses:
-        raise SmartTraderError(f"{flag} {source}: no address in it", "give one address a line")
+        raise SettingsError(f"{flag} {shown(source)}: no address in it", "give one address a line")
     return [WorkItem(address, "given") for address in addresses]
 
 
-def _addresses(lines: Iterable[str], flag: str) -> Iterator[str]:
-    faults = []
-    for number, line in enumerate(lines, 1):
-        text = line.partition("#")[0].strip()
-        if text and not ADDRESS.fullmatch(text):
-            faults.append(f"line {number}: {text[:60]!r}")
-        elif text:
-            yield text
-    if faults:
-        more = f" and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        raise SmartTraderError(
-            f"{flag}: no Solana address: {'; '.join(faults[:SHOWN_FAULTS])}{more}",
-            "an address has 32 to 44 letters and digits, without 0, O, I and l",
+def _given_texts(source: str, flag: str) -> list[tuple[str, str]]:
+    """Return what is given, each text with the line it stands in; a list has no lines.
+
+    Raises:
+        SettingsError: It is neither a file that can be read nor a list.
+    """
+    parts = [part.strip() for part in source.split(",") if part.strip()]
+    if source == STANDARD_INPUT:
+        text = read_standard_input()
+    elif parts and not is_address(parts[0]) and os.path.exists(source):
+        text = read_text(Path(source), f"{flag} {source}", GIVEN_FIX)
+    elif len(parts) != 1 or is_address(parts[0]):
+        return [("", part) for part in parts]
+    else:
+        raise SettingsError(
+            f"{flag} {shown(source)}: no such file, and no Solana address", f"{GIVEN_FIX}; {ADDRESS_FIX}"
         )
+    lines = enumerate((line.partition("#")[0].strip() for line in text.splitlines()), 1)
+    return [(f"line {number}", line) for number, line in lines if line]
 
 
 def with_known_swaps(items: list[WorkItem], fetch_log: str) -> list[WorkItem]:

@@ -30,7 +30,7 @@ class Kind(Enum):
 
     TEXT = "text"
     ADDRESS = "address"
-    """A Solana address: 32 to 44 letters and digits."""
+    """A Solana address: base58 of 32 bytes."""
     NUMBER = "number"
     """Text of a JSON number."""
     AMOUNT = "amount"

@@ -14,8 +14,8 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from loaders.errors import RowRefusedError
 from loaders.loose_json import as_bytes, as_text, elements, members
-from loaders.queues import ADDRESS
 from loaders.tables import Column, Kind, NewColumns, Table
+from smart_trader.addresses import is_address
 from smart_trader.console import one_line
 
 Row = dict[str, Any]
@@ -340,7 +340,7 @@ def _is_moment(value: int | Number) -> bool:
 
 
 def _is_address(value: str | None) -> bool:
-    return value is None or ADDRESS.fullmatch(value) is not None
+    return value is None or is_address(value)
 
 
 def _is_decimal(value: int | str | None) -> bool:

@@ -17,6 +17,9 @@ AS_OF_OPTION = "--as-of"
 AS_OF_VARIABLE = "SMART_TRADER_AS_OF"
 # What a person is told where a text is no timestamp.
 FORMS = "2026-01-31T09:00:00Z, 2026-01-31 (both UTC), or seconds since 1970"
+# What may stand around a value in a file; Python would take separators that nobody can see as well.
+BLANKS = " \t\r\n"
+NO_TIMESTAMP = " is no timestamp"
 # Two clocks of well-kept machines differ by less.
 MAX_SKEW = timedelta(minutes=5)
 # A made-up market can be watched growing older than this machine; a year and a month cover every timer.
@@ -39,7 +42,7 @@ def parse_timestamp(text: str) -> datetime:
     Raises:
         SettingsError: It is none of these.
     """
-    text = text.strip()
+    text = text.strip(BLANKS)
     try:
         if found := _UNIX_SECONDS.fullmatch(text):
             seconds, fraction = found.groups(default="")
@@ -50,7 +53,7 @@ def parse_timestamp(text: str) -> datetime:
         return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
     except (ValueError, OverflowError):
         hint = "; eight digits are a date" if _BASIC_DATE.fullmatch(text) else ""
-        raise SettingsError(f"{text[:100]!r} is no timestamp{hint}", f"write it as {FORMS}") from None
+        raise SettingsError(f"{text[:100]!r}{NO_TIMESTAMP}{hint}", f"write it as {FORMS}") from None
 
 
 def spelled(timestamp: datetime) -> str:

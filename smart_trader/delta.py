@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,29 @@ from deltalake.exceptions import DeltaError
 from smart_trader.errors import SmartTraderError
 from smart_trader.store import arrow_location, check_reachable, is_remote, storage_options
 
+REPAIR_FIX = "run: smart-trader repair"
+BACKUP_FIX = (
+    f"{REPAIR_FIX}, which names all that is broken; bronze and histories cannot be made again: they come back from a "
+    "backup (smart-trader restore)"
+)
+# delta-rs lists its own calls below some messages
+_CALLS = re.compile(r"\n\s*0: ")
+_KEPT = re.compile(r"(bronze|snapshots)[./]")
+
+
+def cause_of(error: BaseException) -> str:
+    """Return what an error of Delta or Arrow says, on one line and without the calls that led to it."""
+    return " ".join(_CALLS.split(str(error), maxsplit=1)[0].split())[:300]
+
+
+def repair_fix(words: str) -> str:
+    """Return what to do about a broken table.
+
+    Args:
+        words: Its location, or a message that names it.
+    """
+    return BACKUP_FIX if _KEPT.search(words) else REPAIR_FIX
+
 
 class BrokenTableError(SmartTraderError):
     """A table is there and cannot be read.
@@ -25,9 +49,7 @@ class BrokenTableError(SmartTraderError):
 
     def __init__(self, location: str, error: BaseException) -> None:
         self.location = location
-        super().__init__(
-            f"cannot read the table {location}: {' '.join(str(error).split())[:300]}", "run: smart-trader repair"
-        )
+        super().__init__(f"cannot read the table {location}: {cause_of(error)}", repair_fix(location))
 
 
 def is_table(location: str) -> bool:
@@ -71,7 +93,7 @@ def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Ex
     """
     try:
         return _dataset(location).to_table(list(columns) if columns else None, filter=where)
-    except OSError as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise _explained(location, error) from None
 
 
@@ -83,7 +105,7 @@ def first_value(location: str, column: str) -> object:
     """
     try:
         rows = _dataset(location).head(1, columns=[column])
-    except OSError as error:
+    except (OSError, pa.ArrowInvalid) as error:
         raise _explained(location, error) from None
     return rows[column][0].as_py() if rows.num_rows else None
 

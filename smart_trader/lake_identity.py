@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.paths import OWNER_ONLY_FILE, LakePaths
 from smart_trader.schemas import schema_name
-from smart_trader.store import arrow_location, is_remote, s3_client
+from smart_trader.store import arrow_location, check_reachable, is_remote, s3_client
 
 # What this project writes. smart_trader/pipeline/lake_version.py has a step for each number up to it.
 LAKE_VERSION = 1
@@ -147,6 +147,25 @@ def ensure_usable(paths: LakePaths, prefix: str | None = None) -> None:
             f"the lake {paths.uri} is of version {identity.version}, written by smart-trader {identity.written_by}; "
             f"this project ({project_version()}) knows versions up to {LAKE_VERSION}",
             "update the project, or point LAKEHOUSE_HOME and LAKEHOUSE_URI at another lake",
+        )
+
+
+def ensure_exists(paths: LakePaths, prefix: str | None = None) -> None:
+    """Refuse a place where there is no lake yet, so that a mistyped one is named and not made.
+
+    Raises:
+        SmartTraderError: There is none, its store cannot be read, or it is one that cannot be used.
+    """
+    if not paths.is_local:
+        check_reachable(paths.uri)
+    ensure_usable(paths, prefix)
+    before = schema_prefix() if prefix is None else prefix
+    if read_identity(paths, before) is None and not has_tables(paths, before):
+        which = f" with schemas {before}*" if before else ""
+        raise SmartTraderError(
+            f"there is no lake{which} in {paths.uri.removeprefix('file:')}",
+            "correct LAKEHOUSE_HOME (or LAKEHOUSE_URI, DBT_TARGET) if it lies elsewhere; or make one: "
+            "smart-trader run --demo, or python -m loaders init for empty tables",
         )
 
 

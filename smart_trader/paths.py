@@ -134,11 +134,12 @@ def lake_paths(home: Path | None, uri: str | None) -> LakePaths:
     """Resolve the lake's paths from the two settings; both default into the checkout's `.lakehouse`.
 
     Raises:
-        SettingsError: A path holds a sign that some library would not take for part of a name.
+        SettingsError: A path is of a file, or holds a sign that some library would not take for part of a name.
     """
     base = (home if home else project_root() / ".lakehouse").expanduser()
     base = base if base.is_absolute() else project_root() / base
     _refuse_signs("LAKEHOUSE_HOME", str(base))
+    _refuse_file("LAKEHOUSE_HOME", base)
     if not uri:
         return LakePaths(base, str(base))
     uri = uri.rstrip("/")
@@ -152,7 +153,22 @@ def lake_paths(home: Path | None, uri: str | None) -> LakePaths:
     if paths.is_local:
         # only an address has escapes
         _refuse_signs("LAKEHOUSE_URI", unquote(uri.removeprefix("file:")) if uri.startswith("file:") else uri)
+        _refuse_file("LAKEHOUSE_URI", paths.local_root)
     return paths
+
+
+def _refuse_file(setting: str, path: Path) -> None:
+    """Refuse a path that is a file's, or lies below one.
+
+    Raises:
+        SettingsError: Names the file.
+    """
+    nearest = next((folder for folder in (path, *path.parents) if os.path.exists(folder)), path)
+    if os.path.exists(nearest) and not os.path.isdir(nearest):
+        raise SettingsError(
+            f"{setting}={str(path)!r} cannot be used: {nearest} is a file, not a folder",
+            f"set {setting} to a folder, or to one that does not exist yet",
+        )
 
 
 def _refuse_signs(setting: str, path: str) -> None:

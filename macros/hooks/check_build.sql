@@ -8,5 +8,7 @@
             'smart_trader.pipeline.before_build.check_build',
             variables, none if is_offline else adapter.lake_root(), target.name, bronze
         ) -%}
+        {#- a run's wrong name is refused before anything is built -#}
+        {%- do run_id() -%}
     {%- endif -%}
 {%- endmacro %}

@@ -2,7 +2,9 @@
     value would parse all of it again. -#}
 {% macro run_id() -%}
     {%- if execute -%}
-        '{{ env_var('SMART_TRADER_RUN_ID', '') or invocation_id }}'
+        '{{ adapter.call_python(
+            'smart_trader.run_ids.command_run_id', env_var('SMART_TRADER_RUN_ID', ''), invocation_id
+        ) }}'
     {%- else -%}
         ''
     {%- endif -%}

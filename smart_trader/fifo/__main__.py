@@ -20,9 +20,9 @@ def fifo(file: Path | None, compile_only: bool) -> None:
     wallet, token, t, side, qty, value and, where wanted, price, seq, tx_hash.
 
     A token is its mint address: a symbol is not unique, and two tokens of one name would share their lots. A time is
-    2026-01-31T09:00:00Z, 2026-01-31 or 20260131 (UTC), or seconds since 1970. value is the total in USD and price is
-    per unit, after fees. A value of 0 is a token that cost nothing: all it is sold for is profit. An empty value is a
-    missing price: such a lot's cost is unknown, and selling it gives no profit.
+    2026-01-31T09:00:00Z, 2026-01-31 or 20260131 (UTC), or seconds since 1970; a bare year is refused. value is the
+    total in USD and price is per unit, after fees. A value of 0 is a token that cost nothing: all it is sold for is
+    profit. An empty value is a missing price: such a lot's cost is unknown, and selling it gives no profit.
 
     Trades of one time go by seq, smaller first. Where that is equal or missing, JSON keeps the order given; in CSV buys
     go first, then by tx_hash, then the smaller qty, then the smaller value, by number. Quantities are printed to the

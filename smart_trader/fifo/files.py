@@ -15,11 +15,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from smart_trader.clock import FORMS, parse_timestamp
+from smart_trader.clock import BLANKS, NO_TIMESTAMP, parse_timestamp
 from smart_trader.errors import SettingsError
 from smart_trader.fifo.columns import TRADE_SCHEMA
 from smart_trader.fifo.engine import fifo_matches, fifo_open_lots
 from smart_trader.fifo.errors import TradeInputError
+from smart_trader.text_files import read_text
 
 CSV_COLUMNS = ("wallet", "token", "t", "side", "qty", "value")
 TRADE_FIELDS = ("t", "side", "qty", "value", "price", "seq")
@@ -28,6 +29,8 @@ KNOWN_CSV_COLUMNS = (*CSV_COLUMNS, "price", "seq", "tx_hash")
 SHOWN_DIGITS = 12
 SHOWN_CHARACTERS = 60
 SHAPE_FIX = "see `python -m smart_trader.fifo --help` for the two shapes"
+NAMES = ("wallet", "token", "tx_hash")
+NAME_FIX = "remove it: a name is of letters, digits and signs that can be seen, on one line"
 AMOUNT_FIX = "an amount is 0, or from 1e-30 to 1e30: digits with a point at most, no sign, no separators"
 FEE_FIX = "add the fee of a buy to its value and take that of a sell off it, then leave {name} out"
 MIN_AMOUNT, MAX_AMOUNT = Decimal("1e-30"), Decimal("1e30")
@@ -84,9 +87,9 @@ def answers_of_file(path: Path, report: Callable[[str], None] = _ignore) -> list
         TradeInputError: The file or a trade in it cannot be used; names the trace and the trade.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TradeInputError(None, f"cannot read {path}: {error}", "name a readable JSON or CSV file") from None
+        text = read_text(path, str(path), "name a readable JSON or CSV file")
+    except SettingsError as error:
+        raise TradeInputError(None, error.what, error.fix) from None
     with localcontext(EXACT):
         traces = _csv_traces(text, report) if path.suffix.lower() == ".csv" else _json_traces(text, report)
         return [_answer(name, trades) for name, trades in traces]
@@ -104,6 +107,7 @@ def _json_traces(text: str, report: Callable[[str], None]) -> Iterable[tuple[str
     traces = []
     for number, trace in enumerate(content):
         name = str(trace.get("id", number))
+        _check_name(None, "id", name)
         rows = trace["trades"]
         if not isinstance(rows, list):
             raise TradeInputError(None, f"{name}: trades is {_short(rows)}, not a list", SHAPE_FIX)
@@ -126,18 +130,40 @@ def _csv_traces(text: str, report: Callable[[str], None]) -> Iterable[tuple[str,
         _check_header(header)
         _report_unknown(_unknown_fields(None, header, KNOWN_CSV_COLUMNS), report)
         for index, row in enumerate(rows):
-            found = len(header) - sum(value is None for value in row.values()) + len(row.get(None) or ())
-            if found != len(header):
-                raise TradeInputError(
-                    index, f"{found} fields where the header has {len(header)}", "an empty field needs its comma too"
-                )
-            if not row["wallet"] or not row["token"]:
-                raise TradeInputError(index, "wallet or token is empty", "every trade needs both")
-            name = f"{row['wallet']}/{row['token']}"
-            traces.setdefault(name, []).append(_table_trade(name, index, row))
+            try:
+                name, trade = _csv_trade(index, row, len(header))
+            except TradeInputError as error:
+                raise error.at_line(rows.line_num) from None
+            traces.setdefault(name, []).append(trade)
     except csv.Error as error:
         raise TradeInputError(None, f"not CSV: line {rows.line_num}: {error}", SHAPE_FIX) from None
     return traces.items()
+
+
+def _csv_trade(index: int, row: dict[Any, Any], width: int) -> tuple[str, OwnTrade]:
+    """Return the trace that a row belongs to, and its trade."""
+    found = width - sum(value is None for value in row.values()) + len(row.get(None) or ())
+    if found != width:
+        raise TradeInputError(
+            index, f"{found} fields where the header has {width}", "an empty field needs its comma too"
+        )
+    # blanks around a name would part the lots of one token
+    names = {column: row[column].strip(BLANKS) for column in NAMES if column in row}
+    if not names["wallet"] or not names["token"]:
+        raise TradeInputError(index, "wallet or token is empty", "every trade needs both")
+    for column, text in names.items():
+        _check_name(index, column, text)
+    trace = f"{names['wallet']}/{names['token']}"
+    return trace, _table_trade(trace, index, {**row, **names})
+
+
+def _check_name(index: int | None, column: str, text: str) -> None:
+    """Refuse a name with signs that cannot be seen: two that look alike would have lots of their own."""
+    hidden = next((sign for sign in text if not sign.isprintable()), None)
+    if hidden is not None:
+        raise TradeInputError(
+            index, f"{column} is {_short(text)}, with the sign U+{ord(hidden):04X} that cannot be seen", NAME_FIX
+        )
 
 
 def _check_header(header: list[str]) -> None:
@@ -195,7 +221,7 @@ def _number(trace: str, index: int, row: Mapping[str, Any], name: str) -> Decima
     raw = row.get(name)
     if raw is None or raw == "":
         return None
-    text = str(raw).strip() if isinstance(raw, str | Decimal) else ""
+    text = str(raw).strip(BLANKS) if isinstance(raw, str | Decimal) else ""
     number = Decimal(text) if len(text) <= _AMOUNT_CHARACTERS and _AMOUNT.fullmatch(text) else None
     if number is None or (number and not MIN_AMOUNT <= number <= MAX_AMOUNT):
         raise TradeInputError(index, f"{trace}: {name} is {_short(raw)}", AMOUNT_FIX)
@@ -204,9 +230,12 @@ def _number(trace: str, index: int, row: Mapping[str, Any], name: str) -> Decima
 
 def _time(trace: str, index: int, raw: Any) -> datetime:
     try:
-        return parse_timestamp(str(_as_json(raw)) if isinstance(raw, str | Decimal) else "")
-    except SettingsError:
-        raise TradeInputError(index, f"{trace}: t is {_short(raw)}", f"write a time as {FORMS}") from None
+        if isinstance(raw, Decimal):
+            return parse_timestamp(str(_as_json(raw)))
+        return parse_timestamp(raw if isinstance(raw, str) else "")
+    except SettingsError as error:
+        hint = error.what.partition(NO_TIMESTAMP)[2]
+        raise TradeInputError(index, f"{trace}: t is {_short(raw)}{hint}", error.fix) from None
 
 
 def _as_json(raw: Any) -> Any:

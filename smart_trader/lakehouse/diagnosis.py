@@ -10,6 +10,11 @@ from smart_trader.paths import LakePaths
 
 TAIL_BYTES = 200_000
 FULL_DISK_BYTES = 2**20
+PORT_SIGNS = ("Address already in use", "BindException", "Could not create ServerSocket")
+
+
+class PortTakenError(SmartTraderError):
+    """Another program took a port between its choice and the server's start."""
 
 
 def explain_failed_start(paths: LakePaths, reason: str) -> SmartTraderError:
@@ -25,7 +30,8 @@ def explain_failed_start(paths: LakePaths, reason: str) -> SmartTraderError:
         log += "No space left on device"
     for signs, what, fix in _known_causes(paths):
         if any(sign in log for sign in signs):
-            return SmartTraderError(f"the server did not start: {what}", f"{fix} (log: {paths.log})")
+            kind = PortTakenError if signs is PORT_SIGNS else SmartTraderError
+            return kind(f"the server did not start: {what}", f"{fix} (log: {paths.log})")
     return SmartTraderError(f"the server did not start: {reason}{_last_error(log)}", f"read {paths.log}")
 
 
@@ -54,7 +60,7 @@ def _known_causes(paths: LakePaths) -> list[tuple[tuple[str, ...], str, str]]:
             "stop that process; it is a server started outside `smart-trader lakehouse`",
         ),
         (
-            ("Address already in use", "BindException", "Could not create ServerSocket"),
+            PORT_SIGNS,
             "a port was taken by another program while the server started",
             "start again; other ports are chosen when LAKEHOUSE_THRIFT_PORT and LAKEHOUSE_CONNECT_PORT are not set",
         ),

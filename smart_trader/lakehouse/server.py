@@ -16,7 +16,7 @@ import psutil
 from smart_trader.errors import SmartTraderError
 from smart_trader.lakehouse import archive, catalog, config, jars
 from smart_trader.lakehouse.config import LOOPBACK, Doors
-from smart_trader.lakehouse.diagnosis import explain_failed_start
+from smart_trader.lakehouse.diagnosis import PortTakenError, explain_failed_start
 from smart_trader.lakehouse.java import Java, find_java
 from smart_trader.lakehouse.jvm import StartCancelledError, launch, stop_process, wait_until_ready
 from smart_trader.lakehouse.probe import NoAnswerError, ask_both
@@ -32,6 +32,7 @@ THRIFT_PORT = 10000
 CONNECT_PORT = 15002
 FREE_PORTS = range(20_000, 32_000)
 POLL_S = 0.5
+PORT_TRIES = 3
 
 Progress = Callable[[str], None]
 
@@ -84,7 +85,25 @@ def start(settings: LakehouseSettings, progress: Progress, is_cancelled: Callabl
     with ExitStack() as stack:
         stack.callback(lock.release)
         locks = [lock, *_lock_tables(paths, stack)]
-        return Started(_start_locked(settings, paths, locks, progress, is_cancelled), was_running=False)
+        return Started(_start_on_free_ports(settings, paths, locks, progress, is_cancelled), was_running=False)
+
+
+def _start_on_free_ports(
+    settings: LakehouseSettings,
+    paths: LakePaths,
+    locks: list[FileLock],
+    progress: Progress,
+    is_cancelled: Callable[[], bool],
+) -> ServerRecord:
+    """Start the server; where another program took a port that was free when it was chosen, choose again."""
+    for _ in range(PORT_TRIES - 1):
+        try:
+            return _start_locked(settings, paths, locks, progress, is_cancelled)
+        except PortTakenError:
+            if settings.thrift_port or settings.connect_port:
+                raise
+            progress("another program took a port while the server started; starting again on other ports")
+    return _start_locked(settings, paths, locks, progress, is_cancelled)
 
 
 def _start_locked(

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from loaders.bronze import Bronze
-from smart_trader.delta import open_table
+from smart_trader.delta import open_table, repair_fix
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_identity import (
     LAKE_VERSION,
@@ -294,7 +294,7 @@ def ensure_whole(root: Path, tables: Iterable[str], what: str) -> None:
         for path, size in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
             file = root / schema / table / str(path)
             if not file.is_file() or file.stat().st_size != size:
-                raise SmartTraderError(f"{what} lacks a file of {name}: {path}", "run: smart-trader repair")
+                raise SmartTraderError(f"{what} lacks a file of {name}: {path}", repair_fix(name))
 
 
 def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import simplejson
 
+from smart_trader.delta import REPAIR_FIX, repair_fix
 from smart_trader.errors import SmartTraderError
 from smart_trader.paths import LakePaths, project_root
 from smart_trader.pipeline.engine import Engine
@@ -30,7 +31,6 @@ VARIABLE = re.compile(r"""\bvar\(\s*['"](\w+)['"]""")
 RESTORING_HOOK = "restore_views"
 BAD = ("error", "fail", "runtime error")
 GOOD = ("success", "pass", "warn")
-REPAIR = "run: smart-trader repair"
 # What Spark and Delta, or DuckDB and delta-rs, say where a table's files or its entry in the catalog are gone, and
 # where the disk is full.
 FIXES = (
@@ -71,7 +71,7 @@ FIXES = (
             "Snappy decompression failure",
             "No table metadata or protocol found",
         ),
-        REPAIR,
+        REPAIR_FIX,
     ),
     (
         ("Out of Memory Error",),
@@ -271,7 +271,8 @@ def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:
 
 def _fix(message: str) -> str | None:
     """Return what to do about an error of Spark or Delta that a person can act on."""
-    return next((fix for words, fix in FIXES if any(word in message for word in words)), None)
+    fix = next((fix for words, fix in FIXES if any(word in message for word in words)), None)
+    return repair_fix(message) if fix == REPAIR_FIX else fix
 
 
 def _first_line(error: object) -> str:

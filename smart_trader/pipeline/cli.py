@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smart_trader.addresses import AddressType
 from smart_trader.clock import TimestampType, choose_as_of, now
 from smart_trader.console import say, show
 from smart_trader.errors import SettingsError, SmartTraderError
+from smart_trader.run_ids import RunIdType
 from smart_trader.schemas import TARGET_VARIABLE
 from smart_trader.settings import ENGINE_VARIABLE, lakehouse_settings
 
@@ -64,7 +66,9 @@ engine_option = click.option(
 )
 @click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
 @click.option(
-    "--run-id", default="", help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up."
+    "--run-id",
+    type=RunIdType(),
+    help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up.",
 )
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
@@ -80,7 +84,7 @@ def run_pipeline(
     wallets: str | None,
     as_of: datetime | None,
     step: str | None,
-    run_id: str,
+    run_id: str | None,
     seed: int,
     market_wallets: int,
     top: int,
@@ -105,7 +109,7 @@ def run_pipeline(
     settings = loader_settings(overrides)
     # a file that cannot be read is told before anything starts, and - can be read only once
     given = {
-        flag: [item.item for item in given_items(source, flag)] if source else []
+        flag: [item.item for item in given_items(source, flag)] if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
     moment = as_of or now()
@@ -142,13 +146,13 @@ def _readable_lake() -> Lake:
     """Return the lake for a command that reads it straight from its files.
 
     Raises:
-        SmartTraderError: A newer project has written it, or it is only half restored.
+        SmartTraderError: It is not there, a newer project has written it, or it is only half restored.
     """
-    from smart_trader.lake_identity import ensure_usable
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.pipeline.reading import Lake
 
     lake = Lake(lakehouse_settings().paths)
-    ensure_usable(lake.paths)
+    ensure_exists(lake.paths)
     return lake
 
 
@@ -165,7 +169,7 @@ def leaderboard(top: int | None, form: str) -> None:
 
 
 @click.command()
-@click.argument("wallet")
+@click.argument("wallet", type=AddressType())
 def explain(wallet: str) -> None:
     """Explain one wallet: its verdict and why, its figures, each token."""
     from smart_trader.pipeline import shown
@@ -184,7 +188,7 @@ def status(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("items", nargs=-1, metavar="[ITEM]...")
+@click.argument("items", nargs=-1, type=AddressType(), metavar="[ITEM]...")
 def retry(items: tuple[str, ...]) -> None:
     """Ask again for tokens and wallets that are left alone after failures: each ITEM, or all of them.
 
@@ -201,7 +205,6 @@ def retry(items: tuple[str, ...]) -> None:
 
     paths = lakehouse_settings().paths
     bronze = Bronze(paths, schema_name("bronze"))
-    # a mistyped lake is named, not made
     _readable_lake().delta("bronze", FETCH_LOG.name)
     with lock_lake(paths, "retry"):
         bronze.prepare()
@@ -254,12 +257,14 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     Says what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import upkeep
     from smart_trader.pipeline.integrity import record_checksums
     from smart_trader.pipeline.reading import Lake
 
     settings, machine = loader_settings(), lakehouse_settings()
+    ensure_exists(machine.paths)
     hours = settings.vacuum_retention_hours if retain_hours is None else retain_hours
     work = upkeep.Work("optimize" in only or not only, "vacuum" in only or not only, hours)
     if work.optimize or work.vacuum:
@@ -271,6 +276,7 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
             if work.optimize:
                 record_checksums(lake)
     if "disk" in only or not only:
+        say(upkeep.disk_text(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent))
         try:
             upkeep.check_disk(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent, say)
         except SmartTraderError as error:
@@ -289,6 +295,7 @@ def repair() -> None:
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
     where one of them is broken, nothing is changed and you are told what to do.
     """
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.engine import lake_engine
     from smart_trader.pipeline.lake_version import rebuilding
@@ -296,6 +303,7 @@ def repair() -> None:
     from smart_trader.pipeline.repair import repair as repair_lake
 
     machine = lakehouse_settings()
+    ensure_exists(machine.paths)
     with lock_lake(machine.paths, "repair"), lake_engine(machine, say) as engine:
         say(str(engine.choice))
         repair_lake(Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say), engine, say)
@@ -309,11 +317,12 @@ def upgrade() -> None:
 
     What was cut short goes on where it was. A lake that is current is left alone.
     """
-    from smart_trader.lake_identity import LAKE_VERSION
+    from smart_trader.lake_identity import LAKE_VERSION, ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.lake_version import upgrade_lake
 
     machine = lakehouse_settings()
+    ensure_exists(machine.paths)
     with lock_lake(machine.paths, "upgrade"):
         steps = upgrade_lake(machine, say)
     say(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")
@@ -327,10 +336,12 @@ def backup(target: Path) -> None:
     Holds every table, what waits to be landed, and the lake's version and source. Left out are Spark's catalog, which
     the next run makes again, logs, and the server's files.
     """
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline.backup import back_up
 
     paths = lakehouse_settings().paths
+    ensure_exists(paths)
     with lock_lake(paths, f"backup {target}"):
         made = back_up(paths, target.expanduser().absolute(), say)
     say(f"backed up {len(made.tables)} tables to {target}; bring them back with: smart-trader restore {target}")

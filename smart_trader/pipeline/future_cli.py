@@ -29,6 +29,7 @@ def discard_future(is_confirmed: bool) -> None:
     """
     from loaders.bronze import Bronze
     from loaders.tables import FETCH_LOG
+    from smart_trader.lake_identity import ensure_exists
     from smart_trader.lake_lock import lock_lake
     from smart_trader.pipeline import future
     from smart_trader.pipeline.builds import Builds
@@ -36,6 +37,7 @@ def discard_future(is_confirmed: bool) -> None:
     from smart_trader.pipeline.reading import Lake
 
     machine = lakehouse_settings()
+    ensure_exists(machine.paths)
     bronze = Bronze(machine.paths, schema_name("bronze"))
     run_id = f"discard-future-{uuid.uuid4().hex[:6]}"
 

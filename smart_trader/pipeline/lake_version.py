@@ -12,6 +12,7 @@ import pyarrow.fs
 
 from loaders.bronze import Bronze
 from smart_trader.clock import now
+from smart_trader.delta import BrokenTableError
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake_identity import (
     LAKE_VERSION,
@@ -137,9 +138,13 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None =
 def rebuilding(paths: LakePaths, engine: Engine, what: str, tell: Tell) -> Builds:
     """Return dbt for making tables again as they are due at the lake's own newest moment.
 
-    Time alone makes nothing due then: what is due at that moment may be about to be fetched for it.
+    Time alone makes nothing due then: what is due at that moment may be about to be fetched for it. Where bronze is too
+    broken to tell, the builds are those of now; whoever makes tables again reads bronze first, and fails on it.
     """
-    moment = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
+    try:
+        moment = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
+    except BrokenTableError:
+        moment = now()
     variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
     return Builds(paths, engine, moment.isoformat(), f"{what}-{uuid.uuid4().hex[:6]}", variables, tell)
 

@@ -14,13 +14,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from loaders.tables import TABLES
-from smart_trader.delta import open_table
+from smart_trader.delta import cause_of, open_table, repair_fix
 from smart_trader.errors import SmartTraderError
 from smart_trader.locks import is_held
 from smart_trader.paths import LakePaths
 from smart_trader.pipeline.reading import Lake
 from smart_trader.schemas import schema_name
-from smart_trader.store import arrow_location, is_remote, storage_options
+from smart_trader.store import arrow_location, is_remote
 
 # What repair has set aside; nothing in it is used.
 ASIDE = "_set_aside"
@@ -84,12 +84,38 @@ def megabytes(size: float) -> str:
     return f"{size / (1 << 20):,.1f} MB"
 
 
+def gigabytes(size: float) -> str:
+    """Write a large number of bytes for people."""
+    return f"{size / (1 << 30):,.1f} GB"
+
+
 def used_percent(folder: Path) -> float:
     """Return how full the disk below a folder is; the nearest folder that exists counts."""
+    used, _, total = _disk_usage(folder)
+    return 100 * used / total
+
+
+def _disk_usage(folder: Path) -> tuple[int, int, int]:
+    """Return the bytes used, free and in all of a disk."""
     while not folder.exists():
         folder = folder.parent
     usage = shutil.disk_usage(folder)
-    return 100 * usage.used / usage.total
+    return usage.used, usage.free, usage.total
+
+
+def _disk_folder(paths: LakePaths) -> Path:
+    """Return whose disk counts: the lake's, or where what waits for a lake on S3 lies."""
+    return paths.local_root if paths.is_local else paths.home
+
+
+def disk_text(paths: LakePaths, warn_percent: float, refuse_percent: float) -> str:
+    """Return how full a lake's disk is, and from when on that matters."""
+    folder = _disk_folder(paths)
+    used, free, total = _disk_usage(folder)
+    return (
+        f"disk of {folder}: {100 * used / total:.0f} % full, {gigabytes(free)} of {gigabytes(total)} free; "
+        f"runs warn at {warn_percent:g} % and stop at {refuse_percent:g} %"
+    )
 
 
 def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tell: Tell) -> None:
@@ -100,7 +126,7 @@ def check_disk(paths: LakePaths, warn_percent: float, refuse_percent: float, tel
     Raises:
         SmartTraderError: It is fuller than `refuse_percent`; names what can go, and how much that is.
     """
-    folder = paths.local_root if paths.is_local else paths.home
+    folder = _disk_folder(paths)
     used = used_percent(folder)
     if used >= refuse_percent:
         raise SmartTraderError(
@@ -186,8 +212,8 @@ def compact_table(location: str) -> tuple[int, int]:
         made = open_table(location).optimize.compact()
     except (DeltaError, OSError) as error:
         raise SmartTraderError(
-            f"cannot compact the table {location}: {' '.join(str(error).split())[:300]}",
-            "run: smart-trader repair; or free space if the disk is full",
+            f"cannot compact the table {location}: {cause_of(error)}",
+            f"{repair_fix(location)}; or free space if the disk is full",
         ) from None
     return int(made["numFilesRemoved"]), int(made["numFilesAdded"])
 
@@ -196,12 +222,18 @@ def vacuum_table(location: str, retention_hours: int) -> int:
     """Remove the files that no version of the last hours needs; returns how many.
 
     delta-rs names them. It would write two commits before and after it removes them, which a full disk has no room for.
+
+    Raises:
+        SmartTraderError: Its log cannot be read, or a file cannot be removed; names the table.
     """
-    table = DeltaTable(location, storage_options=storage_options(location))
-    old = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    table = open_table(location)
     files, folder = arrow_location(location)
-    for name in old:
-        files.delete_file(f"{folder}/{name}")
+    try:
+        old = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+        for name in old:
+            files.delete_file(f"{folder}/{name}")
+    except (DeltaError, OSError) as error:
+        raise SmartTraderError(f"cannot vacuum the table {location}: {cause_of(error)}", repair_fix(location)) from None
     if not is_remote(location):
         _remove_stray_checksums(Path(folder), retention_hours)
     return len(old)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from smart_trader.addresses import AddressListType
 from smart_trader.clock import FORMS, TimestampType, check_as_of, now
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
@@ -120,13 +122,28 @@ def truth(seed: int, wallets: int, genesis: int | None, clock: int | None, form:
 
 @sandbox.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--tokens", multiple=True, help="Mints whose holders to record; repeatable, or with commas between.")
-@click.option("--wallets", multiple=True, help="Owners whose swaps to record; repeatable, or with commas between.")
+@click.option(
+    "--tokens",
+    type=AddressListType(),
+    multiple=True,
+    help="Mints whose holders to record; repeatable, or with commas between.",
+)
+@click.option(
+    "--wallets",
+    type=AddressListType(),
+    multiple=True,
+    help="Owners whose swaps to record; repeatable, or with commas between.",
+)
 @click.option("--pages", default=20, show_default=True, type=click.IntRange(1, 100), help="At most so many of each.")
 @click.option("--requests-per-second", "pace", default=1.0, show_default=True, type=click.FloatRange(0.01, 100))
 @click.option("--url", help="Base address of another server.")
 def record(
-    folder: Path, tokens: tuple[str, ...], wallets: tuple[str, ...], pages: int, pace: float, url: str | None
+    folder: Path,
+    tokens: tuple[list[str], ...],
+    wallets: tuple[list[str], ...],
+    pages: int,
+    pace: float,
+    url: str | None,
 ) -> None:
     """Store real responses in FOLDER for later replay; the key comes from BIRDEYE_API_KEY and is never stored."""
     from smart_trader.sandbox import record as recording
@@ -135,7 +152,7 @@ def record(
     if not key:
         raise SettingsError("BIRDEYE_API_KEY is not set", "set it to your key, or try `sandbox serve --seed 7` first")
     recorder = recording.Recorder(key, url or recording.BASE_URL, pace)
-    for path in recording.record(recorder, folder, _split(tokens), _split(wallets), pages):
+    for path in recording.record(recorder, folder, _all(tokens), _all(wallets), pages):
         say(f"wrote {path}")
 
 
@@ -168,5 +185,6 @@ def replayed(folder: Path) -> Any:
     return recordings
 
 
-def _split(texts: tuple[str, ...]) -> list[str]:
-    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+def _all(lists: tuple[list[str], ...]) -> list[str]:
+    """Return what several options give, each once."""
+    return list(dict.fromkeys(chain.from_iterable(lists)))

@@ -70,3 +70,24 @@ def shown(first_run: FirstRun) -> str:
 def calm(first_run: FirstRun) -> MarketLake:
     """The market's lake as an undisturbed first run left it; never written to."""
     return first_run.left
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups become part of the names
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a module's tests to one process, and all that need the session's server to the one that begins with them."""
+    modules = {item.path for item in items if "engine" in getattr(item, "fixturenames", ())}
+    on_server = {item: item.path in modules or _is_on_thrift(item) for item in items}
+    items.sort(key=lambda item: not on_server[item])
+    for item in items:
+        item.add_marker(
+            pytest.mark.xdist_group("server" if on_server[item] else f"{item.path.parent.name}.{item.path.stem}")
+        )
+
+
+def _is_on_thrift(item: pytest.Item) -> bool:
+    # dbt's own tests run with each connection method
+    return (
+        isinstance(item, pytest.Function)
+        and getattr(item, "callspec", None) is not None
+        and (item.callspec.params.get("method") == "thrift")
+    )

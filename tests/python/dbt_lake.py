@@ -41,17 +41,6 @@ class DbtResult:
         return Counter(status for status, _ in self.nodes)
 
 
-@dataclass(frozen=True)
-class DbtLake(EmbeddedLake):
-    """A lake, and the project that dbt builds on it."""
-
-    project: Path = PROJECT
-
-    def dbt(self, *arguments: str, **environment: str) -> DbtResult:
-        """Run dbt on the lake, by the embedded engine unless the environment says otherwise."""
-        return run_dbt(self, *arguments, project=self.project, **environment)
-
-
 def run_dbt(lake: Engine | EmbeddedLake, *arguments: str, project: Path = PROJECT, **environment: str) -> DbtResult:
     """Run dbt in this process, on the lake's own engine unless the environment says otherwise."""
     command, *rest = arguments

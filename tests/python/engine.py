@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
@@ -18,6 +19,9 @@ from smart_trader.lakehouse import probe, server
 from smart_trader.lakehouse.record import ServerRecord
 from smart_trader.paths import LakePaths
 from smart_trader.settings import LakehouseSettings
+
+if TYPE_CHECKING:
+    from dbt_lake import DbtResult
 
 PROJECT = Path(__file__).resolve().parents[2]
 # What a person who starts a server may have in the environment; tests/python/exposure looks for it everywhere.
@@ -56,9 +60,10 @@ class Engine:
 
 @dataclass(frozen=True)
 class EmbeddedLake:
-    """A lake that programs build on the embedded engine: a folder, and no server."""
+    """A lake that programs build on the embedded engine: a folder, no server, and the project that dbt builds on it."""
 
     home: Path
+    project: Path = PROJECT
 
     @property
     def paths(self) -> LakePaths:
@@ -67,6 +72,13 @@ class EmbeddedLake:
     @property
     def environment(self) -> dict[str, str]:
         return clean_environment(LAKEHOUSE_HOME=str(self.home), LAKEHOUSE_ENGINE="embedded", LAKEHOUSE_JAVA="/nowhere")
+
+    def dbt(self, *arguments: str, **environment: str) -> DbtResult:
+        """Run dbt on the lake in this process, by the embedded engine unless the environment says otherwise."""
+        # dbt takes long to import
+        from dbt_lake import run_dbt
+
+        return run_dbt(self, *arguments, project=self.project, **environment)
 
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         from dbt.adapters.sparkconnect.embedded.lake import Lake

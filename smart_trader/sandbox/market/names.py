@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # pragma: allowlist secret
-PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+from smart_trader.addresses import BASE58
+
+PAIRS = [first + second for first in BASE58 for second in BASE58]
 CHUNK = 58**10
 
 SOL = "So11111111111111111111111111111111111111112"

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from care.conftest import LoadedLake
+from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from engine import PROJECT, small_disk
 
+from loaders.settings import loader_settings
 from smart_trader.locks import FileLock
+from smart_trader.pipeline.cli import maintain
 from smart_trader.pipeline.integrity import CHECKSUMS_NAME
 from smart_trader.pipeline.upkeep import SMALL_FILES, count_small_files
 
@@ -48,6 +52,38 @@ def test_a_young_lake_is_left_as_it_is_without_a_server(loaded: LoadedLake) -> N
     assert size_of(loaded.root) == size
     assert loaded.tables() == before
     assert not loaded.paths.log.exists()
+
+
+@pytest.mark.parametrize(
+    ("percents", "code", "words"),
+    [
+        pytest.param((100, 100), 0, "None", id="fine"),
+        pytest.param((0, 100), 0, "warning: the disk of ", id="filling-up"),
+        pytest.param((0, 0), 1, "% full, loads start below 0 %", id="full"),
+    ],
+)
+def test_the_disk_alone_is_told_in_figures(
+    made_lake: Callable[[str], LoadedLake],
+    monkeypatch: pytest.MonkeyPatch,
+    percents: tuple[int, int],
+    code: int,
+    words: str,
+) -> None:
+    root = made_lake("lake").root
+    (root / "bronze").mkdir(parents=True)
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(root))
+    limits = dict(zip(("disk_warn_percent", "disk_refuse_percent"), percents, strict=True))
+    limited = loader_settings().model_copy(update=limits)
+    monkeypatch.setattr("loaders.settings.loader_settings", lambda: limited)
+    done = CliRunner().invoke(maintain, ["--only", "disk"])
+    line, *rest = done.stderr.splitlines()
+    usage = shutil.disk_usage(root)
+    assert line.startswith(f"disk of {root}: ")
+    assert (
+        f" of {usage.total / (1 << 30):,.1f} GB free; runs warn at {percents[0]} % and stop at {percents[1]} %" in line
+    )
+    assert done.exit_code == code
+    assert words in "\n".join([*rest, str(done.exception)])
 
 
 def test_a_bronze_table_of_many_small_files_becomes_one_of_few(loaded: LoadedLake) -> None:

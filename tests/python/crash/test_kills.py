@@ -27,6 +27,8 @@ COMMITS = [
     ("silver/fifo_positions", DATA),
     ("silver/pnl_history", LOGGED),
 ]
+# a commit takes milliseconds: where every kill above came after its data's, these are tried
+MORE_COMMITS = [("silver/wallet_pnl", DATA), ("gold/trader_evaluations", DATA), ("gold/smart_traders", DATA)]
 
 
 def version(table: Path) -> int:
@@ -42,7 +44,9 @@ def test_builds_killed_in_and_after_commits_end_like_an_undisturbed_one(calm: Ma
         ignore=shutil.ignore_patterns("*_silver", "*_gold", "*_snapshots", "*dbt*", ".tmp", "*_views.json"),
     )
     inside = 0
-    for table, pattern in COMMITS:
+    for table, pattern in [*COMMITS, *MORE_COMMITS]:
+        if inside and (table, pattern) in MORE_COMMITS:
+            break
         folder = tmp_path / "lake" / f"{calm.prefix}{table}"
         before = version(folder)
         assert doomed.kill_at_file(table, pattern), f"{table}: the build ended before it was killed"

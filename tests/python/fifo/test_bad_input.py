@@ -185,9 +185,28 @@ def trade_text(**fields: object) -> str:
         pytest.param("a.json", trade_text(t=1, qty=1, fee_usd=2), "'fee_usd' is not read", id="fee"),
         pytest.param("a.json", '[{"trades": [{"t": 1, "side": "buy", "qty": NaN}]}]', "qty is 'NaN'", id="bare-nan"),
         pytest.param("a.json", "[" * 100_000, "not JSON", id="too-deep"),
-        pytest.param("none.json", None, "cannot read", id="no-file"),
+        pytest.param("none.json", None, "cannot read .*none.json: No such file", id="no-file"),
+        pytest.param(
+            "a.csv", f"{HEADER}w,t,1,buy,1,1\nw,a\x07b,1,buy,1,1\n",
+            r"line 3, trade 1: token is 'a\\x07b', with the sign U\+0007 that cannot be seen\n  fix: remove it",
+            id="csv-control-character",
+        ),
+        pytest.param("a.csv", f'{HEADER}"w\nx",t,1,buy,1,1\n', r"line 3, trade 0: wallet is 'w\\nx'", id="csv-two-lines"),
+        pytest.param("a.csv", f"{HEADER}w,t\u200b,1,buy,1,1\n", r"U\+200B", id="csv-sign-without-width"),
+        pytest.param(
+            "a.csv", f"{HEADER.strip()},tx_hash\nw,t,1,buy,1,1,a\x1b[2J\n", r"tx_hash is 'a\\x1b\[2J'", id="csv-escape"
+        ),
+        pytest.param("a.csv", f"{HEADER}w, ,1,buy,1,1\n", "line 2, trade 0: wallet or token is empty", id="csv-blank"),
+        pytest.param(
+            "a.csv", f"{HEADER}w,t,1,buy,1,1\nw,t,12345678,buy,1,1\n",
+            r"line 3, trade 1: w/t: t is '12345678'; eight digits are a date\n  fix: write it as 2026-01-31T09:00:00Z",
+            id="csv-no-date",
+        ),
+        pytest.param("a.csv", f"{HEADER}w,t,1,buy,1\x1c,1\n", r"qty is '1\\x1c'", id="csv-control-character-in-qty"),
+        pytest.param("a.csv", f"{HEADER}w,t,\x1f,buy,1,1\n", r"t is '\\x1f'", id="csv-control-character-for-a-time"),
+        pytest.param("a.json", '[{"id": "a\\u0007", "trades": []}]', r"id is 'a\\x07'", id="control-character"),
     ],
-)
+)  # fmt: skip
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: str | None, message: str) -> None:
     from smart_trader.fifo.files import answers_of_file
 
@@ -195,6 +214,33 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, name: str, conten
         (tmp_path / name).write_text(content)
     with pytest.raises(TradeInputError, match=message):
         answers_of_file(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            f"{HEADER}w,t,1,buy,1,1\n".encode("utf-16"), "it is UTF-16 text, not UTF-8\n  fix: save", id="utf-16"
+        ),
+        pytest.param(HEADER.encode("utf-16-le"), "line 1 holds a zero byte: UTF-16, or no text", id="without-a-mark"),
+        pytest.param(HEADER.encode() + b"w,caf\xe9,1,buy,1,1\n", "line 2 holds the byte 0xe9", id="latin-1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_a_file_in_another_encoding_is_named_as_such(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    from smart_trader.fifo.files import answers_of_file
+
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TradeInputError, match=f"cannot read .*{name}: {message}"):
+        answers_of_file(tmp_path / name)
+
+
+def test_blanks_around_a_name_do_not_part_its_lots(tmp_path: Path) -> None:
+    from smart_trader.fifo.files import answers_of_file
+
+    (tmp_path / "mine.csv").write_text(f"\ufeff{HEADER}w,t,1,buy,2,4\nw ,\tt,2,sell,2,6\n", encoding="utf-8")
+    (answer,) = answers_of_file(tmp_path / "mine.csv")
+    assert (answer["id"], answer["sells"][0]["matched_qty"]) == ("w/t", "2")
 
 
 def test_the_command_prints_answers_and_refuses_with_a_message(tmp_path: Path) -> None:
@@ -211,7 +257,7 @@ def test_the_command_prints_answers_and_refuses_with_a_message(tmp_path: Path) -
     file.write_text("wallet,token,t,side,qty,value\nw,t,1,buy,x,4\n")
     refused = run_module("smart_trader.fifo", str(file), env=clean_environment())
     assert refused.returncode == 2
-    assert refused.stderr.startswith("error: trade 0: w/t: qty is 'x'")
+    assert refused.stderr.startswith("error: line 2, trade 0: w/t: qty is 'x'")
     assert "Traceback" not in refused.stderr
 
 

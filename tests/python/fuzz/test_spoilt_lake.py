@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from dbt_lake import DbtLake
+from engine import EmbeddedLake
 from judge import differences, judge
 from lake import NO_FILTERS
 from law import SETTINGS, Landed, Spoilt
@@ -40,7 +40,7 @@ class Built:
     """The built lake, and what it was loaded from."""
 
     lake: MarketLake
-    engine: DbtLake
+    engine: EmbeddedLake
     spoilt: Spoilt
 
     def dbt(self, *selection: str) -> None:
@@ -59,7 +59,7 @@ def built(landed: Landed) -> Built:
     lake, spoilt = landed.lake, landed.spoilt
     spoilt.cases[TOKEN_LIST] = HostilePrices()
     lake.load("tokens", spoilt.url, as_of=NOW, **SETTINGS, **NO_FILTERS).raise_if_failed()
-    engine = DbtLake(lake.root)
+    engine = EmbeddedLake(lake.root)
     made = Built(MarketLake(engine), engine, spoilt)
     made.dbt("+wallet_pnl")
     return made

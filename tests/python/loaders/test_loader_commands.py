@@ -60,7 +60,9 @@ def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
     ("arguments", "code", "message"),
     [
         pytest.param(["tokens"], 2, "no BIRDEYE_API_KEY in the environment", id="no-key"),
-        pytest.param(["whales", "--dry-run"], 1, "fix: run: dbt build", id="no-queue-yet"),
+        pytest.param(
+            ["whales", "--dry-run"], 1, "fix: run: python -m loaders init, then: dbt build", id="no-queue-yet"
+        ),
         pytest.param(["tokens", "--as-of", "yesterday"], 2, "'yesterday' is no timestamp", id="no-moment"),
         pytest.param(["tokens", "--sandbox", "http://127.0.0.1:9"], 1, "no sandbox answers", id="no-sandbox"),
         pytest.param(["tokens", "--var", "token_limits=5"], 2, "did you mean token_limit?", id="misspelt-setting"),

@@ -12,7 +12,7 @@ from api_rows import address
 from deltalake import write_deltalake
 
 from loaders.queues import WorkItem, given_items, queued_items
-from smart_trader.errors import SmartTraderError
+from smart_trader.errors import SettingsError, SmartTraderError
 
 AS_OF = datetime(2026, 11, 24, 9, tzinfo=UTC)
 A, B, C, D = (address(name) for name in "ABCD")
@@ -63,6 +63,7 @@ def test_before_the_first_build_the_command_to_run_is_named(tmp_path: Path) -> N
         pytest.param(f"{A}\n{B}\n", [A, B], id="lines"),
         pytest.param(f"\n# mine\n  {A}  # note\n\n{A}\n", [A], id="comments-blanks-repeats"),
         pytest.param(f"{A}\r\n{B}", [A, B], id="windows-lines"),
+        pytest.param(f"\ufeff{A}\n", [A], id="windows-mark"),
     ],
 )
 def test_a_file_holds_an_address_a_line(tmp_path: Path, text: str, found: list[str]) -> None:
@@ -79,6 +80,7 @@ def test_addresses_can_stand_in_the_command() -> None:
     [
         pytest.param(f"{A}\nnot-an-address\n", "line 2: 'not-an-address'", id="names-the-line"),
         pytest.param("\n".join("0OIl" * 8 for _ in range(5)), "and 2 more", id="many"),
+        pytest.param(f"{A}\n{A[:-2]}", "line 2: 'Az*'\n", id="cut-address"),
         pytest.param("# nothing\n", "no address in it", id="empty"),
     ],
 )
@@ -88,6 +90,44 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
         given_items(str(tmp_path / "wallets"), "--wallets")
 
 
-def test_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SmartTraderError, match=r"--tokens .*gone: cannot read it: No such file"):
-        given_items(str(tmp_path / "gone"), "--tokens")
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        pytest.param("foo", "--wallets 'foo': no such file, and no Solana address\n  fix: name a file", id="one-word"),
+        pytest.param(
+            "foo,bar", "--wallets: no Solana address: 'foo'; 'bar'\n  fix: .*letters and digits of base58", id="words"
+        ),
+        pytest.param(f"{A},foo", "--wallets: no Solana address: 'foo'\n", id="one-of-a-list"),
+        pytest.param(A[:-1], "no such file, and no Solana address", id="cut-address"),
+        pytest.param("x" * 5000, "--wallets 'x{60}\\.\\.\\.': no such file", id="too-long-for-a-name"),
+        pytest.param("", "--wallets is empty", id="empty"),
+        pytest.param(" ", "--wallets is empty", id="blank"),
+        pytest.param(",", "no address in it", id="comma"),
+        pytest.param("/", "cannot read --wallets /: Is a directory", id="folder"),
+    ],
+)
+def test_what_is_neither_a_file_nor_addresses_is_refused(source: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        given_items(source, "--wallets")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(f"{A}\n".encode("utf-16"), "it is UTF-16 text, not UTF-8\n  fix: save it as UTF-8", id="utf-16"),
+        pytest.param(f"{A}\n".encode("utf-16-le"), "line 1 holds a zero byte", id="utf-16-without-a-mark"),
+        pytest.param(f"{A}\n".encode("utf-32"), "it is UTF-32 text", id="utf-32"),
+        pytest.param(
+            f"{A}\n# caf".encode() + b"\xe9\n", "line 2 holds the byte 0xe9, which is not UTF-8", id="latin-1"
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_piped", [False, True], ids=["file", "standard-input"])
+def test_a_file_in_another_encoding_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str, is_piped: bool
+) -> None:
+    (tmp_path / "wallets").write_bytes(content)
+    with (tmp_path / "wallets").open() as piped:
+        monkeypatch.setattr("sys.stdin", piped)
+        with pytest.raises(SettingsError, match=message):
+            given_items("-" if is_piped else str(tmp_path / "wallets"), "--wallets")

@@ -161,6 +161,9 @@ def test_the_catalog_is_told_what_the_lake_holds(tmp_path: Path) -> None:
     ("message", "fix"),
     [
         pytest.param("[UNREADABLE_TABLE] The table silver.t cannot be read, by its log x: y", "repair", id="log"),
+        pytest.param("[UNREADABLE_TABLE] The table ci_bronze.t cannot be read", "smart-trader restore", id="bronze"),
+        pytest.param("DELTA_FILE_NOT_FOUND /lake/bronze/fetch_log/x", "smart-trader restore", id="bronze-on-spark"),
+        pytest.param("IO Error: No magic bytes found at '/lake/snapshots/t/x'", "smart-trader restore", id="history"),
         pytest.param("IO Error: No files found that match the pattern 'x.parquet'", "repair", id="no-file"),
         pytest.param("IO Error: Cannot open file 'x.parquet': No such file or directory", "repair", id="file-gone"),
         pytest.param("Invalid Input Error: No magic bytes found at end of file 'x'", "repair", id="cut-short"),

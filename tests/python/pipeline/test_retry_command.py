@@ -20,7 +20,7 @@ from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
 from smart_trader.pipeline.steps import STEPS
 
-TOKEN, WALLET, OTHER = "T" * 40, "W" * 40, "V" * 40
+TOKEN, WALLET, OTHER = "T" * 43, "W" * 43, "V" * 43
 AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
@@ -66,8 +66,8 @@ def test_a_request_lands_for_each(paths: LakePaths, items: list[str], asked: lis
 
 
 def test_an_item_that_was_never_asked_for_is_refused_by_name(paths: LakePaths) -> None:
-    with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {'X' * 40}"):
-        CliRunner().invoke(retry, [WALLET, "X" * 40], catch_exceptions=False)
+    with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {'X' * 43}"):
+        CliRunner().invoke(retry, [WALLET, "X" * 43], catch_exceptions=False)
     assert requests(paths) == set()
 
 

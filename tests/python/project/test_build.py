@@ -5,31 +5,62 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
+from dbt_lake import DbtResult
 from deltalake import DeltaTable
-from engine import PROJECT
-from transform.bronze import Bronze
+from engine import PROJECT, EmbeddedLake, run_module
+
+from loaders.jobs import Job, work_items
+from loaders.settings import loader_settings
+from smart_trader.errors import SmartTraderError
 
 TABLES = ("silver.wallet_swaps", "silver.fifo_positions", "silver.wallet_pnl", "gold.smart_traders", "gold.leaderboard")
 
 
 @dataclass(frozen=True)
 class Built:
-    """An initialised, empty lake on which the whole project with its tests was built once."""
+    """A lake that was empty, after the commands that a loader named for it.
 
-    engine: DbtLake
+    Attributes:
+        engine: The lake.
+        commands: What the loader named.
+        result: How the last of the commands, `dbt build`, went.
+    """
+
+    engine: EmbeddedLake
+    commands: list[str]
     result: DbtResult
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build by dbt's target `local`, on a lake that has no server."""
-    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
-    Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
-    return Built(engine, engine.dbt("build", LAKEHOUSE_ENGINE="auto"))
+    engine = EmbeddedLake(tmp_path_factory.mktemp("lake with space"))
+    commands = refusal(engine).removeprefix("run: ").split(", then: ")
+    for command in commands[:-1]:
+        done = run_module(*command.removeprefix("python -m ").split(), env=engine.environment)
+        assert done.returncode == 0, done.stderr
+    assert refusal(engine) == f"run: {commands[-1]}"
+    return Built(engine, commands, engine.dbt(*commands[-1].split()[1:], LAKEHOUSE_ENGINE="auto"))
+
+
+def whales(engine: EmbeddedLake) -> Job:
+    return Job("whales", loader_settings(), engine.paths, datetime(2026, 1, 31, tzinfo=UTC))
+
+
+def refusal(engine: EmbeddedLake) -> str:
+    """Return what a loader says that mends a lake without a work list."""
+    with pytest.raises(SmartTraderError) as refused:
+        work_items(whales(engine))
+    return refused.value.fix
+
+
+def test_the_commands_that_a_loader_names_make_its_work_list(built: Built) -> None:
+    assert built.commands == ["python -m loaders init", "dbt build"]
+    assert work_items(whales(built.engine)) == []
 
 
 def test_an_empty_lake_is_built_to_empty_delta_tables_in_its_own_folders(built: Built) -> None:
@@ -53,7 +84,7 @@ def test_other_targets_get_prefixed_schemas(built: Built) -> None:
 
 
 @pytest.fixture
-def of_one_model(tmp_path: Path) -> DbtLake:
+def of_one_model(tmp_path: Path) -> EmbeddedLake:
     """An empty lake, and a project with one model in no schema."""
     project = tmp_path / "project"
     for name in ("macros", "dbt_project.yml", "profiles.yml"):
@@ -62,17 +93,29 @@ def of_one_model(tmp_path: Path) -> DbtLake:
         copy(PROJECT / name, project / name)
     (project / "models").mkdir()
     (project / "models" / "stray.sql").write_text("select 1 as a")
-    return DbtLake(tmp_path / "lake", project)
+    return EmbeddedLake(tmp_path / "lake", project)
 
 
-def test_a_model_without_a_configured_schema_is_refused(of_one_model: DbtLake) -> None:
+def test_a_model_without_a_configured_schema_is_refused(of_one_model: EmbeddedLake) -> None:
     done = of_one_model.dbt("parse")
     assert not done.success
     assert "no schema is configured for model.smart_trader.stray" in str(done.error)
 
 
+@pytest.mark.parametrize("value", ["duck", "sparkle"])
+def test_a_wrong_engine_is_refused_with_its_variable(of_one_model: EmbeddedLake, value: str) -> None:
+    done = of_one_model.dbt("parse", LAKEHOUSE_ENGINE=value)
+    assert not done.success
+    assert f"LAKEHOUSE_ENGINE={value}: set it to auto, embedded or spark" in str(done.error)
+
+
+def test_an_empty_engine_is_none_chosen(of_one_model: EmbeddedLake) -> None:
+    (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")
+    assert of_one_model.dbt("parse", LAKEHOUSE_ENGINE="").success
+
+
 def test_the_target_spark_without_a_server_says_how_to_start_it(
-    of_one_model: DbtLake, capsys: pytest.CaptureFixture[str]
+    of_one_model: EmbeddedLake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")
     done = of_one_model.dbt("build", DBT_TARGET="spark")

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from dbt_lake import DbtLake, DbtResult
+from dbt_lake import DbtResult
 from deltalake import DeltaTable
-from engine import PROJECT
+from engine import PROJECT, EmbeddedLake
 
 from .bronze import Bronze, fetch, swap
 from .recordings import SAMPLES, bronze_swaps, read_items
@@ -45,7 +45,7 @@ recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are n
 class Lake:
     """A lake in the recordings' time: its bronze, and dbt at a time of choice."""
 
-    engine: DbtLake
+    engine: EmbeddedLake
     bronze: Bronze
 
     def build(self, at: datetime, command: str = "run", *arguments: str) -> None:
@@ -162,7 +162,7 @@ def first_load(bronze: Bronze) -> None:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with one load, built."""
-    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
+    engine = EmbeddedLake(tmp_path_factory.mktemp("lake with space"))
     bronze = Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines")).init()
     made = Lake(engine, bronze)
     first_load(bronze)

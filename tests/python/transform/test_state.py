@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from dbt_lake import DbtLake
 from deltalake import DeltaTable
+from engine import EmbeddedLake
 
 from .bronze import Bronze, fetch, holder, swap, token
 
@@ -26,7 +26,7 @@ PREFIXED = {"DBT_TARGET": TARGET}
 class Lake:
     """The lake under test: its bronze, and dbt at a time of choice."""
 
-    engine: DbtLake
+    engine: EmbeddedLake
     bronze: Bronze
 
     def build(self, at: datetime, *arguments: str, succeeds: bool = True) -> list[str]:
@@ -54,7 +54,7 @@ class Lake:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with nothing in it, whose schemas have a prefix."""
-    engine = DbtLake(tmp_path_factory.mktemp("lake with space"))
+    engine = EmbeddedLake(tmp_path_factory.mktemp("lake with space"))
     return Lake(engine, Bronze(engine.paths.local_root, tmp_path_factory.mktemp("pipelines"), f"{TARGET}_bronze"))
 
 

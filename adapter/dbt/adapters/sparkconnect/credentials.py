@@ -61,6 +61,8 @@ class SparkConnectCredentials(SparkCredentials):
 
     endpoint_file: str | None = None
     server_hint: str | None = None
+    # where the method comes from, added to what is said of a wrong one
+    method_hint: str | None = None
     connect_host: str = "localhost"
     connect_port: int = 15002
     connect_token: str | None = field(default=None, repr=False)
@@ -75,6 +77,13 @@ class SparkConnectCredentials(SparkCredentials):
     scratch: str | None = None
 
     @classmethod
+    def validate(cls, data: Any) -> None:
+        """Check a profile before it is read; dbt's own check of the method would not say where it comes from."""
+        if isinstance(data, dict) and data.get("method") is not None:
+            _check_method(data["method"], data.get("method_hint"))
+        super().validate(data)
+
+    @classmethod
     def __pre_deserialize__(cls, data: dict[str, Any]) -> dict[str, Any]:
         data = super().__pre_deserialize__(data)
         # an unquoted number would be refused with a message that shows it
@@ -83,11 +92,7 @@ class SparkConnectCredentials(SparkCredentials):
         return data
 
     def __post_init__(self) -> None:
-        if self.method not in tuple(ConnectionMethod):
-            raise DbtConfigError(
-                f"The sparkconnect adapter knows no connection method '{self.method}': set `method` in the profile to "
-                "thrift, embedded or auto, or leave it out for thrift."
-            )
+        _check_method(self.method, self.method_hint)
         if self.method != ConnectionMethod.THRIFT and not self.lake:
             raise DbtConfigError(
                 f"`method: {self.method}` needs `lake` in the profile: the folder in which the schemas' tables lie."
@@ -208,6 +213,15 @@ class SparkConnectCredentials(SparkCredentials):
         except ValueError as exc:
             problem = f"is not complete: {exc}. Start the server again."
         raise FailedToConnectError(self.with_hint(f"The endpoint file '{path}' {problem}"))
+
+
+def _check_method(method: Any, hint: str | None) -> None:
+    """Refuse a connection method that there is not."""
+    if method not in tuple(ConnectionMethod):
+        raise DbtConfigError(
+            f"The sparkconnect adapter knows no connection method '{method}': set `method` in the profile to "
+            "thrift, embedded or auto, or leave it out for thrift." + (f"\n  {hint}" if hint else "")
+        )
 
 
 def _checked_section(content: Any, section: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class QueryCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         oldest = time.time() - KEPT_DAYS * 86400
         for entry in os.scandir(folder):
             if entry.stat().st_mtime < oldest:

@@ -154,7 +154,8 @@ class LocalStorage:
     def write(self, name: str, text: str) -> None:
         """See `Storage`."""
         new = self._root / f"{name}.{os.getpid()}.new"
-        with new.open("w", encoding="utf-8") as file:
+        # Spark's server writes its files for their owner alone, whatever the process's umask; so does this
+        with open(new, "w", encoding="utf-8", opener=_owner_only) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -186,6 +187,10 @@ class LocalStorage:
     def without_secrets(self, message: str) -> str:
         """See `Storage`."""
         return message
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def storage_of(root: str, scratch: str | None) -> Storage:
