@@ -20,7 +20,7 @@ from smart_trader.schemas import schema_name
 from smart_trader.store import arrow_location, check_reachable, is_remote, s3_client
 
 # What this project writes. smart_trader/pipeline/lake_version.py has a step for each number up to it.
-LAKE_VERSION = 1
+LAKE_VERSION = 2
 IDENTITY_NAME = "_lake.json"
 # There while a restore is on its way; a lake that holds it is half a lake.
 RESTORING_NAME = "_restoring.json"

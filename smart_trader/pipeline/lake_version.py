@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow.fs
 
@@ -29,6 +31,7 @@ from smart_trader.pipeline.builds import Builds
 from smart_trader.pipeline.engine import Choice, Engine, lake_engine
 from smart_trader.pipeline.evidence import Evidence
 from smart_trader.pipeline.reading import Lake
+from smart_trader.pipeline.renamed import VIEWS, carry_marks, move_tables, rename_columns
 from smart_trader.pipeline.repair import rebuild
 from smart_trader.schemas import schema_name
 from smart_trader.settings import LakehouseSettings
@@ -42,11 +45,12 @@ DERIVED_LAYERS = ("silver", "gold", "snapshots")
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a step works with: the lake, and dbt on an engine."""
+    """What a step works with: the lake, dbt on an engine, and vars of the run that upgrades."""
 
     lake: Lake
     builds: Builds
     tell: Tell
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,30 @@ def has_derived_tables(paths: LakePaths, prefix: str) -> bool:
 def rebuild_derived(workshop: Workshop) -> None:
     """Make silver and gold again from bronze: an earlier project computed them by its own formulas.
 
-    Histories stay as they are; columns that they lack are added.
+    Histories stay as they are; columns that they lack are added. They get their present names before: under others,
+    the build would begin them again.
     """
+    move_tables(workshop.lake, workshop.tell)
+    rename_columns(workshop.lake)
     Evidence(workshop.lake).forget()
     rebuild(workshop.builds, workshop.tell)
 
 
-UPGRADES = (Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),)
+def carry_over(workshop: Workshop) -> None:
+    """Give tables and views their present names; nothing is computed."""
+    move_tables(workshop.lake, workshop.tell)
+    rename_columns(workshop.lake)
+    carry_marks(workshop.lake, workshop.builds.nodes(), workshop.overrides, workshop.tell)
+    views = {"schema": schema_name("silver"), "names": list(VIEWS)}
+    workshop.builds.invoke("views of earlier names", "run-operation", "drop_views", "--args", json.dumps(views))
+    # the engine that builds next may not find what it stands on: each makes the views that it knows
+    workshop.builds.invoke("views", "run", "--select", "config.materialized:view")
+
+
+UPGRADES = (
+    Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),
+    Upgrade(2, "give tables their present names", has_derived_tables, carry_over),
+)
 
 
 def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
@@ -104,7 +125,9 @@ def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
     return later
 
 
-def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None = None) -> int:
+def upgrade_lake(
+    machine: LakehouseSettings, tell: Tell, choice: Choice | None = None, overrides: Mapping[str, Any] | None = None
+) -> int:
     """Do the steps that a lake still needs. The caller holds its lock.
 
     The version is written after each step, so an upgrade that was cut short goes on with the step it was at.
@@ -113,6 +136,7 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None =
         machine: The machine's settings.
         tell: Takes progress lines.
         choice: The engine, where the command has chosen it before.
+        overrides: Vars of the run that upgrades.
 
     Returns:
         How many steps were done.
@@ -126,7 +150,7 @@ def upgrade_lake(machine: LakehouseSettings, tell: Tell, choice: Choice | None =
         tell(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
         with lake_engine(machine, tell, choice) as engine:
             builds = rebuilding(machine.paths, engine, "upgrade", tell)
-            workshop = Workshop(lake, builds, lambda line: tell(f"      {line}"))
+            workshop = Workshop(lake, builds, lambda line: tell(f"      {line}"), overrides or {})
             for step in steps:
                 tell(f"[{step.number}/{LAKE_VERSION}] {step.name}")
                 step.apply(workshop)

@@ -123,8 +123,17 @@ def set_aside(lake: Lake, broken: Collection[Name], tell: Tell) -> None:
         tell(f"{schema}.{name}: broken, moved to {target}")
 
 
-def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
+def repair(
+    lake: Lake, builds: Builds, engine: Engine, tell: Tell, upgrade: Callable[[], object] = lambda: None
+) -> None:
     """Put a lake right. The caller holds its lock.
+
+    Args:
+        lake: The lake, whose tables have their present names.
+        builds: dbt.
+        engine: The engine that dbt builds on.
+        tell: Takes progress lines.
+        upgrade: Brings a lake of an earlier version to the present one; done once broken tables are out of its way.
 
     Raises:
         SmartTraderError: A table is broken that cannot be made again, and nothing was changed; or bronze has lost rows,
@@ -135,6 +144,7 @@ def repair(lake: Lake, builds: Builds, engine: Engine, tell: Tell) -> None:
     set_aside(lake, findings.derived, tell)
     # a server's catalog is told what the lake holds now
     engine.wait()
+    upgrade()
     if findings.derived:
         Evidence(lake).forget()
         rebuild(builds, tell)

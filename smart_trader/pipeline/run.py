@@ -132,7 +132,7 @@ def run_pipeline(order: Order, settings: LoaderSettings, machine: LakehouseSetti
         if order.builds:
             tell(str(choice))
             _advise(choice, Lake(paths), settings.embedded_max_swaps, tell)
-        upgrade_lake(machine, tell, choice)
+        upgrade_lake(machine, tell, choice, order.variables)
         records: list[StepRecord] = []
         try:
             with lake_engine(machine, tell, choice) as engine:

@@ -214,7 +214,7 @@ single_swaps as (
     select
         routed_swaps.tx_hash,
         routed_swaps.wallet_address,
-        routed_swaps.leg.*,
+        leg.*,
         routed_swaps.usd
     from routed_swaps
     union all
