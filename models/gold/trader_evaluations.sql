@@ -40,7 +40,7 @@ minimums as (
 
 new_calculations as (
 
-    -- what is not checked yet waits
+    -- the inner join makes unchecked calculations wait
     select
         pnl_history.*,
         calculation_checks.failed_checks
@@ -73,7 +73,7 @@ fitting_tiers as (
             and new_calculations.roi >= coalesce(trader_tiers.min_roi, new_calculations.roi)
             and new_calculations.win_rate
             >= coalesce(trader_tiers.min_win_rate, new_calculations.win_rate)
-            -- the tier without minimums is for any positive profit or win rate
+            -- the tier without minimums asks for any positive profit or win rate
             and (
                 trader_tiers.min_total_pnl is not null
                 or new_calculations.total_pnl > 0
@@ -109,7 +109,7 @@ judged as (
             ),
             if(new_calculations.is_too_active, 'too_active', null),
             if(fitting_tiers.tier is null, 'no_tier', null),
-            -- one entry for each check, so that all are counted alike
+            -- one entry per check, so that each is counted
             'quarantined:' || replace(new_calculations.failed_checks, ', ', ', quarantined:')
         ) as failed_rules
     from new_calculations

@@ -4,8 +4,7 @@ with
 
 files as (
 
-    -- the loaders' own list, one small file per load; a view lists the folder at each read, a table
-    -- would not
+    -- The loaders write one small file per load. A view lists the folder at each read.
     select value
     from text.`${spark.sql.warehouse.dir}/{{ bronze }}/_dlt_loads`
 
@@ -20,7 +19,7 @@ parsed as (
 
 complete as (
 
-    -- a list written twice (a kill just after the first time) is still one load
+    -- A load that was killed after its first file may have written two.
     select
         landed.load_id,
         min(landed.inserted_at) as landed_at

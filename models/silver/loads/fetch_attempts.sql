@@ -43,7 +43,7 @@ landed as (
         fetch_log.landed_at
     from fetch_log
     left semi join complete_loads on fetch_log._dlt_load_id = complete_loads.load_id
-    -- a person's wish is no fetch
+    -- A request to retry is no fetch.
     where fetch_log.outcome != 'retry'
     qualify row_number() over (partition by fetch_log.fetch_id order by fetch_log._dlt_id asc) = 1
 

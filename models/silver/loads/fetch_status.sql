@@ -29,8 +29,8 @@ compared as (
 
 judged as (
 
-    -- a failure of everything that was asked for together tells of the endpoint, not of the items;
-    -- one item alone tells neither. By load as well: an outage may begin in the middle of a run
+    -- If all items of one run or one load failed, the endpoint failed, not the items. One item alone
+    -- does not show which. Loads count because an outage may begin in the middle of a run.
     select
         *,
         outcome = 'failed' and (is_run_failed or is_load_failed) as is_outage
@@ -40,7 +40,7 @@ judged as (
 
 ranked as (
 
-    -- within one run's time the later wall clock is the later fetch
+    -- Fetches of one run share its time; the wall clock orders them.
     select
         *,
         row_number() over (
@@ -56,8 +56,8 @@ measured as (
     select
         *,
         min(if(outcome = 'failed', null, recency)) over (partition by kind, item) as newest_answer,
-        -- a fetch may fail after some pages: what they brought moves the newest known row, and so
-        -- the place to go on from
+        -- A fetch that failed after some pages has moved the newest known row, and so the place to
+        -- continue from.
         min(if(outcome = 'failed' and landed_rows = 0, null, recency))
             over (partition by kind, item) as newest_progress
     from ranked
@@ -129,7 +129,7 @@ paced as (
 
     select
         *,
-        -- a gap that a later fetch left open makes a history incomplete again
+        -- a later fetch that left a gap makes the history incomplete again
         has_reached_oldest and resume_before_time is null as is_history_complete,
         attempts >= {{ var('max_fetch_attempts') }} as is_exhausted,
         case kind
@@ -159,7 +159,7 @@ scheduled as (
                     ),
                     if(answered_outcome = 'complete', completed_at + refresh_period, attempted_at)
                 )
-            -- a backfill that was paused goes on with the next run
+            -- a paused backfill continues with the next run
             when answered_outcome = 'partial' then fetched_at
             else completed_at + refresh_period
         end as due_at

@@ -94,7 +94,7 @@ broken_{{ table }} as (
 
 unreadable_trades as (
 
-    -- no fault of ours: the API served an amount that is none, so the wallet's figures lack it
+    -- The API served an amount that is no number, so the wallet's figures lack it.
     select wallet_trades.*
     from wallet_trades
     left semi join new_calculations
@@ -193,7 +193,7 @@ checks as (
     left join faults
         on
             new_calculations.wallet_address = faults.wallet_address
-            -- trades are of no calculation
+            -- trades belong to every calculation of their wallet
             and new_calculations.calculation_date
             = coalesce(faults.calculation_date, new_calculations.calculation_date)
     group by new_calculations.wallet_address, new_calculations.calculation_date

@@ -36,7 +36,7 @@ landed as (
     from token_metrics
     left semi join complete_loads on token_metrics._dlt_load_id = complete_loads.load_id
     {% if is_incremental() -%}
-        -- by load, never by time: a load that was killed may finish after a newer one
+        -- By load, never by time: a killed load may finish after a newer one.
         left anti join {{ this }} as built_loads
             on token_metrics._dlt_load_id = built_loads._dlt_load_id
         left anti join {{ this }} as built_rows
@@ -44,8 +44,8 @@ landed as (
                 token_metrics.address = built_rows.token_address
                 and token_metrics.observed_at = built_rows.observed_at
     {%- endif %}
-    -- a list that moves between two pages names a token twice, and so does a step that was killed
-    -- and run again at the same time: the first answer counts
+    -- A list that moved between two pages names a token twice, and so does a killed step that was
+    -- run again at the same time: the first answer counts.
     qualify row_number() over (
         partition by token_metrics.address, token_metrics.observed_at
         order by

@@ -36,9 +36,9 @@ liquidity_tiers as (
 
 ),
 
-lists as (
+token_lists as (
 
-    -- only a whole list shows that a token is missing, so a partial one counts to the one before
+    -- Only a complete list shows that a token is missing; a partial one counts with the list before.
     select
         fetched_at,
         bool_or(outcome = 'complete') as is_complete
@@ -54,7 +54,7 @@ numbered_lists as (
         fetched_at,
         is_complete,
         count_if(is_complete) over (order by fetched_at asc) as list_number
-    from lists
+    from token_lists
 
 ),
 
@@ -72,7 +72,7 @@ passing as (
 
 ),
 
-returns as (
+dated_returns as (
 
     select
         *,
@@ -104,12 +104,12 @@ tokens as (
         min(observed_at) as tracked_since,
         max(observed_at) filter (where is_return) as active_since,
         max(list_number) as last_list_number
-    from returns
+    from dated_returns
     group by token_address
 
 ),
 
-dropped as (
+tokens_with_drop as (
 
     select
         tokens.*,
@@ -132,14 +132,14 @@ holder_fetches as (
 states as (
 
     select
-        dropped.token_address,
-        dropped.symbol,
-        dropped.token_name,
-        dropped.decimals,
-        -- an observation of an earlier version has none below the lowest tier of its day
-        coalesce(dropped.liquidity_tier, lowest_tier.liquidity_tier) as liquidity_tier,
-        dropped.tracked_since,
-        dropped.dropped_at is null as is_active,
+        tokens_with_drop.token_address,
+        tokens_with_drop.symbol,
+        tokens_with_drop.token_name,
+        tokens_with_drop.decimals,
+        -- earlier versions gave no tier below the lowest minimum of their day
+        coalesce(tokens_with_drop.liquidity_tier, lowest_tier.liquidity_tier) as liquidity_tier,
+        tokens_with_drop.tracked_since,
+        tokens_with_drop.dropped_at is null as is_active,
         if(
             coalesce({{ as_of() }} < holder_fetches.refresh_at, false)
             and holder_fetches.answered_outcome = 'complete',
@@ -149,16 +149,16 @@ states as (
         holder_fetches.completed_at as whale_fetched_at,
         coalesce(holder_fetches.attempts, 0) as whale_fetch_attempts,
         coalesce(holder_fetches.is_exhausted, false) as is_exhausted,
-        -- the steps of one run share its time: the microsecond puts a fetch after what it was for
+        -- Steps of one run share its time; the microsecond orders a fetch after its cause.
         greatest(
-            dropped.active_since,
-            dropped.dropped_at,
+            tokens_with_drop.active_since,
+            tokens_with_drop.dropped_at,
             holder_fetches.fetched_at + interval '1 microsecond',
             if({{ as_of() }} >= holder_fetches.refresh_at, holder_fetches.refresh_at, null)
         ) as state_changed_at
-    from dropped
+    from tokens_with_drop
     cross join lowest_tier
-    left join holder_fetches on dropped.token_address = holder_fetches.item
+    left join holder_fetches on tokens_with_drop.token_address = holder_fetches.item
 
 )
 

@@ -40,7 +40,7 @@ queued as (
     select
         tracked_tokens.token_address as item,
         coalesce(holder_fetches.due_at, tracked_tokens.tracked_since) as due_at,
-        -- what is paid for in part first, then what was known and is old, then what is new
+        -- first half-read items, which are paid for in part; then refreshes; then new items
         case
             when holder_fetches.answered_outcome = 'partial' then 1
             when holder_fetches.completed_at is not null then 2
@@ -64,7 +64,7 @@ numbered as (
             order by
                 turn asc,
                 if(turn = 3, null, due_at) asc,
-                -- the list comes in the order of token_sort_by
+                -- the token list is in the order of token_sort_by
                 list_position asc nulls last,
                 item asc
         ) as queue_rank,

@@ -22,8 +22,8 @@ fetch_attempts as (
 
 new_fetches as (
 
-    -- an owner's accounts may be spread over pages, and pages over loads, so this model takes in
-    -- whole fetches; a token asked for twice at one time is observed once, by the first answer
+    -- Whole fetches only: an owner's accounts may be spread over pages, and pages over loads. A token
+    -- fetched twice at one time is observed once, by the first answer.
     select fetch_attempts.fetch_id
     from fetch_attempts
     {% if is_incremental() -%}
@@ -45,12 +45,12 @@ new_fetches as (
 
 accounts as (
 
-    -- a list that moves between two pages names an account twice
+    -- a list that moved between two pages names an account twice
     select whale_holders.*
     from whale_holders
     left semi join complete_loads on whale_holders._dlt_load_id = complete_loads.load_id
     left semi join new_fetches on whale_holders.fetch_id = new_fetches.fetch_id
-    -- what cannot be an amount is no holding
+    -- text that is no amount is no holding
     where try_cast(whale_holders.amount as decimal(38, 12)) >= 0
     qualify row_number() over (
         partition by whale_holders.fetch_id, whale_holders.token_account

@@ -15,7 +15,7 @@ pools as (
         min(load_batch) as load_batch
     from wallet_swaps
     {% if is_incremental() -%}
-        -- a batch without a new pool leaves no row here and is looked at until one brings some
+        -- batches without a new pool leave no row and are read again until one has some
         where load_batch > (select coalesce(max(load_batch), 0) from {{ this }})
     {%- endif %}
     group by pool_address

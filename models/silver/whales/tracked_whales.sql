@@ -38,7 +38,7 @@ newest_calculations as (
 
 ),
 
-known as (
+whale_facts as (
 
     select
         whale_wallets.*,
@@ -56,7 +56,7 @@ known as (
         ) as txns_fetched,
         coalesce(
             newest_calculations.covered_fetch_id = swap_fetches.complete_fetch_id
-            -- rows may land without a finished fetch
+            -- an unfinished fetch may have landed rows since
             and newest_calculations.calculated_at >= swap_fetches.progressed_at
             and {{ as_of() }} < newest_calculations.refresh_at,
             false
@@ -86,7 +86,7 @@ states as (
         pnl_processed,
         if(pnl_processed, 'completed', 'pending') as pnl_processing_status,
         pnl_last_processed_at,
-        -- the steps of one run share its time: a microsecond each puts them into their order
+        -- Steps of one run share its time; a microsecond each orders them.
         greatest(
             coalesce(tracked_since, timestamp '1970-01-01 00:00:00+00:00'),
             fetched_at + interval '1 microsecond',
@@ -94,7 +94,7 @@ states as (
             pnl_last_processed_at + interval '2 microsecond',
             if({{ as_of() }} >= pnl_refresh_at, pnl_refresh_at, null)
         ) as state_changed_at
-    from known
+    from whale_facts
 
 )
 

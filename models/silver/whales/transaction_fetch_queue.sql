@@ -21,7 +21,7 @@ swap_fetches as (
 
 wallets as (
 
-    -- held in several tokens, fetched once
+    -- a wallet that holds several tokens is fetched once
     select
         wallet_address,
         min(tracked_since) as tracked_since,
@@ -38,10 +38,10 @@ queued as (
 
     select
         wallets.wallet_address as item,
-        -- a line of the watchlist has no clock: due from the beginning until it is fetched
+        -- a watchlist line has no time: it is due until it is fetched
         coalesce(swap_fetches.due_at, wallets.tracked_since, timestamp '1970-01-01 00:00:00+00:00')
             as due_at,
-        -- what is paid for in part first, then what was known and is old, then what is new
+        -- first half-read items, which are paid for in part; then refreshes; then new items
         case
             when swap_fetches.resume_before_time is not null then 1
             when swap_fetches.answered_outcome = 'partial' then 1
@@ -69,8 +69,8 @@ numbered as (
             order by
                 turn asc,
                 if(turn = 3, null, due_at) asc,
-                -- whom a person named, then the largest holders, then who holds the most tokens; an
-                -- address says nothing of a wallet, so it only breaks what is equal otherwise
+                -- watched wallets, then the largest holders, then holders of the most tokens; the
+                -- address only breaks ties
                 is_watched desc,
                 best_rank asc,
                 token_count desc,

@@ -106,7 +106,7 @@ holdings as (
 
 watched as (
 
-    -- a wallet named on the command line is known by its fetch alone
+    -- a wallet named on a command line is known by its fetch alone
     select
         coalesce(watchlist.wallet_address, swap_fetches.item) as wallet_address,
         swap_fetches.first_fetched_at as tracked_since
