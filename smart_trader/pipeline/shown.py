@@ -247,6 +247,9 @@ def exhausted_items(lake: Lake) -> set[tuple[str, str]]:
 
 def _flagged(lake: Lake, table: str, column: str, flag: str) -> list[str]:
     """Return the addresses of a silver table whose flag is set."""
+    if flag not in lake.delta("silver", table).schema().to_arrow().names:
+        # a lake that is not upgraded yet
+        flag = flag.removeprefix("is_")
     return sorted(set(lake.read("silver", table, [column], pc.field(flag))[column].to_pylist()))
 
 
