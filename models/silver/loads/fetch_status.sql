@@ -29,7 +29,7 @@ compared as (
 
 judged as (
 
-    -- If all items of one run or one load failed, the endpoint failed, not the items. One item alone
+    -- If all items of a run or a load failed, the endpoint failed, not the items. One item alone
     -- does not show which. Loads count because an outage may begin in the middle of a run.
     select
         *,

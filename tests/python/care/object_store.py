@@ -34,6 +34,9 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
             return Response("<DeleteResult/>", media_type="application/xml")
         if "list-type" in request.query_params:
             return listing(key, request.query_params)
+        if request.method == "HEAD" and "/" not in key:
+            # every bucket is there
+            return Response()
         if key not in objects:
             missing = "<Error><Code>NoSuchKey</Code></Error>"
             return Response(missing, status_code=404, media_type="application/xml")
