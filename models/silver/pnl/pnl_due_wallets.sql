@@ -76,22 +76,22 @@ pending_swaps as (
 built as (
 
     {% if is_incremental() -%}
-        select
-            wallet_address,
-            covered_fetch_id,
-            covered_batch,
-            calculation_date,
-            -- Read from the row as JSON: a table of an earlier version has no such column.
-            from_json(to_json(struct(*)), 'code_version string').code_version as code_version
-        from {{ this }}
+    select
+        wallet_address,
+        covered_fetch_id,
+        covered_batch,
+        calculation_date,
+        -- Read from the row as JSON: a table of an earlier version has no such column.
+        from_json(to_json(struct(*)), 'code_version string').code_version as code_version
+    from {{ this }}
     {%- else -%}
-        select
-            cast(null as string) as wallet_address,
-            cast(null as string) as covered_fetch_id,
-            cast(null as bigint) as covered_batch,
-            cast(null as timestamp) as calculation_date,
-            cast(null as string) as code_version
-        where false
+    select
+        cast(null as string) as wallet_address,
+        cast(null as string) as covered_fetch_id,
+        cast(null as bigint) as covered_batch,
+        cast(null as timestamp) as calculation_date,
+        cast(null as string) as code_version
+    where false
     {%- endif %}
 
 ),

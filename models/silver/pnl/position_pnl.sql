@@ -26,8 +26,8 @@ holder_observations as (
 
 new_calculations as (
 
-    -- All positions of a wallet share one calculation, so compare wallets; comparing positions would
-    -- shuffle far more rows.
+    -- All positions of a wallet share one calculation, so compare wallets; comparing positions
+    -- would shuffle far more rows.
     select
         pnl_due_wallets.wallet_address,
         pnl_due_wallets.calculation_date
@@ -207,7 +207,8 @@ positions as (
 
         ---------- money
         {{ round_decimal('realized_pnl_usd') }} as realized_pnl_usd,
-        {{ round_decimal('open_value_usd') }} - {{ round_decimal('open_cost_usd') }} as unrealized_pnl_usd,
+        {{ round_decimal('open_value_usd') }}
+        - {{ round_decimal('open_cost_usd') }} as unrealized_pnl_usd,
         {{ round_decimal('open_value_usd') }} as open_value_usd,
         {{ round_decimal('open_cost_usd') }} as open_cost_usd,
         {{ round_decimal('bought_usd') }} as bought_usd,

@@ -1,7 +1,5 @@
 {%- set batches = ref('swap_load_batches') -%}
-{%- set is_new -%}
-    load_batch > (select coalesce(max(load_batch), 0) from {{ this }}) and bronze_row_count > 0
-{%- endset %}
+{%- set is_new = 'load_batch > (select coalesce(max(load_batch), 0) from ' ~ this ~ ') and bronze_row_count > 0' %}
 
 with
 

@@ -38,7 +38,8 @@ liquidity_tiers as (
 
 token_lists as (
 
-    -- Only a complete list shows that a token is missing; a partial one counts with the list before.
+    -- Only a complete list shows that a token is missing; a partial one counts with the list
+    -- before.
     select
         fetched_at,
         bool_or(outcome = 'complete') as is_complete

@@ -22,8 +22,8 @@ fetch_attempts as (
 
 new_fetches as (
 
-    -- Whole fetches only: an owner's accounts may be spread over pages, and pages over loads. A token
-    -- fetched twice at one time is observed once, by the first answer.
+    -- Whole fetches only: an owner's accounts may be spread over pages, and pages over loads. A
+    -- token fetched twice at one time is observed once, by the first answer.
     select fetch_attempts.fetch_id
     from fetch_attempts
     {% if is_incremental() -%}

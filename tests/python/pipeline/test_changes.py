@@ -97,7 +97,7 @@ EDITS: list[Any] = [
                  ["tracked_tokens_history"], {"tracked_tokens_history"}, set(), id="snapshot"),
     pytest.param("models/gold/leaderboard.sql", "-- former traders have", "-- Former traders have", [],
                  set(), set(), id="comment"),
-    pytest.param("models/gold/leaderboard.yml", "description: The wallet.", "description: W.", [], set(), set(),
+    pytest.param("models/gold/leaderboard.yml", "description: How many did.", "description: Many.", [], set(), set(),
                  id="description"),
 ]  # fmt: skip
 
