@@ -10,7 +10,8 @@ from loaders.fetching import FetchResult
 from smart_trader.errors import SmartTraderError
 
 SHOWN_FAILURES = 5
-# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/fetches.sql counts alike.
+# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/loads/fetch_status.sql counts
+# alike.
 FEWEST_OF_OUTAGE = 2
 
 

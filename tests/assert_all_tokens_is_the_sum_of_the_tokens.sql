@@ -6,9 +6,9 @@
 
 with
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
 
 ),
 
@@ -25,7 +25,7 @@ sums as (
         wallet_address,
         calculation_date,
         {{ all_tokens_differences() }}
-    from pnl_calculations
+    from pnl_history
     group by wallet_address, calculation_date
 
 )

@@ -17,9 +17,9 @@ trader_evaluations as (
 
 ),
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
 
 ),
 
@@ -48,22 +48,22 @@ figures as (
 
     select
         traders.*,
-        pnl_calculations.basis_coverage,
-        pnl_calculations.is_history_complete,
-        pnl_calculations.is_too_active,
+        pnl_history.basis_coverage,
+        pnl_history.is_history_complete,
+        pnl_history.is_too_active,
         stack(
             4,
-            'total_pnl', pnl_calculations.total_pnl,
-            'roi', pnl_calculations.roi,
-            'win_rate', pnl_calculations.win_rate,
-            'trade_count', cast(pnl_calculations.trade_count as decimal(38, 6))
+            'total_pnl', pnl_history.total_pnl,
+            'roi', pnl_history.roi,
+            'win_rate', pnl_history.win_rate,
+            'trade_count', cast(pnl_history.trade_count as decimal(38, 6))
         ) as (metric, figure)
     from traders
-    left join pnl_calculations
+    left join pnl_history
         on
-            traders.wallet_address = pnl_calculations.wallet_address
-            and traders.calculation_date = pnl_calculations.calculation_date
-            and pnl_calculations.token_address = 'ALL_TOKENS'
+            traders.wallet_address = pnl_history.wallet_address
+            and traders.calculation_date = pnl_history.calculation_date
+            and pnl_history.token_address = 'ALL_TOKENS'
 
 ),
 

@@ -49,7 +49,7 @@ standings as (
 
 ranked as (
 
-    -- those who no longer qualify stand behind, without a rank
+    -- former traders have no rank
     select
         ---------- standing
         if(former, null, row_number() over (

@@ -8,9 +8,9 @@ bronze_runs as (
 
 ),
 
-landed_loads as (
+complete_loads as (
 
-    select * from {{ ref('landed_loads') }}
+    select * from {{ ref('complete_loads') }}
 
 ),
 
@@ -31,7 +31,7 @@ landed as (
         bronze_runs.error,
         bronze_runs._dlt_id as record_id
     from bronze_runs
-    left semi join landed_loads on bronze_runs._dlt_load_id = landed_loads.load_id
+    left semi join complete_loads on bronze_runs._dlt_load_id = complete_loads.load_id
     qualify
         row_number() over (
             partition by bronze_runs._dlt_id

@@ -1,10 +1,10 @@
-{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
+{{ config(materialized='incremental', full_refresh=false) }}
 
 with
 
-pnl_calculations as (
+pnl_history as (
 
-    select * from {{ ref('pnl_calculations') }}
+    select * from {{ ref('pnl_history') }}
 
 ),
 
@@ -40,22 +40,22 @@ minimums as (
 
 new_calculations as (
 
-    -- what is not checked yet waits
+    -- the inner join makes unchecked calculations wait
     select
-        pnl_calculations.*,
+        pnl_history.*,
         calculation_checks.failed_checks
-    from pnl_calculations
+    from pnl_history
     inner join calculation_checks
         on
-            pnl_calculations.wallet_address = calculation_checks.wallet_address
-            and pnl_calculations.calculation_date = calculation_checks.calculation_date
+            pnl_history.wallet_address = calculation_checks.wallet_address
+            and pnl_history.calculation_date = calculation_checks.calculation_date
     {% if is_incremental() -%}
         left anti join {{ this }} as built
             on
-                pnl_calculations.wallet_address = built.wallet_address
-                and pnl_calculations.calculation_date = built.calculation_date
+                pnl_history.wallet_address = built.wallet_address
+                and pnl_history.calculation_date = built.calculation_date
     {%- endif %}
-    where pnl_calculations.token_address = 'ALL_TOKENS'
+    where pnl_history.token_address = 'ALL_TOKENS'
 
 ),
 
@@ -73,7 +73,7 @@ fitting_tiers as (
             and new_calculations.roi >= coalesce(trader_tiers.min_roi, new_calculations.roi)
             and new_calculations.win_rate
             >= coalesce(trader_tiers.min_win_rate, new_calculations.win_rate)
-            -- the tier without minimums is for any positive profit or win rate
+            -- the tier without minimums asks for any positive profit or win rate
             and (
                 trader_tiers.min_total_pnl is not null
                 or new_calculations.total_pnl > 0
@@ -109,7 +109,7 @@ judged as (
             ),
             if(new_calculations.is_too_active, 'too_active', null),
             if(fitting_tiers.tier is null, 'no_tier', null),
-            -- one entry for each check, so that all are counted alike
+            -- one entry per check, so that each is counted
             'quarantined:' || replace(new_calculations.failed_checks, ', ', ', quarantined:')
         ) as failed_rules
     from new_calculations
@@ -132,7 +132,7 @@ evaluated as (
         failed_rules = '' as is_qualified,
         nullif(failed_rules, '') as failed_rules,
         if(failed_rules = '', fitting_tier, null) as tier,
-        {{ rounded(
+        {{ round_decimal(
             '0.4d * least(cast(total_pnl as double) / 1000, 100d) + 0.3d * least(cast(roi as double), 100d) '
             ~ '+ 0.2d * cast(win_rate as double) + 0.1d * least(trade_count, 10)'
         ) }} as smart_trader_score,

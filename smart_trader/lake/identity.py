@@ -20,7 +20,7 @@ from smart_trader.lake.atomic import write_whole
 from smart_trader.lake.store import arrow_location, check_reachable
 
 # What this project writes. smart_trader/pipeline/upgrade.py has a step for each number up to it.
-LAKE_VERSION = 1
+LAKE_VERSION = 2
 IDENTITY_NAME = "_lake.json"
 # There while a restore is on its way; a lake that holds it is half a lake.
 RESTORING_NAME = "_restoring.json"

@@ -82,13 +82,16 @@ def repair() -> None:
     from smart_trader.lake.reader import Lake
     from smart_trader.lakehouse.session import lake_engine
     from smart_trader.maintenance.repair import repair as repair_lake
-    from smart_trader.pipeline.upgrade import rebuilding
+    from smart_trader.pipeline.renamed import move_tables
+    from smart_trader.pipeline.upgrade import rebuilding, upgrade_lake
 
     machine = lakehouse_settings()
     ensure_exists(machine.paths)
     with lock_lake(machine.paths, "repair"), lake_engine(machine, say) as engine:
         say(str(engine.choice))
-        repair_lake(Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say), engine, say)
+        lake, builds = Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say)
+        move_tables(lake, say)
+        repair_lake(lake, builds, engine, say, lambda: upgrade_lake(machine, say, engine.choice))
 
 
 @click.command()

@@ -38,8 +38,8 @@ BRONZE = (
     ("bronze", FETCH_LOG.name, "as_of"),
 )
 HISTORIES = (
-    ("silver", "wallet_calculations", "calculation_date"),
-    ("silver", "pnl_calculations", "calculation_date"),
+    ("silver", "pnl_due_wallets", "calculation_date"),
+    ("silver", "pnl_history", "calculation_date"),
     ("silver", "calculation_checks", "calculation_date"),
     ("gold", "trader_evaluations", "evaluated_at"),
     ("gold", "smart_traders", "evaluated_at"),
@@ -50,7 +50,7 @@ SNAPSHOTS = (
     ("snapshots", "tracked_whales_history", "dbt_valid_from"),
 )
 # A history by load, not by time.
-SWAP_LOADS = ("silver", "swap_loads")
+SWAP_LOADS = ("silver", "swap_load_batches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _delete_from_bronze(lake: Lake, future: Future, progress: ProgressFn) -> Non
 def _newest_time(lake: Lake) -> datetime:
     """Return the newest time of the lake; a build may be later than the newest fetch."""
     times = [Bronze(lake.paths, schema_name("bronze")).newest_as_of()]
-    if lake.has("silver", "pnl_calculations"):
-        dates = lake.read("silver", "pnl_calculations", ["calculation_date"])["calculation_date"]
+    if lake.has("silver", "pnl_history"):
+        dates = lake.read("silver", "pnl_history", ["calculation_date"])["calculation_date"]
         times.append(pc.max(dates).as_py())
     return max((time for time in times if time is not None), default=now())

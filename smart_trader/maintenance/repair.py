@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -124,8 +124,17 @@ def set_aside(lake: Lake, broken: Collection[Name], progress: ProgressFn) -> Non
         progress(f"{schema}.{name}: broken, moved to {target}")
 
 
-def repair(lake: Lake, builds: Builds, engine: Engine, progress: ProgressFn) -> None:
+def repair(
+    lake: Lake, builds: Builds, engine: Engine, progress: ProgressFn, upgrade: Callable[[], object] = lambda: None
+) -> None:
     """Put a lake right. The caller holds its lock.
+
+    Args:
+        lake: The lake, whose tables have their present names.
+        builds: dbt.
+        engine: The engine that dbt builds on.
+        progress: Takes progress lines.
+        upgrade: Brings a lake of an earlier version to the present one; done once broken tables are out of its way.
 
     Raises:
         SmartTraderError: A table is broken that cannot be made again, and nothing was changed; or bronze has lost rows,
@@ -136,6 +145,7 @@ def repair(lake: Lake, builds: Builds, engine: Engine, progress: ProgressFn) -> 
     set_aside(lake, findings.derived, progress)
     # a server's catalog is told what the lake holds now
     engine.wait()
+    upgrade()
     if findings.derived:
         BuildState(lake).forget()
         builds.rebuild(progress)

@@ -151,21 +151,21 @@ class BuildState:
 
     def has_due_calculations(self, as_of: datetime, refresh_hours: int) -> bool:
         """Whether time alone makes a wallet's profit and loss due."""
-        if not self.lake.has("silver", "wallet_calculations"):
+        if not self.lake.has("silver", "pnl_due_wallets"):
             return False
-        oldest = pc.min(self.lake.read("silver", "wallet_calculations", ["calculation_date"])["calculation_date"])
+        oldest = pc.min(self.lake.read("silver", "pnl_due_wallets", ["calculation_date"])["calculation_date"])
         timestamp = oldest.as_py()
         return timestamp is not None and timestamp + timedelta(hours=refresh_hours) <= as_of
 
     def has_outdated_calculations(self, as_of: datetime, version: str) -> bool:
         """Whether a wallet's profit and loss was computed by another code, at an earlier time than this run's."""
-        if not self.lake.has("silver", "wallet_calculations"):
+        if not self.lake.has("silver", "pnl_due_wallets"):
             return False
-        names = [field.name for field in self.lake.delta("silver", "wallet_calculations").schema().fields]
+        names = [field.name for field in self.lake.delta("silver", "pnl_due_wallets").schema().fields]
         # a lake of before there were versions has no such column
         column = "code_version" if "code_version" in names else "calculation_date"
         earlier = pc.field("calculation_date") < as_of
-        made = self.lake.read("silver", "wallet_calculations", [column], earlier)[column].unique().to_pylist()
+        made = self.lake.read("silver", "pnl_due_wallets", [column], earlier)[column].unique().to_pylist()
         return any(value != version for value in made)
 
 

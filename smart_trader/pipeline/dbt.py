@@ -159,7 +159,8 @@ class Builds:
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common(self._variables)],
             )
         _raise_end(done.exception)
-        results = list(getattr(done.result, "results", None) or [])
+        # a macro that is called alone is no node
+        results = [result for result in getattr(done.result, "results", None) or [] if hasattr(result, "node")]
         self.made = {result.node.unique_id for result in results if str(result.status) in GOOD}
         failed = [result for result in results if str(result.status) in BAD]
         if failed or not done.success:

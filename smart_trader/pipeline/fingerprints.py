@@ -12,7 +12,7 @@ import io
 import json
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +37,11 @@ _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EVALUATION = "trader_evaluations"
 OBSERVED_OR_DUE = frozenset(
     {
-        "fetches",
+        "complete_loads",
+        "fetch_attempts",
+        "fetch_status",
         "holder_observations",
-        "landed_fetches",
-        "landed_loads",
-        "swap_loads",
+        "swap_load_batches",
         "token_observations",
         "transaction_fetch_queue",
     }
@@ -179,6 +179,23 @@ class ProjectCode:
         Raises:
             SettingsError: A model or seed of the formula has no file.
         """
+        return self._formula(lambda source: self.fingerprint(source, without=RUN_FACTS | SCHEDULE).full)
+
+    @cached_property
+    def formula_code(self) -> str:
+        """Fingerprint of that code alone, whatever seeds and vars say.
+
+        Raises:
+            SettingsError: A model or seed of the formula has no file.
+        """
+        return self._formula(
+            lambda source: (
+                "" if source.language == "csv" else self.fingerprint(source, without=RUN_FACTS | SCHEDULE).code
+            )
+        )
+
+    def _formula(self, fingerprint: Callable[[Source], str]) -> str:
+        """Return one fingerprint of all models and seeds between the swaps and the verdict."""
         done: dict[str, str] = {}
         waiting = [EVALUATION]
         while waiting:
@@ -186,7 +203,7 @@ class ProjectCode:
             if name in done or name in OBSERVED_OR_DUE:
                 continue
             source = self._source(name)
-            done[name] = self.fingerprint(source, without=RUN_FACTS | SCHEDULE).full
+            done[name] = fingerprint(source)
             waiting += _REF.findall(source.text)
         return digest(f"{name}={done[name]}" for name in sorted(done))[:VERSION_LENGTH]
 

@@ -63,7 +63,7 @@ def run_pipeline(
         if request.builds:
             progress(str(choice))
             _advise(choice, Lake(paths), settings.embedded_max_swaps, progress)
-        upgrade_lake(machine, progress, choice)
+        upgrade_lake(machine, progress, choice, request.variables)
         records: list[StepRecord] = []
         try:
             with lake_engine(machine, progress, choice) as engine:

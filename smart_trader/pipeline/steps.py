@@ -61,13 +61,13 @@ LOADS = {step.kind: step for step in STEPS if not step.is_build}
 READERS = {
     "tokens": ("token_observations", "tracked_tokens"),
     "holders": ("holder_observations", "tracked_tokens", "whale_fetch_queue"),
-    "swaps": ("swap_loads", "whale_wallets", "tracked_whales", "transaction_fetch_queue", "wallet_calculations"),
+    "swaps": ("swap_load_batches", "whale_wallets", "tracked_whales", "transaction_fetch_queue", "pnl_due_wallets"),
 }
 # Time, or another formula, makes a calculation due without a load.
 CALCULATIONS = "calculations"
-READERS[CALCULATIONS] = ("wallet_calculations",)
+READERS[CALCULATIONS] = ("pnl_due_wallets",)
 # What these hold of a wallet stays until the wallet is calculated again, which only swaps, time or a formula make due.
-BY_CALCULATION = frozenset({"wallet_calculations", "position_pnl"})
+BY_CALCULATION = frozenset({"pnl_due_wallets", "position_pnl"})
 
 
 def stops(kind: str) -> frozenset[str]:

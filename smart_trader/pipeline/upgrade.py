@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow.fs
 
@@ -33,6 +35,7 @@ from smart_trader.lake.store import arrow_location
 from smart_trader.lakehouse.session import Choice, Engine, lake_engine
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
+from smart_trader.pipeline.renamed import VIEWS, carry_marks, move_tables, rename_columns
 
 # A century: longer than any calculation is old.
 NO_REFRESH_HOURS = 24 * 365 * 100
@@ -41,11 +44,12 @@ DERIVED_LAYERS = ("silver", "gold", "snapshots")
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a step works with: the lake, and dbt on an engine."""
+    """What a step works with: the lake, dbt on an engine, and vars of the run that upgrades."""
 
     lake: Lake
     builds: Builds
     progress: ProgressFn
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,30 @@ def has_derived_tables(paths: LakePaths, prefix: str) -> bool:
 def rebuild_derived(workshop: Workshop) -> None:
     """Make silver and gold again from bronze: an earlier project computed them by its own formulas.
 
-    Histories stay as they are; columns that they lack are added.
+    Histories stay as they are; columns that they lack are added. They get their present names before: under others,
+    the build would begin them again.
     """
+    move_tables(workshop.lake, workshop.progress)
+    rename_columns(workshop.lake)
     BuildState(workshop.lake).forget()
     workshop.builds.rebuild(workshop.progress)
 
 
-UPGRADES = (Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),)
+def carry_over(workshop: Workshop) -> None:
+    """Give tables and views their present names; nothing is computed."""
+    move_tables(workshop.lake, workshop.progress)
+    rename_columns(workshop.lake)
+    carry_marks(workshop.lake, workshop.builds.nodes(), workshop.overrides, workshop.progress)
+    views = {"schema": schema_name("silver"), "names": list(VIEWS)}
+    workshop.builds.invoke("views of earlier names", "run-operation", "drop_views", "--args", json.dumps(views))
+    # the engine that builds next may not find what it stands on: each makes the views that it knows
+    workshop.builds.invoke("views", "run", "--select", "config.materialized:view")
+
+
+UPGRADES = (
+    Upgrade(1, "make every derived table again from bronze", has_derived_tables, rebuild_derived),
+    Upgrade(2, "give tables their present names", has_derived_tables, carry_over),
+)
 
 
 def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
@@ -103,7 +124,12 @@ def pending_upgrades(paths: LakePaths, prefix: str) -> list[Upgrade]:
     return later
 
 
-def upgrade_lake(machine: LakehouseSettings, progress: ProgressFn, choice: Choice | None = None) -> int:
+def upgrade_lake(
+    machine: LakehouseSettings,
+    progress: ProgressFn,
+    choice: Choice | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> int:
     """Do the steps that a lake still needs. The caller holds its lock.
 
     The version is written after each step, so an upgrade that was cut short goes on with the step it was at.
@@ -112,6 +138,7 @@ def upgrade_lake(machine: LakehouseSettings, progress: ProgressFn, choice: Choic
         machine: The machine's settings.
         progress: Takes progress lines.
         choice: The engine, where the command has chosen it before.
+        overrides: Vars of the run that upgrades.
 
     Returns:
         How many steps were done.
@@ -125,7 +152,7 @@ def upgrade_lake(machine: LakehouseSettings, progress: ProgressFn, choice: Choic
         progress(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
         with lake_engine(machine, progress, choice) as engine:
             builds = rebuilding(machine.paths, engine, "upgrade", progress)
-            workshop = Workshop(lake, builds, lambda line: progress(f"      {line}"))
+            workshop = Workshop(lake, builds, lambda line: progress(f"      {line}"), overrides or {})
             for step in steps:
                 progress(f"[{step.number}/{LAKE_VERSION}] {step.name}")
                 step.apply(workshop)

@@ -15,7 +15,7 @@ from smart_trader.reports.verdicts import quarantined_wallets
 
 LAYERS = {
     "bronze": ("token_metrics", "whale_holders", "transaction_history", "fetch_log", "pipeline_runs"),
-    "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_calculations"),
+    "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_history"),
     "gold": ("trader_evaluations", "smart_traders", "leaderboard"),
 }
 # named here: the loaders' libraries take a second to import
@@ -40,7 +40,7 @@ def status_facts(lake: Lake) -> dict[str, Any]:
             due = lake.read("silver", queue, ["due_at"])["due_at"].to_pylist()
             facts["pending"][what] = {"due": sum(at <= present for at in due), "later": sum(at > present for at in due)}
     if lake.has("silver", "tracked_whales"):
-        for flag in ("is_exhausted", "too_active"):
+        for flag in ("is_exhausted", "is_too_active"):
             facts["left_alone"][f"wallets {flag}"] = _flagged(lake, "tracked_whales", "wallet_address", flag)
     if lake.has("silver", "tracked_tokens"):
         facts["left_alone"]["tokens is_exhausted"] = _flagged(lake, "tracked_tokens", "token_address", "is_exhausted")
@@ -64,6 +64,9 @@ def exhausted_items(lake: Lake) -> set[tuple[str, str]]:
 
 def _flagged(lake: Lake, table: str, column: str, flag: str) -> list[str]:
     """Return the addresses of a silver table whose flag is set."""
+    if flag not in lake.delta("silver", table).schema().to_arrow().names:
+        # a lake that is not upgraded yet
+        flag = flag.removeprefix("is_")
     return sorted(set(lake.read("silver", table, [column], pc.field(flag))[column].to_pylist()))
 
 

@@ -62,7 +62,7 @@ def by_macro(text: str) -> datetime:
     from dbt.adapters.sparkconnect.impl import SparkConnectAdapter
 
     module = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False).from_string(
-        (PROJECT / "macros" / "run_facts.sql").read_text(), globals={
+        (PROJECT / "macros" / "run" / "as_of.sql").read_text(), globals={
             "execute": True,
             "env_var": lambda name, _: {"SMART_TRADER_AS_OF": text}[name],
             "run_started_at": PRESENT,

@@ -99,7 +99,7 @@ def by_macro(text: str) -> str:
     """Return the message of a build whose environment names the run."""
     from dbt.adapters.sparkconnect.impl import SparkConnectAdapter
 
-    template = (PROJECT / "macros" / "run_facts.sql").read_text()
+    template = (PROJECT / "macros" / "run" / "run_id.sql").read_text()
     module = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False).from_string(template, globals={
         "execute": True,
         "env_var": lambda name, _: {"SMART_TRADER_RUN_ID": text}[name],

@@ -21,7 +21,7 @@ from tests.python.support.market_lake import DAY, FIRST
 
 GENESIS = (FIRST // DAY - 30) * DAY
 SOURCE = market(3, 20, GENESIS, FIRST)
-BUILT = ("silver.wallet_trades", "silver.pnl_calculations", "gold.leaderboard", "snapshots.tracked_tokens_history")
+BUILT = ("silver.wallet_trades", "silver.pnl_history", "gold.leaderboard", "snapshots.tracked_tokens_history")
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def cut_a_file(folder: Path) -> None:
 
 
 def flip_a_bit(folder: Path) -> None:
-    path = next((folder / "lake" / "silver" / "pnl_calculations").glob("*.parquet"))
+    path = next((folder / "lake" / "silver" / "pnl_history").glob("*.parquet"))
     held = bytearray(path.read_bytes())
     held[len(held) // 2] ^= 1
     path.write_bytes(held)
@@ -198,7 +198,7 @@ def change(folder: Path, **values: object) -> None:
     ("harm", "message"),
     [
         pytest.param(cut_a_file, "transaction_history/.*damaged or changed", id="a-file-cut"),
-        pytest.param(flip_a_bit, "pnl_calculations/.*damaged or changed", id="a-bit-flipped"),
+        pytest.param(flip_a_bit, "pnl_history/.*damaged or changed", id="a-bit-flipped"),
         pytest.param(lose_a_file, "_dlt_loads/.*cannot be read: No such file", id="a-file-gone"),
         pytest.param(lose_the_manifest, "is no backup, or one that was cut short", id="cut-short"),
         pytest.param(point_outside, "names lake/../../stolen, which no backup holds", id="a-path-outside"),

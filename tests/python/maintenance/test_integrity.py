@@ -20,7 +20,7 @@ from smart_trader.maintenance.restore import restore
 from .conftest import LoadedLake
 
 SWAPS = "bronze.transaction_history"
-HISTORY = ("silver", "pnl_calculations")
+HISTORY = ("silver", "pnl_history")
 
 
 def flip(path: Path, share: float) -> None:
@@ -65,7 +65,7 @@ def test_each_flipped_bit_of_a_bronze_file_is_found(loaded: LoadedLake, share: f
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("silver.wallet_trades", "derived"), ("silver.pnl_calculations", "kept")], ids=str
+    ("name", "kind"), [("silver.wallet_trades", "derived"), ("silver.pnl_history", "kept")], ids=str
 )
 @pytest.mark.parametrize(
     "harm",

@@ -87,7 +87,9 @@ def test_a_lake_of_a_newer_project_is_refused_by_name(loaded: LoadedLake, argume
 
 def test_dbt_builds_neither_on_an_older_lake_nor_on_a_newer_one(loaded: LoadedLake) -> None:
     forget(loaded)
-    with pytest.raises(SmartTraderError, match=r"(?s)an earlier version.*1, make every derived.*smart-trader upgrade"):
+    with pytest.raises(
+        SmartTraderError, match=r"(?s)an earlier version.*1, make every derived.*2, give tables.*smart-trader upgrade"
+    ):
         ensure_lake_is_current(f"file:{loaded.root}", "bronze")
     with lock_lake(loaded.paths, "the upgrade itself"):
         ensure_lake_is_current(f"file:{loaded.root}", "bronze")
@@ -107,7 +109,7 @@ def test_a_lake_that_was_only_loaded_needs_no_step(loaded: LoadedLake, prefix: s
     identity = read_identity(loaded.paths, prefix)
     assert identity is not None
     assert (identity.version, identity.source) == (LAKE_VERSION, "sandbox")
-    assert [step.number for step in pending_upgrades(loaded.paths, "other_")] == [1]
+    assert [step.number for step in pending_upgrades(loaded.paths, "other_")] == [1, 2]
 
 
 def test_an_identity_that_cannot_be_read_is_named(loaded: LoadedLake) -> None:

@@ -138,6 +138,6 @@ def test_the_target_local_reports_which_engine_it_takes(built: Built) -> None:
     ],
 )
 def test_plain_dbt_refuses_a_wrong_var_by_name(built: Built, variables: str, message: str) -> None:
-    done = built.engine.dbt("run", "--select", "landed_loads", "--vars", variables, LAKEHOUSE_ENGINE="auto")
+    done = built.engine.dbt("run", "--select", "complete_loads", "--vars", variables, LAKEHOUSE_ENGINE="auto")
     assert not done.success
     assert message in str(done.error)

@@ -45,7 +45,7 @@ def differences(one: MarketLake, other: MarketLake) -> dict[str, str]:
         database.register("theirs", theirs.to_pyarrow_table())
         database.register("ours", ours.to_pyarrow_table())
         # the run's own record lands after its last build, and is a load more
-        both = " where load_id in (select load_id from {})" if name == "swap_loads" else ""
+        both = " where load_id in (select load_id from {})" if name == "swap_load_batches" else ""
         for left, right in (("theirs", "ours"), ("ours", "theirs")):
             rows = database.sql(
                 f"select {columns} from {left}{both.format(right)} except all select {columns} from {right}"

@@ -27,11 +27,10 @@ OWN_FIELDS = frozenset({"processed_at", "batch_id"})
 TABLES = (
     "silver.wallet_swaps",
     "silver.wallet_trades",
-    "silver.wallet_calculations",
+    "silver.pnl_due_wallets",
     "silver.fifo_positions",
     "silver.position_pnl",
-    "silver.wallet_totals",
-    "silver.pnl_calculations",
+    "silver.pnl_history",
     "silver.calculation_checks",
     "silver.wallet_pnl",
     "gold.trader_evaluations",
@@ -39,7 +38,7 @@ TABLES = (
     "gold.leaderboard",
 )
 # what grows by calculation, and is made of the newest ones alone by a full refresh
-BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl", "silver.wallet_totals")
+BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl")
 recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are not beside the project")
 
 
@@ -72,7 +71,7 @@ class Lake:
             name: The table.
             newest: Only those of each wallet's newest calculation.
         """
-        dates = {row["wallet_address"]: row["calculation_date"] for row in self.table("silver.wallet_calculations")}
+        dates = {row["wallet_address"]: row["calculation_date"] for row in self.table("silver.pnl_due_wallets")}
         return sorted(
             str({column: value for column, value in row.items() if column not in OWN_FIELDS})
             for row in self.table(name)
@@ -134,7 +133,7 @@ WALLET_TESTS = (
     "wallet_trades_hold",
     "fifo_positions_hold",
     "position_pnl_holds",
-    "pnl_calculations_hold",
+    "pnl_history_hold",
 )
 
 
@@ -252,7 +251,7 @@ def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
     reasons = {row["wallet_address"]: row["failed_rules"] for row in lake.table("gold.trader_evaluations")}
     assert reasons["cut"] == "history_incomplete"
     assert lake.pnl("cut", T0)["ALL_TOKENS"]["moved_to_gold"] is False
-    (load,) = [row for row in lake.table("silver.swap_loads") if row["bronze_row_count"]]
+    (load,) = [row for row in lake.table("silver.swap_load_batches") if row["bronze_row_count"]]
     assert load["foreign_owner_count"] == 1
 
 

@@ -34,6 +34,6 @@ def test_the_whole_project_needs_no_server(without_server: EmbeddedLake, command
 
 
 def test_a_build_is_still_refused(without_server: EmbeddedLake) -> None:
-    done = offline(without_server, "run", "--select", "landed_loads")
+    done = offline(without_server, "run", "--select", "complete_loads")
     assert not done.success
     assert "The sparkconnect adapter is offline and ran no statement" in str(done.failures)

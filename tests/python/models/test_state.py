@@ -59,7 +59,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 def test_a_lake_without_bronze_is_refused_with_the_command_that_makes_it(lake: Lake) -> None:
-    (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
+    (message,) = lake.build(T0, "run", "--select", "complete_loads", succeeds=False)[:1]
     assert "python -m loaders init" in message
     assert f"{TARGET}_bronze.fetch_log" in message
     # the build made no table of its own where the loaders' will be
@@ -258,7 +258,7 @@ def test_a_request_to_retry_makes_an_exhausted_wallet_due_at_once(lake: Lake) ->
     assert due[-1] == "minor"
     assert set(due[:-1]) == {"mega", "idle", "guest", "small"}
     # it is no fetch: not known as one, and its wallet is not taken for one that a person tracks
-    assert lake.rows("landed_fetches where outcome = 'retry'", "fetch_id") == []
+    assert lake.rows("fetch_attempts where outcome = 'retry'", "fetch_id") == []
     assert lake.rows("whale_wallets where wallet_address = 'minor'", "whale_id") == [("minor_tokenA",)]
 
 
@@ -303,7 +303,7 @@ def test_a_thin_token_is_tracked_where_the_filter_lets_it_and_fails_no_test(lake
 
 
 def test_a_clock_set_back_is_refused(lake: Lake) -> None:
-    (message,) = lake.build(T0, "run", "--select", "landed_loads", succeeds=False)[:1]
+    (message,) = lake.build(T0, "run", "--select", "complete_loads", succeeds=False)[:1]
     assert "is before the lake's newest, 2026-03-18T09:00:00Z" in message
 
 
@@ -312,7 +312,7 @@ def test_a_time_that_is_none_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPa
         def isoformat(self) -> str:
             return "next tuesday"
 
-    (message,) = lake.build(Words(), "run", "--select", "landed_loads", succeeds=False)[:1]  # type: ignore[arg-type]
+    (message,) = lake.build(Words(), "run", "--select", "complete_loads", succeeds=False)[:1]  # type: ignore[arg-type]
     assert "SMART_TRADER_AS_OF: 'next tuesday' is no timestamp" in message
 
 
@@ -325,5 +325,5 @@ def test_a_build_while_a_run_holds_the_lake_is_refused_by_name(lake: Lake) -> No
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        (message,) = lake.build(T0 + 20 * DAY, "run", "--select", "landed_loads", succeeds=False)[:1]
+        (message,) = lake.build(T0 + 20 * DAY, "run", "--select", "complete_loads", succeeds=False)[:1]
     assert f"is in use by 'smart-trader run' (process {holder.pid}" in message

@@ -77,7 +77,7 @@ def test_the_same_project_makes_nothing_old(read: Read, before: Nodes) -> None:
     assert again.remade(before.stamps) == set()
 
 
-PNL = {"fifo_positions", "position_pnl", "wallet_totals"}
+PNL = {"fifo_positions", "position_pnl"}
 EDITS: list[Any] = [
     pytest.param("seeds/watchlist.csv", "wallet_address,note", "wallet_address,note\nW,", ["watchlist"],
                  {"whale_wallets", "tracked_whales", "transaction_fetch_queue"}, set(), id="watchlist"),
@@ -86,18 +86,18 @@ EDITS: list[Any] = [
     pytest.param("seeds/quote_assets.csv", "mint,asset,kind\n", "mint,asset,kind\nM,M,usd_stable\n", ["quote_assets"],
                  {"wallet_trades", "trader_evaluations"}, {"wallet_trades", *PNL}, id="quote-asset"),
     pytest.param("seeds/qualification_minimums.csv", "roi,1", "roi,2", ["qualification_minimums", "trader_evaluations"],
-                 {"leaderboard", "wallet_calculations"}, set(), id="minimum"),
+                 {"leaderboard", "pnl_due_wallets"}, set(), id="minimum"),
     pytest.param("models/gold/leaderboard.sql", "count(*) as qualified_count", "count(1) as qualified_count",
                  ["leaderboard"], {"leaderboard"}, set(), id="model"),
-    pytest.param("models/silver/wallet_swaps.sql", "select * from new_swaps\n", "select * from new_swaps where true\n",
+    pytest.param("models/silver/swaps/wallet_swaps.sql", "select * from new_swaps\n", "select * from new_swaps where true\n",
                  ["wallet_swaps"], {"wallet_swaps", "leaderboard"}, {"wallet_swaps", "wallet_trades", *PNL}, id="swaps"),
-    pytest.param("macros/numbers.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", ["position_pnl"],
+    pytest.param("macros/columns/round_decimal.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", ["position_pnl"],
                  {"position_pnl", "leaderboard"}, {"position_pnl"}, id="macro"),
     pytest.param("snapshots/tracked_tokens_history.yml", "strategy: timestamp", "strategy: check\n      check_cols: all",
                  ["tracked_tokens_history"], {"tracked_tokens_history"}, set(), id="snapshot"),
-    pytest.param("models/gold/leaderboard.sql", "-- those who no longer qualify", "-- Those who do not qualify", [],
+    pytest.param("models/gold/leaderboard.sql", "-- former traders have", "-- Former traders have", [],
                  set(), set(), id="comment"),
-    pytest.param("models/gold/leaderboard.yml", "description: The wallet.", "description: W.", [], set(), set(),
+    pytest.param("models/gold/leaderboard.yml", "description: How many did.", "description: Many.", [], set(), set(),
                  id="description"),
 ]  # fmt: skip
 
@@ -113,13 +113,13 @@ def test_an_edit_makes_old_what_stands_on_it(
     stale = models(nodes, nodes.stale(before.stamps))
     assert stale >= below
     assert bool(stale) is bool(below)
-    assert {"token_observations", "holder_observations", "swap_loads"} & stale == set()
+    assert {"token_observations", "holder_observations", "swap_load_batches"} & stale == set()
     assert remade <= models(nodes, nodes.remade(before.stamps)) <= stale
     histories = {
-        "pnl_calculations",
+        "pnl_history",
         "trader_evaluations",
         "smart_traders",
-        "wallet_calculations",
+        "pnl_due_wallets",
         "tracked_tokens_history",
     }
     assert not histories & models(nodes, nodes.remade(before.stamps))
@@ -212,18 +212,18 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
 REACH = {
     "tokens": (
         {"token_observations", "tracked_tokens", "whale_fetch_queue", "whale_wallets", "tracked_tokens_history"},
-        {"holder_observations", "swap_loads", "wallet_calculations", "position_pnl", "leaderboard"},
+        {"holder_observations", "swap_load_batches", "pnl_due_wallets", "position_pnl", "leaderboard"},
     ),
     "holders": (
         {"holder_observations", "tracked_tokens", "whale_wallets", "transaction_fetch_queue", "tracked_whales_history"},
-        {"token_observations", "swap_loads", "wallet_trades", "wallet_calculations", "position_pnl", "leaderboard"},
+        {"token_observations", "swap_load_batches", "wallet_trades", "pnl_due_wallets", "position_pnl", "leaderboard"},
     ),
     "swaps": (
-        {"swap_loads", "wallet_trades", "wallet_calculations", "fifo_positions", "whale_wallets", "leaderboard"},
+        {"swap_load_batches", "wallet_trades", "pnl_due_wallets", "fifo_positions", "whale_wallets", "leaderboard"},
         {"token_observations", "holder_observations", "tracked_tokens", "whale_fetch_queue"},
     ),
     "calculations": (
-        {"wallet_calculations", "fifo_positions", "position_pnl", "tracked_whales", "leaderboard"},
+        {"pnl_due_wallets", "fifo_positions", "position_pnl", "tracked_whales", "leaderboard"},
         {"wallet_trades", "whale_wallets", "transaction_fetch_queue", "token_observations"},
     ),
 }

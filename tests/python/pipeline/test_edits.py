@@ -72,7 +72,7 @@ def test_what_is_edited_takes_effect_in_the_next_run(edits: MarketLake) -> None:
         assert {row["former"] for row in lake.rows("gold", "leaderboard")} == {True}
         # what was said then stays
         assert not Counter(evaluated) - Counter(lake.business("gold", "trader_evaluations"))
-        reasons = Counter(row["due_reason"] for row in lake.rows("silver", "wallet_calculations"))
+        reasons = Counter(row["due_reason"] for row in lake.rows("silver", "pnl_due_wallets"))
         assert reasons == {"code": wallets}
 
     # back, with the tests; and a var of one run alone, which the next run without it takes back

@@ -45,7 +45,7 @@ def test_another_code_makes_calculations_due(
     if rows:
         columns = [pa.field("calculation_date", pa.timestamp("us", "UTC")), pa.field("code_version", pa.string())]
         schema = pa.schema([column for column in columns if column.name in rows[0]])
-        write_deltalake(lake.location("silver", "wallet_calculations"), pa.Table.from_pylist(rows, schema))
+        write_deltalake(lake.location("silver", "pnl_due_wallets"), pa.Table.from_pylist(rows, schema))
     assert BuildState(lake).has_outdated_calculations(AS_OF, "new") is is_due
 
 

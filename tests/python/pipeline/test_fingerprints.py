@@ -30,15 +30,17 @@ FORMULA = [
     pytest.param("seeds/trader_tiers.csv", "ELITE,10000", "ELITE,20000", id="tier"),
     pytest.param("seeds/quote_assets.csv", "mint,asset,kind\n", "mint,asset,kind\nM,M,usd_stable\n", id="quote-asset"),
     pytest.param("models/gold/trader_evaluations.sql", "'0.4d * least", "'0.5d * least", id="score"),
-    pytest.param("models/silver/wallet_trades.sql", "1e-9d * (bought", "1e-8d * (bought", id="netting"),
+    pytest.param("models/silver/swaps/wallet_trades.sql", "1e-9d * (bought", "1e-8d * (bought", id="netting"),
     pytest.param(
-        "models/silver/fifo_positions.py",
+        "models/silver/pnl/fifo_positions.py",
         'incremental_strategy="append"',
         'incremental_strategy="merge"',
         id="python-model",
     ),
-    pytest.param("macros/numbers.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", id="macro"),
-    pytest.param("macros/numbers.sql", "< 1e30d,", "< 1e29d,", id="macro-of-a-macro"),
+    pytest.param(
+        "macros/columns/round_decimal.sql", "bround({{ expression }}, 6)", "round({{ expression }}, 6)", id="macro"
+    ),
+    pytest.param("macros/columns/parse_number.sql", "< 1e30d,", "< 1e29d,", id="macro-of-a-macro"),
     pytest.param("dbt_project.yml", "win_threshold_usd: 1\n", "win_threshold_usd: 2\n", id="var-of-the-yml-beside"),
     pytest.param("dbt_project.yml", "min_basis_coverage: 0.9", "min_basis_coverage: 0.8", id="var"),
     pytest.param("dbt_project.yml", "max_leg_disagreement: 1.5", "max_leg_disagreement: 1.6", id="var-of-trades"),
@@ -53,9 +55,11 @@ NO_FORMULA = [
         id="order-of-the-list",
     ),
     pytest.param("models/gold/trader_evaluations.sql", "-- one row; a metric that", "-- A metric that", id="comment"),
-    pytest.param("models/silver/fifo_positions.py", '"""Hand the due', '"""Give the due', id="docstring"),
-    pytest.param("models/gold/trader_evaluations.yml", "description: The wallet.", "description: W.", id="description"),
-    pytest.param("macros/run_facts.sql", "1970-01-01T00:00:00Z", "1971-01-01T00:00:00Z", id="the-run's-clock"),
+    pytest.param("models/silver/pnl/fifo_positions.py", '"""Hand the due', '"""Give the due', id="docstring"),
+    pytest.param(
+        "models/gold/trader_evaluations.yml", "description: The calculation.", "description: C.", id="description"
+    ),
+    pytest.param("macros/run/as_of.sql", "1970-01-01T00:00:00Z", "1971-01-01T00:00:00Z", id="the-run's-clock"),
     pytest.param("dbt_project.yml", "pnl_refresh_hours: 336", "pnl_refresh_hours: 48", id="when-it-is-due"),
     pytest.param("dbt_project.yml", "token_limit: 50", "token_limit: 60", id="what-is-fetched"),
     pytest.param("dbt_project.yml", "min_liquidity: 1000000", "min_liquidity: 1", id="which-tokens-are-tracked"),
@@ -102,8 +106,8 @@ def test_a_var_of_one_run_counts(project: Path, overrides: dict[str, object], is
 
 
 def test_a_new_model_between_the_swaps_and_the_verdict_is_taken_in(project: Path) -> None:
-    model = project / "models/silver/checked_pnl.sql"
-    with edited(project / "models/silver/wallet_totals.sql", "ref('position_pnl')", "ref('checked_pnl')"):
+    model = project / "models/silver/pnl/checked_pnl.sql"
+    with edited(project / "models/silver/pnl/pnl_history.sql", "ref('position_pnl')", "ref('checked_pnl')"):
         with pytest.raises(SettingsError, match="no model and no seed checked_pnl"):
             formula_version()
         try:

@@ -120,7 +120,7 @@ def test_an_hour_later_only_what_was_never_fetched_is_asked_for(lake: MarketLake
         gone = rows - after
         assert not gone or table[1] in STATES, (table, list(gone)[:2])
     # who was calculated keeps every figure
-    assert not before["silver", "pnl_calculations"] - Counter(lake.business("silver", "pnl_calculations"))
+    assert not before["silver", "pnl_history"] - Counter(lake.business("silver", "pnl_history"))
 
 
 # a new wallet takes a place and moves others; a new token makes new work

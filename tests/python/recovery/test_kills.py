@@ -26,7 +26,7 @@ COMMITS = [
     ("silver/wallet_swaps", DATA),
     ("silver/wallet_trades", LOGGED),
     ("silver/fifo_positions", DATA),
-    ("silver/pnl_calculations", LOGGED),
+    ("silver/pnl_history", LOGGED),
 ]
 # a commit takes milliseconds: where every kill above came after its data's, these are tried
 MORE_COMMITS = [("silver/wallet_pnl", DATA), ("gold/trader_evaluations", DATA), ("gold/smart_traders", DATA)]

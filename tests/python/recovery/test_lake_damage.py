@@ -55,7 +55,7 @@ def test_what_the_catalog_forgot_is_registered_again(engine: Engine) -> None:
     assert sorted(engine.sql("select a from lost_test_failures.kept")) == [(1,), (2,)]
 
 
-@pytest.mark.parametrize("name", ["pnl_calculations", "tracked_tokens_history"])
+@pytest.mark.parametrize("name", ["pnl_history", "tracked_tokens_history"])
 def test_a_broken_history_is_named_and_nothing_is_changed(embedded: EmbeddedLake, name: str) -> None:
     schema = "snapshots" if name.endswith("_history") else "silver"
     folder = made_schema(embedded, f"hurt_{schema}")

@@ -32,7 +32,7 @@ KILL_TARGETS = {
     "embedded": {step.name: ("pipeline", *(("dbt", "commit") if step.is_build else ("loader",))) for step in STEPS},
 }
 # lists loads, of which a run that is taken up again makes more
-LOADS = ("silver", "swap_loads")
+LOADS = ("silver", "swap_load_batches")
 # a process of its own starts with importing: its kill must have a chance to hit its work
 START_S = 3.0
 # random names and times of the attempt that happened to bring a row; every figure stays in the comparison
@@ -254,7 +254,7 @@ class DoomedLake:
 
     def check_views(self) -> None:
         """See that the views are there and can be read."""
-        for view in ("silver.fetches", "silver.quarantined_wallets", "gold.pipeline_runs"):
+        for view in ("silver.fetch_status", "silver.quarantined_wallets", "gold.pipeline_runs"):
             assert self.engine.sql(f"select count(*) from {self.lake.prefix}{view}")
 
     def _half_landed(self) -> list[str]:

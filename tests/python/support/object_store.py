@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
+from urllib.parse import unquote
 from xml.sax.saxutils import escape, unescape
 
 from starlette.applications import Starlette
@@ -22,7 +23,8 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
     async def answer(request: Request) -> Response:
         key = request.path_params["path"].rstrip("/")
         if request.method == "PUT":
-            return put(request, key, await request.body())
+            source = request.headers.get("x-amz-copy-source")
+            return copied(unquote(source).lstrip("/"), key) if source else put(request, key, await request.body())
         if request.method == "DELETE":
             objects.pop(key, None)
             return Response(status_code=204)
@@ -32,6 +34,9 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
             return Response("<DeleteResult/>", media_type="application/xml")
         if "list-type" in request.query_params:
             return listing(key, request.query_params)
+        if request.method == "HEAD" and "/" not in key:
+            # every bucket is there
+            return Response()
         if key not in objects:
             missing = "<Error><Code>NoSuchKey</Code></Error>"
             return Response(missing, status_code=404, media_type="application/xml")
@@ -57,6 +62,11 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
             return Response(code, status_code=412, media_type="application/xml")
         objects[key] = body
         return Response(headers={"ETag": tag(body)})
+
+    def copied(source: str, key: str) -> Response:
+        objects[key] = objects[source]
+        text = f"<CopyObjectResult><ETag>{escape(tag(objects[key]))}</ETag></CopyObjectResult>"
+        return Response(text, media_type="application/xml")
 
     def listing(bucket: str, asked: Mapping[str, str]) -> Response:
         prefix, after, delimiter = (asked.get(name, "") for name in ("prefix", "start-after", "delimiter"))
