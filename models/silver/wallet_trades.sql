@@ -406,4 +406,14 @@ net as (
 
 )
 
+{% if is_incremental() %}
+
 select * from net
+
+{% else %}
+
+-- a wallet's trades lie together, so that a late row of a known one rewrites one small file
+select * from net
+order by wallet_address
+
+{% endif %}

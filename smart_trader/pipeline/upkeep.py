@@ -27,7 +27,9 @@ ASIDE = "_set_aside"
 # Compaction writes a table's small files once more, and the old ones stay until vacuum: below so many it costs more
 # than readers gain. Delta's own automatic compaction waits for as many.
 SMALL_FILES = 50
-SMALL_BYTES = 128 << 20
+# As large as the embedded engine makes files; what it made is not small. In larger ones, a changed row costs more.
+FILE_BYTES = 16 << 20
+SMALL_BYTES = FILE_BYTES // 2
 # Delta's own safe minimum; below it a reader, or a build that is still on its way, may lose files under its hands.
 SAFE_RETENTION_HOURS = 168
 Tell = Callable[[str], None]
@@ -209,7 +211,7 @@ def compact_table(location: str) -> tuple[int, int]:
         SmartTraderError: A file cannot be read or written; names the table.
     """
     try:
-        made = open_table(location).optimize.compact()
+        made = open_table(location).optimize.compact(target_size=FILE_BYTES)
     except (DeltaError, OSError) as error:
         raise SmartTraderError(
             f"cannot compact the table {location}: {cause_of(error)}",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dbt.adapters.sparkconnect.credentials import ConnectionMethod, SparkConnectCredentials
 from dbt.adapters.sparkconnect.embedded.lake import Lake
@@ -79,6 +80,52 @@ def test_a_merge_is_one_commit_or_none(lake: Lake, session: EmbeddedSession, new
         for key, name, usd in (part.strip("( )").split(",") for part in new.split("), ("))
     }
     assert {row[0]: row[1:] for row in rows(session, "select * from silver.trades")} == expected
+
+
+@pytest.mark.parametrize(("name", "commits"), [("nobody", 0), ("a", 1)])
+def test_a_delete_is_one_commit_or_none(lake: Lake, session: EmbeddedSession, name: str, commits: int) -> None:
+    make_trades(session)
+    before = version(lake, "trades")
+    session.execute(f"delete from silver.trades where name = '{name}'")
+    assert version(lake, "trades") - before == commits
+    assert len(rows(session, "select * from silver.trades")) == 2 - commits
+
+
+@pytest.mark.parametrize(
+    ("read", "is_copied"),
+    [
+        pytest.param("select * from silver.trades", False, id="a-table-as-it-is"),
+        pytest.param("select * from silver.named", True, id="a-view"),
+        pytest.param("select * from silver.trades where id > 0", True, id="some-of-a-table"),
+    ],
+)
+def test_a_table_that_is_read_twice_is_not_copied(
+    lake: Lake, session: EmbeddedSession, read: str, is_copied: bool
+) -> None:
+    make_trades(session)
+    session.execute("create or replace view silver.named as select * from silver.trades where name is not null")
+    query = f"with t as ({read}) select a.id, b.name from t as a inner join t as b on a.id = b.id order by a.id"
+    assert ("NOT MATERIALIZED" not in lake.resolved(query, {})) == is_copied
+    assert rows(session, query) == [(1, "a"), (2, "b")]
+
+
+def test_columns_of_a_temporary_view_are_those_of_its_newest_text(session: EmbeddedSession) -> None:
+    make_trades(session)
+    session.execute("create or replace temporary view few as select * from silver.trades")
+    assert [row[0] for row in rows(session, "describe extended few")] == ["id", "name", "usd"]
+    session.execute("alter table silver.trades add columns (note string)")
+    assert [row[0] for row in rows(session, "describe extended few")] == ["id", "name", "usd", "note"]
+    session.execute("create or replace temporary view few as select id from silver.trades")
+    assert [row[0] for row in rows(session, "describe extended few")] == ["id"]
+
+
+def test_row_groups_are_small(lake: Lake, session: EmbeddedSession) -> None:
+    session.execute("create or replace table silver.many using delta as select id from range(0, 300000)")
+    files = lake.storage.data_files("silver", "many", lake.delta("silver", "many").file_uris())
+    groups = [pq.ParquetFile(file).metadata for file in files]
+    largest = max(one.row_group(at).num_rows for one in groups for at in range(one.num_row_groups))
+    assert largest <= 131_072
+    assert rows(session, "select count(*) from silver.many") == [(300_000,)]
 
 
 def test_two_rows_for_one_are_refused_as_on_spark(session: EmbeddedSession) -> None:

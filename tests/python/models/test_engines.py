@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,21 +15,9 @@ from tests.python.support.market_lake import DAY, FIRST, HOUR, OWN_FIELDS, Marke
 
 # the clock of the build, which spreads the numbers of loads
 BUILD_FIELDS = OWN_FIELDS | {"covered_batch", "processed_at", "gold_processed_at_"}
-# a whole demo on Spark takes minutes
+# a whole demo on Spark takes minutes; the recordings' tests are the small form
 pytestmark = pytest.mark.full
 LATER = {"half-a-day": FIRST + 12 * HOUR, "two-weeks": FIRST + 15 * DAY}
-SMALL = "half-a-day"
-
-
-def take(source: MarketLake, target: MarketLake, *layers: str) -> None:
-    """Copy what a lake has more than another one: both are the same lake at two times."""
-    root = source.engine.paths.local_root
-    for layer in layers or ("bronze", "silver", "gold", "snapshots"):
-        name = f"{source.prefix}{layer}"
-        shutil.copytree(root / name, target.engine.paths.local_root / name, dirs_exist_ok=True)
-    for path in (*root.glob("_lake*.json"), source.engine.paths.market_file):
-        if path.is_file():
-            shutil.copy(path, target.engine.paths.local_root / path.relative_to(root))
 
 
 def build(lake: MarketLake, at: int, *arguments: str) -> None:
@@ -91,8 +78,8 @@ def lakes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Lakes:
     )
     shown = spark.demo(FIRST)
     assert "engine: spark" in shown
-    take(spark, mixed)
-    take(spark, embedded, "bronze")
+    spark.copy_to(mixed)
+    spark.copy_to(embedded, "bronze")
     build(embedded, FIRST)
     return Lakes(spark, mixed, embedded)
 
@@ -102,23 +89,18 @@ def test_a_first_run_on_spark_is_equal_to_an_embedded_build(lakes: Lakes) -> Non
     assert differences(lakes.spark, lakes.embedded) == {}
 
 
-@pytest.mark.parametrize(
-    "at",
-    # Spark takes minutes for each: the small form has one of them
-    [pytest.param(at, id=name, marks=[pytest.mark.full] * (name != SMALL)) for name, at in LATER.items()],
-)
+@pytest.mark.parametrize("at", [pytest.param(at, id=name) for name, at in LATER.items()])
 def test_a_later_run_is_equal_whichever_engine_goes_on(lakes: Lakes, at: int) -> None:
     fetched = len(lakes.mixed.rows("bronze", "fetch_log"))
     # the embedded engine goes on with what Spark has built, and fetches what is due by it
     assert "engine: embedded" in lakes.mixed.demo(at, "--skip-tests")
     assert len(lakes.mixed.rows("bronze", "fetch_log")) > fetched
     for lake in (lakes.spark, lakes.embedded):
-        take(lakes.mixed, lake, "bronze")
+        lakes.mixed.copy_to(lake, "bronze")
         build(lake, at)
     lakes.check()
 
 
-@pytest.mark.full
 def test_a_full_refresh_is_equal(lakes: Lakes) -> None:
     at = int(lakes.mixed.newest().timestamp())
     for lake in (lakes.spark, lakes.mixed, lakes.embedded):
@@ -126,14 +108,13 @@ def test_a_full_refresh_is_equal(lakes: Lakes) -> None:
     lakes.check()
 
 
-@pytest.mark.full
 def test_spark_goes_on_where_the_embedded_engine_stopped(engine: Engine, tmp_path: Path) -> None:
     begun, spark = MarketLake(EmbeddedLake(tmp_path / "begun"), "turns_"), MarketLake(engine, "turns_")
     begun.demo(FIRST)
-    take(begun, spark)
+    begun.copy_to(spark)
     for number, at in enumerate(LATER.values()):
         here, there = (spark, begun) if number % 2 == 0 else (begun, spark)
         here.demo(at)
-        take(here, there, "bronze")
+        here.copy_to(there, "bronze")
         build(there, at)
         assert differences(spark, begun) == {}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smart_trader.sandbox.replay import load_recordings, parse
 from tests.python.reference import Verdict, differences, judge
-from tests.python.support.engine import PROJECT, Engine
+from tests.python.support.engine import PROJECT, EmbeddedLake, Engine
 from tests.python.support.kill_targets import DoomedLake, Kill
-from tests.python.support.market_lake import MarketLake, quote_assets
+from tests.python.support.market_lake import DAY, MarketLake, quote_assets
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
 TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"
@@ -115,11 +117,33 @@ def test_one_step_can_be_run_alone(replay: Replay) -> None:
     assert [(row["step"], row["outcome"]) for row in records] == [("load_tokens", "complete")]
 
 
-def test_spark_makes_the_same_tables_of_the_recordings(replay: Replay, engine: Engine) -> None:
+@pytest.fixture(scope="module")
+def on_spark(replay: Replay, engine: Engine) -> DoomedLake:
+    """The same run on Spark."""
     spark = DoomedLake(MarketLake(engine, "recorded_"), AS_OF, replay.source)
     assert "engine: spark" in spark.run()
-    found, expected = spark.tables(), DoomedLake(replay.lake, AS_OF).tables()
+    return spark
+
+
+def differences_of_tables(one: DoomedLake, other: DoomedLake) -> dict[str, tuple[Counter[str], Counter[str]]]:
+    """Return what each of two lakes has alone, by table; both must have the same tables."""
+    found, expected = one.tables(), other.tables()
     assert found.keys() == expected.keys()
-    assert {
-        name: (found[name] - rows, rows - found[name]) for name, rows in expected.items() if found[name] != rows
-    } == {}
+    return {name: (found[name] - rows, rows - found[name]) for name, rows in expected.items() if found[name] != rows}
+
+
+def test_spark_makes_the_same_tables_of_the_recordings(replay: Replay, on_spark: DoomedLake) -> None:
+    assert differences_of_tables(on_spark, DoomedLake(replay.lake, AS_OF)) == {}
+
+
+def test_the_embedded_engine_goes_on_with_sparks_lake_as_with_its_own(
+    replay: Replay, on_spark: DoomedLake, tmp_path: Path
+) -> None:
+    later = []
+    for source in (replay.lake, on_spark.lake):
+        copy = MarketLake(EmbeddedLake(tmp_path / source.prefix), source.prefix)
+        source.copy_to(copy)
+        later.append(DoomedLake(copy, AS_OF + 15 * DAY, replay.source))
+        assert "engine: embedded" in later[-1].run()
+        assert len(copy.rows("bronze", "fetch_log")) > len(source.rows("bronze", "fetch_log"))
+    assert differences_of_tables(*later) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,6 +78,16 @@ class MarketLake:
             for path in sorted((self.engine.paths.local_root / f"{self.prefix}{schema}").iterdir()):
                 if (path / "_delta_log").is_dir():
                     yield schema, path.name
+
+    def copy_to(self, target: MarketLake, *layers: str) -> None:
+        """Copy what this lake has more than another one: both are the same lake at two times."""
+        root = self.engine.paths.local_root
+        for layer in layers or ("bronze", "silver", "gold", "snapshots"):
+            name = f"{self.prefix}{layer}"
+            shutil.copytree(root / name, target.engine.paths.local_root / name, dirs_exist_ok=True)
+        for path in (*root.glob("_lake*.json"), self.engine.paths.market_file):
+            if path.is_file():
+                shutil.copy(path, target.engine.paths.local_root / path.relative_to(root))
 
     def source(self, at: int) -> MarketSource:
         """Return the market the lake was filled from."""

@@ -46,6 +46,11 @@ class Columns:
             kinds = Counter(name for name, _ in set(zip(names, self.origins, strict=True)))
             self.ambiguous = frozenset(name for name in self.repeated if kinds[name] > 1)
 
+    @property
+    def count(self) -> int | None:
+        """How many there are; None where something is not known of them."""
+        return len(self.names) if all(self.names) else None
+
 
 UNKNOWN_COLUMNS = Columns(("",))
 

@@ -1,6 +1,7 @@
 """A lake as DuckDB reads it: the folder is the catalog, and a statement sees one version of every table it names."""
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from dbt.adapters.sparkconnect.embedded.errors import (
 )
 from dbt.adapters.sparkconnect.embedded.macros import macros
 from dbt.adapters.sparkconnect.embedded.storage import DROPPED, Storage, storage_of
-from dbt.adapters.sparkconnect.embedded.transpile import PLACEHOLDER, Query, Relation
+from dbt.adapters.sparkconnect.embedded.transpile import INLINED, PLACEHOLDER, Query, Relation
 from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
 from dbt.adapters.sparkconnect.embedded.views import View, save_views, views_in
 from deltalake import DeltaTable
@@ -49,7 +50,7 @@ class Snapshot:
     columns: dict[str, str]
 
 
-class _Resolved(NamedTuple):
+class Resolved(NamedTuple):
     """DuckDB's text of a query with the files in it, and its columns."""
 
     text: str
@@ -279,21 +280,32 @@ class Lake:
             RelationNotFoundError: It names what the lake does not have.
             EmbeddedError: A name in it could be one of two columns.
         """
-        seen = {Relation("", name): _Resolved(text, UNKNOWN_COLUMNS) for name, text in (results or {}).items()}
+        return self.statement(query, temporary, results, becomes=becomes).text
+
+    def statement(
+        self,
+        query: Query | str,
+        temporary: Mapping[str, str],
+        results: Mapping[str, str] | None = None,
+        *,
+        becomes: str = "",
+    ) -> Resolved:
+        """Return DuckDB's text of a query and what is known of its columns; see `resolved`."""
+        seen = {Relation("", name): Resolved(text, UNKNOWN_COLUMNS) for name, text in (results or {}).items()}
         known = self._queries.query(query) if isinstance(query, str) else query
         resolved = self._resolved(known, temporary, seen, self.views(), ())
         if becomes:
             refuse_repeated(resolved.columns, becomes)
-        return resolved.text
+        return resolved
 
     def _resolved(
         self,
         query: Query,
         temporary: Mapping[str, str],
-        seen: dict[Relation, _Resolved],
+        seen: dict[Relation, Resolved],
         views: Mapping[str, View],
         inside: tuple[Relation, ...],
-    ) -> _Resolved:
+    ) -> Resolved:
         """Resolve with one version of each table for the whole statement, in `seen`."""
         for relation in query.relations:
             if relation in seen:
@@ -306,21 +318,30 @@ class Lake:
                     self._queries.query(self.filled(text)), temporary, seen, views, (*inside, relation)
                 )
             elif relation.schema == "text":
-                seen[relation] = _Resolved(self._text_files(relation.name), Columns(("value",)))
+                seen[relation] = Resolved(self._text_files(relation.name), Columns(("value",)))
             elif relation.schema:
                 kept = self.kept(relation.schema, relation.name)
-                seen[relation] = _Resolved(kept, UNKNOWN_COLUMNS) if kept else self._table(relation)
+                seen[relation] = Resolved(kept, UNKNOWN_COLUMNS) if kept else self._table(relation)
             else:
                 raise RelationNotFoundError(relation.name)
         columns = columns_of(
             query.outline, [seen[relation].columns for relation in query.relations], str(inside[-1]) if inside else ""
         )
-        text = PLACEHOLDER.sub(lambda found: f"({seen[query.relations[int(found[1])]].text})", query.text)
-        return _Resolved(text, columns)
 
-    def _table(self, relation: Relation) -> _Resolved:
+        def inlined(found: re.Match[str]) -> str:
+            # a view may be work that is better done once
+            relation = query.relations[int(found[1])]
+            is_view = not relation.schema or str(relation) in views or relation.schema == "text"
+            return "" if is_view else found[0]
+
+        text = PLACEHOLDER.sub(
+            lambda found: f"({seen[query.relations[int(found[1])]].text})", INLINED.sub(inlined, query.text)
+        )
+        return Resolved(text, columns)
+
+    def _table(self, relation: Relation) -> Resolved:
         snapshot = self.snapshot(relation.schema, relation.name)
-        return _Resolved(snapshot.select, Columns([name.lower() for name in snapshot.columns]))
+        return Resolved(snapshot.select, Columns([name.lower() for name in snapshot.columns]))
 
     def _text_files(self, path: str) -> str:
         """Return the query of a text source: one row a line, in files that are listed now."""

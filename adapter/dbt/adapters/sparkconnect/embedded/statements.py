@@ -34,6 +34,8 @@ class Statements:
         self._cursor = cursor
         self._temporary = temporary
         self._writer = Writer(lake, cursor)
+        # DuckDB's text and the columns of temporary views as they were bound
+        self._bound: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
 
     def run(self, sql: str) -> Answer | None:
         """Do a statement and return its rows, or None if it is a query.
@@ -137,9 +139,12 @@ class Statements:
                 return [(column, _shown(kind), None) for column, kind in _described(self._cursor.sql(kept))]
             fields = self._lake.snapshot(schema, name).delta.schema().fields
             return [(field.name, spark_name(field.type), (field.metadata or {}).get("comment")) for field in fields]
-        relation = self._cursor.sql(self._lake.resolved(self._lake.filled(text), self._temporary))
+        resolved = self._lake.resolved(self._lake.filled(text), self._temporary)
+        bound, described = self._bound.get("" if schema else name.lower(), ("", []))
+        if bound != resolved:
+            described = _described(self._cursor.sql(resolved))
         comments = view.columns if view else {}
-        return [(column, _shown(kind), comments.get(column.lower())) for column, kind in _described(relation)]
+        return [(column, _shown(kind), comments.get(column.lower())) for column, kind in described]
 
     # ---------------------------------------------------------------- views
 
@@ -147,9 +152,12 @@ class Statements:
         schema, name = _named(found)
         body = sql[found.end() :].strip()
         # bound now, so that a mistake is found where it was made
-        self._cursor.sql(self._lake.resolved(self._lake.filled(body), self._temporary, becomes=f"the view {name}"))
+        text = self._lake.resolved(self._lake.filled(body), self._temporary, becomes=f"the view {name}")
+        relation = self._cursor.sql(text)
         if found["temporary"]:
             self._temporary[name.lower()] = body
+            # dbt asks for them at once, and binding a long query costs more than a small lake's answer
+            self._bound[name.lower()] = (text, _described(relation))
             return
         if not schema:
             raise RefusedError("a view without a schema", 1, 1)
@@ -164,6 +172,7 @@ class Statements:
         schema, name = _named(found)
         if not schema:
             self._temporary.pop(name.lower(), None)
+            self._bound.pop(name.lower(), None)
             return
         is_view = found["kind"].lower() == "view"
         if is_view and self._lake.is_table(schema, name):
@@ -208,7 +217,8 @@ class Statements:
             body = f"select * from {body}"
         columns = [part.strip(" `\n") for part in found["columns"].split(",")] if found["columns"] else None
         schema, name = _named(found)
-        self._writer.append(schema, name, self._lake.resolved(body, self._temporary), columns)
+        rows = self._lake.statement(body, self._temporary)
+        self._writer.append(schema, name, rows.text, columns, rows.columns.count)
 
     def _merge(self, sql: str, found: re.Match[str]) -> None:
         tree = transpile.parsed(sql)
@@ -220,6 +230,9 @@ class Statements:
         schema, name = _named(found)
         snapshot = self._lake.snapshot(schema, name)
         condition = self._condition(sql[found.end() :])
+        doomed = f"select 1 from ({snapshot.select}) where ({condition}) limit 1"
+        if not self._cursor.execute(doomed).fetchall():
+            return
         self._writer.rewrite(schema, name, f"select * from ({snapshot.select}) where ({condition}) is not true")
 
     def _update(self, sql: str, found: re.Match[str]) -> None:

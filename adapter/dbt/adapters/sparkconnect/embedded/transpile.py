@@ -18,6 +18,8 @@ _SPARK = Dialect.get_or_raise("databricks")
 _TEXTS = frozenset({TokenType.STRING, TokenType.IDENTIFIER, TokenType.RAW_STRING, TokenType.NATIONAL_STRING})
 _WORD = re.compile(r"[A-Za-z_]\w*")
 PLACEHOLDER = re.compile(r'"?__relation_(\d+)__"?')
+#: The mark of a query of a `with` that is a relation as it is.
+INLINED = re.compile(r'NOT MATERIALIZED (?=\(SELECT \* FROM "?__relation_(\d+)__"?)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query for DuckDB in which `__relation_<n>__` stands where the n-th relation is read."""
+    """A query for DuckDB in which `__relation_<n>__` stands where the n-th relation is read.
+
+    A query of a `with` that is a relation as it is says `not materialized`: DuckDB would copy all of a table that is
+    read twice into memory, with columns and rows that no reader of it asks for.
+    """
 
     text: str
     relations: tuple[Relation, ...]
@@ -168,11 +174,27 @@ def _name_relation(table: exp.Table, relations: list[Relation]) -> None:
     if not schema and _is_cte(table, name):
         return
     relations.append(Relation(schema.lower() if schema.lower() in {"text"} else schema, name))
+    _inline(table)
     if not table.alias:
         table.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
     table.set("this", exp.to_identifier(f"__relation_{len(relations) - 1}__"))
     table.set("db", None)
     table.set("catalog", None)
+
+
+def _inline(table: exp.Table) -> None:
+    """Mark the query of a `with` that is `select * from` this table, and no more."""
+    select = table.parent.parent if table.parent else None
+    if not isinstance(select, exp.Select) or not isinstance(select.parent, exp.CTE):
+        return
+    given = {name for name, value in select.args.items() if value and name not in ("expressions", "from", "from_")}
+    stars = select.expressions
+    if not given and not table.args.get("joins") and len(stars) == 1 and _is_plain_star(stars[0]):
+        select.parent.set("materialized", False)
+
+
+def _is_plain_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) and not any(node.args.values())
 
 
 def _is_cte(table: exp.Table, name: str) -> bool:

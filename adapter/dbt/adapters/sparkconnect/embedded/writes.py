@@ -4,17 +4,20 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
 from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.types import Type, duckdb_name, of_duckdb, of_spark, quoted
-from deltalake import DeltaTable, Field, write_deltalake
+from deltalake import DeltaTable, Field, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 BATCH_ROWS = 100_000
+#: A changed row costs the rewriting of its file, and a reader of few rows their row groups: neither may be large.
+FILE_BYTES = 16 * 1024**2
+ROW_GROUP = WriterProperties(max_row_group_size=131_072)
 ENGINE_INFO = "dbt-sparkconnect"
 _CHECK = "delta.constraints."
 
@@ -79,6 +82,8 @@ class Writer:
                 description=settings.comment,
                 configuration=configuration or None,
                 partition_by=list(settings.partition_by) or None,
+                target_file_size=FILE_BYTES,
+                writer_properties=ROW_GROUP,
                 storage_options=self._options(),
             ),
         )
@@ -92,7 +97,7 @@ class Writer:
             if key.startswith(_CHECK):
                 delta.alter.drop_constraint(key.removeprefix(_CHECK))
         described = _with_comments(rows, delta)
-        self._commit(schema, name, lambda: write_deltalake(delta, described, mode="overwrite", schema_mode="overwrite"))
+        self._commit(schema, name, lambda: _overwrite(delta, described, schema_mode="overwrite"))
         changed = {key: value for key, value in settings.configuration.items() if known.get(key) != value}
         if changed:
             self.set_properties(schema, name, changed)
@@ -109,30 +114,54 @@ class Writer:
         nulls = ", ".join(f"cast(null as {duckdb_name(kind)}) as {quoted(column)}" for column, kind in kinds)
         self.replace(schema, name, f"select {nulls} where false", settings)
 
-    def append(self, schema: str, name: str, query: str, columns: Sequence[str] | None) -> None:
-        """Add a query's rows by position, as Spark's `insert into` does; no row is no commit."""
+    def append(
+        self, schema: str, name: str, query: str, columns: Sequence[str] | None, given_columns: int | None = None
+    ) -> None:
+        """Add a query's rows by position, as Spark's `insert into` does; no row is no commit.
+
+        Args:
+            schema: The table's schema.
+            name: Its name.
+            query: DuckDB's text of the rows.
+            columns: The table's columns that they are for, in their order; None for all.
+            given_columns: How many columns the query gives, where that is known without asking DuckDB.
+
+        Raises:
+            EmbeddedError: The query gives more columns than are filled, or fewer.
+        """
         table = self._lake.snapshot(schema, name)
         names = list(table.columns) if columns is None else [self._known(table.columns, column) for column in columns]
-        have = self._cursor.execute(f"describe {query}").fetchall()
-        if len(have) != len(names):
-            raise EmbeddedError(
-                f"[INSERT_COLUMN_ARITY_MISMATCH] Cannot write to `{schema}`.`{name}`: the table takes {len(names)} "
-                f"columns ({', '.join(names)}), the data has {len(have)} ({', '.join(row[0] for row in have)})"
-            )
+        if given_columns != len(names):
+            self._refuse_other_columns(schema, name, names, query)
         listed = ", ".join(quoted(column) for column in names)
         given = set(names)
         values = ", ".join(
             f"cast({quoted(column) if column in given else 'null'} as {kind}) as {quoted(column)}"
             for column, kind in table.columns.items()
         )
-        rows = self._cursor.sql(f"select {values} from ({query}) as q({listed})").to_arrow_table()
-        self.append_rows(schema, name, rows)
+        # as a relation the query would be bound twice, which is most of the work where few rows are new
+        self._cursor.execute(
+            f"create or replace temp table rows_to_append as select {values} from ({query}) as q({listed})"
+        )
+        try:
+            self.append_rows(schema, name, self._cursor.sql("from rows_to_append").to_arrow_table())
+        finally:
+            self._cursor.execute("drop table rows_to_append")
+
+    def _refuse_other_columns(self, schema: str, name: str, names: Sequence[str], query: str) -> None:
+        """Refuse a query that does not give as many columns as are filled."""
+        have = self._cursor.execute(f"describe {query}").fetchall()
+        if len(have) != len(names):
+            raise EmbeddedError(
+                f"[INSERT_COLUMN_ARITY_MISMATCH] Cannot write to `{schema}`.`{name}`: the table takes {len(names)} "
+                f"columns ({', '.join(names)}), the data has {len(have)} ({', '.join(row[0] for row in have)})"
+            )
 
     def append_rows(self, schema: str, name: str, rows: pa.Table) -> None:
         """Add Arrow rows that have the table's types."""
         if rows.num_rows:
             delta = self._lake.snapshot(schema, name).delta
-            self._commit(schema, name, lambda: write_deltalake(delta, rows, mode="append"))
+            self._commit(schema, name, lambda: _append(delta, rows))
 
     def merge_rows(self, schema: str, name: str, changes: pa.Table, keys: Sequence[str]) -> None:
         """Apply changed rows by their keys, each with its action: i(nsert), u(pdate) or d(elete)."""
@@ -143,7 +172,12 @@ class Writer:
         def write() -> None:
             # delta-rs passes over files by the source's keys only where it has the source as a whole
             merging = self._fresh(schema, name).merge(
-                changes, f"{on} and s.merge_action <> 'i'", source_alias="s", target_alias="t", streamed_exec=False
+                changes,
+                f"{on} and s.merge_action <> 'i'",
+                source_alias="s",
+                target_alias="t",
+                streamed_exec=False,
+                writer_properties=ROW_GROUP,
             )
             merging.when_matched_update(values, predicate="s.merge_action = 'u'").when_matched_delete(
                 predicate="s.merge_action = 'd'"
@@ -154,7 +188,7 @@ class Writer:
     def rewrite(self, schema: str, name: str, query: str) -> None:
         """Put a query's rows, which have the table's columns, in place of a table's; nothing else of it changes."""
         rows = self._cursor.sql(query).to_arrow_reader(BATCH_ROWS)
-        self._commit(schema, name, lambda: write_deltalake(self._lake.delta(schema, name), rows, mode="overwrite"))
+        self._commit(schema, name, lambda: _overwrite(self._lake.delta(schema, name), rows))
 
     def add_columns(self, schema: str, name: str, columns: Sequence[tuple[str, str]]) -> None:
         """Add columns at the end, null in all rows."""
@@ -286,6 +320,21 @@ class Writer:
             raise EmbeddedError(_broken(schema, name, delta, f"cannot write {schema}.{name}: {exc}")) from exc
         finally:
             self._lake.forget(schema, name)
+
+
+def _append(delta: DeltaTable, rows: pa.Table) -> None:
+    write_deltalake(delta, rows, mode="append", target_file_size=FILE_BYTES, writer_properties=ROW_GROUP)
+
+
+def _overwrite(delta: DeltaTable, rows: pa.RecordBatchReader, schema_mode: Literal["overwrite"] | None = None) -> None:
+    write_deltalake(
+        delta,
+        rows,
+        mode="overwrite",
+        schema_mode=schema_mode,
+        target_file_size=FILE_BYTES,
+        writer_properties=ROW_GROUP,
+    )
 
 
 def _with_comments(rows: pa.RecordBatchReader, delta: DeltaTable) -> pa.RecordBatchReader:
