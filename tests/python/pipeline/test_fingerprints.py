@@ -56,7 +56,9 @@ NO_FORMULA = [
     ),
     pytest.param("models/gold/trader_evaluations.sql", "-- one row; a metric that", "-- A metric that", id="comment"),
     pytest.param("models/silver/pnl/fifo_positions.py", '"""Hand the due', '"""Give the due', id="docstring"),
-    pytest.param("models/gold/trader_evaluations.yml", "description: The calculation.", "description: C.", id="description"),
+    pytest.param(
+        "models/gold/trader_evaluations.yml", "description: The calculation.", "description: C.", id="description"
+    ),
     pytest.param("macros/run/as_of.sql", "1970-01-01T00:00:00Z", "1971-01-01T00:00:00Z", id="the-run's-clock"),
     pytest.param("dbt_project.yml", "pnl_refresh_hours: 336", "pnl_refresh_hours: 48", id="when-it-is-due"),
     pytest.param("dbt_project.yml", "token_limit: 50", "token_limit: 60", id="what-is-fetched"),
