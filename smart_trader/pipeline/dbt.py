@@ -167,8 +167,8 @@ class Builds:
             shown = _failures(failed, done.exception)
             raise SmartTraderError(f"{what} failed:\n{shown}", _fix(shown) or f"see {self.log}")
         self._drop_checks(manifest)
-        # what dbt does before a build counts as a node to it, but builds nothing
-        made = [result for result in results if result.node.resource_type != "operation"]
+        # what dbt does before a build, and an exposure, count as nodes to it, but build nothing
+        made = [result for result in results if result.node.resource_type not in ("operation", "exposure")]
         return Built(len(made), time.monotonic() - started)
 
     def rebuild(self, progress: ProgressFn) -> None:
