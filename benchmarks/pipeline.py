@@ -1,6 +1,6 @@
 """How long the pipeline takes, against a script by hand: each figure beside its target.
 
-    python benchmarks/pipeline.py [--engine embedded spark] [--only demo nothing-new ...] [--readme]
+    python benchmarks/pipeline.py [--engine embedded spark] [--only demo nothing-new ...] [--docs]
 
 | figure | what is measured |
 |---|---|
@@ -14,7 +14,8 @@
 Times are those of whole processes, the program's start included. Builds are without data tests; the project was parsed
 before, as it is in every run but the first, and Spark's server is up. `by hand` compares with `benchmarks/peer.py`,
 run on the same lake right after. Lakes are made under `--lakes`, where loaded and multiplied ones are found again, or
-in a temporary folder. `--readme` puts the table into README.md. The exit code is 1 if a list differs from the peer's.
+in a temporary folder. `--docs` puts the table into docs/performance.md. The exit code is 1 if a list differs from the
+peer's.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ import psutil
 from lakes import FIRST, LOADED_WALLETS, PROJECT, TWELVE_HOURS
 
 DBT = Path(sys.executable).with_name("dbt")
-README = PROJECT / "README.md"
+PAGE = PROJECT / "docs" / "performance.md"
 BEGIN, END = "<!-- begin of benchmarks/pipeline.py -->", "<!-- end of benchmarks/pipeline.py -->"
 ENGINES = ("embedded", "spark")
 MIDDLE_WALLETS = 5000
@@ -345,13 +346,13 @@ def as_table(figures: list[Figure]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def write_readme(machine: str, table: str) -> None:
-    """Put a table into the README, in place of the one before."""
-    text = README.read_text()
+def write_page(machine: str, table: str) -> None:
+    """Put a table into the docs, in place of the one before."""
+    text = PAGE.read_text()
     if not re.search(f"{BEGIN}.*{END}", text, re.DOTALL):
-        raise SystemExit(f"error: README.md has no place for the table; put it between {BEGIN} and {END}")
+        raise SystemExit(f"error: docs/performance.md has no place for the table; put it between {BEGIN} and {END}")
     block = f"{BEGIN}\n{machine}.\n\n{table}\n{END}"
-    README.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL))
+    PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL))
 
 
 def _choice(names: tuple[str, ...]) -> Callable[[str], list[str]]:
@@ -384,7 +385,7 @@ def main() -> None:
     parser.add_argument("--wallets", type=_wallets, default=20_000, help="of the large lake (default: 20000)")
     parser.add_argument("--lakes", type=Path, help="folder that keeps the lakes (default: a temporary one)")
     parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="put the table into docs/performance.md")
     given = parser.parse_args()
 
     machine = describe_machine()
@@ -409,8 +410,8 @@ def main() -> None:
         print(json.dumps({"machine": machine, "figures": shown}, indent=1))
     else:
         print(f"{machine}\n\n{as_table(figures)}")
-    if given.readme:
-        write_readme(machine, as_table(figures))
+    if given.docs:
+        write_page(machine, as_table(figures))
     if differences:
         raise SystemExit(f"error: {differences} entries of the ranked lists differ from those made by hand")
 

@@ -137,7 +137,7 @@ def check_store(uri: str) -> None:
     if ignored:
         raise SmartTraderError(
             f"the store {where} ignores {ignored}: two writers would overwrite each other's commits",
-            "use a store with conditional writes; the README names some that were tried",
+            "use a store with conditional writes; docs/cluster.md names some that were tried",
         )
 
 
@@ -215,6 +215,6 @@ def _explained(error: Any, bucket: str, where: str) -> SmartTraderError:
     if code == "NotImplemented":
         return SmartTraderError(
             f"the store {where} knows no writes on a condition: {said}",
-            "use a store with conditional writes; the README names some that were tried",
+            "use a store with conditional writes; docs/cluster.md names some that were tried",
         )
     return SmartTraderError(f"the store {where} does not answer as S3 does: {code or error}: {said}", "see its log")

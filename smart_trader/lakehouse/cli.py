@@ -162,7 +162,7 @@ def cluster() -> None:
 
     Settings are environment variables or lines of .env: LAKEHOUSE_URI, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
     CLUSTER_MASTER, CLUSTER_HOST, CLUSTER_SECRET, CLUSTER_METASTORE_URL, CLUSTER_METASTORE_PASSWORD,
-    SPARK_CONNECT_TOKEN and more; see the README.
+    SPARK_CONNECT_TOKEN and more; see docs/cluster.md.
     """
 
 

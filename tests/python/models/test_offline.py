@@ -1,4 +1,4 @@
-"""The whole project without a server: what README promises of `DBT_SPARKCONNECT_OFFLINE=1`."""
+"""The whole project without a server: what docs/server.md promises of `DBT_SPARKCONNECT_OFFLINE=1`."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def test_no_process_list_shows_a_secret(run: Run, secrets: dict[str, str]) -> No
 
 
 def test_settings_that_sql_asks_for_show_no_secret(run: Run, secrets: dict[str, str]) -> None:
-    # SQL that calls Java can read all that the server knows: the README says so
+    # SQL that calls Java can read all that the server knows: docs/server.md says so
     keys = ("fs.s3a.secret.key", "spark.hadoop.fs.s3a.secret.key", "spark.connect.authenticate.token")
     shown = [run.engine.sql(statement) for statement in ("set", "set -v", *(f"set {key}" for key in keys))]
     assert found_in(str(shown).encode(), secrets) == set()
