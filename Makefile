@@ -59,7 +59,8 @@ audit: .venv/.ready ## Look up every locked package among the known vulnerabilit
 format: .venv/.ready ## Let the formatters rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; DBT_SPARKCONNECT_OFFLINE=1 $(BIN)/sqlfluff fix models macros snapshots tests analyses
 
-docs: .venv/.ready ## Write the packages' reference to target/api
+docs: .venv/.ready ## Write docs/settings.md, and the packages' reference to target/api
+	$(PY) tools/settings_docs.py
 	$(BIN)/pdoc -o target/api smart_trader loaders dbt.adapters.sparkconnect
 
 # What is locked stays where pyproject.toml allows it; make lock UPGRADE=--upgrade takes the newest of everything, and
