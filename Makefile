@@ -20,12 +20,12 @@ help: ## List the targets
 setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the kernel
 	@$(PY) -m smart_trader.fifo --compile
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock pyproject.toml adapter/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found"; echo "  fix: install one, or run make PYTHON=/path/to/python"; exit 1; }
 	@echo "setting up .venv with $(PYTHON) (a minute or two)"
 	"$(PYTHON)" -m venv --clear .venv
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e adapter -e .
 	@$(PY) tools/check_installed.py
 	@$(PY) -m smart_trader.pipeline
 	@touch .venv/.ready
@@ -59,7 +59,8 @@ audit: .venv/.ready ## Look up every locked package among the known vulnerabilit
 format: .venv/.ready ## Let the formatters rewrite the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; DBT_SPARKCONNECT_OFFLINE=1 $(BIN)/sqlfluff fix models macros snapshots tests analyses
 
-docs: .venv/.ready ## Write the packages' reference to target/api
+docs: .venv/.ready ## Write docs/settings.md, and the packages' reference to target/api
+	$(PY) tools/settings_docs.py
 	$(BIN)/pdoc -o target/api smart_trader loaders dbt.adapters.sparkconnect
 
 # What is locked stays where pyproject.toml allows it; make lock UPGRADE=--upgrade takes the newest of everything, and
@@ -68,10 +69,10 @@ UPGRADE ?=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-lock: ## Resolve the locks from pyproject.toml again; UPGRADE=--upgrade for the newest versions
+lock: ## Resolve the locks from both pyproject.toml again; UPGRADE=--upgrade for the newest versions
 	@test -x $(BIN)/uv || { echo "error: no $(BIN)/uv"; echo "  fix: run make setup first"; exit 1; }
 	cp requirements.lock requirements.lock.part
-	$(COMPILE) pyproject.toml --all-extras -o requirements.lock.part > /dev/null
+	$(COMPILE) pyproject.toml --all-extras --no-emit-package dbt-sparkconnect -o requirements.lock.part > /dev/null
 	{ echo "# Exact versions and hashes of every package, for all supported Pythons. Made by: make lock"; \
 		cat requirements.lock.part; } > requirements.lock
 	cp dags/requirements.lock dags/requirements.lock.part

@@ -41,7 +41,7 @@ class LakehouseSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", extra="ignore", env_ignore_empty=True)
 
     home: Path | None = Field(None, description="folder of the server's files; default: .lakehouse in the checkout")
-    uri: str | None = Field(None, description="root of the tables; default: the same folder")
+    uri: str | None = Field(None, description="root of the tables, a folder or s3://BUCKET; default: the same folder")
     engine: Literal["auto", "embedded", "spark"] = Field(
         "auto",
         description="auto takes Spark where the lake's server is up, else the embedded engine, which needs no Java",
@@ -74,12 +74,22 @@ class StoreSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
-    key_id: Key | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
-    secret: Key | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
-    session_token: Key | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
-    region: str = Field("us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    key_id: Key | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID", description="id of the store's key")
+    secret: Key | None = Field(
+        None, validation_alias="AWS_SECRET_ACCESS_KEY", description="the key itself; never shown"
+    )
+    session_token: Key | None = Field(
+        None, validation_alias="AWS_SESSION_TOKEN", description="token of a key that is valid for a while"
+    )
+    region: str = Field(
+        "us-east-1",
+        validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
+        description="the bucket's region",
+    )
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+/?$")] | None = Field(
-        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        None,
+        validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        description="address of a store that is not Amazon's",
     )
 
     def environment(self) -> dict[str, str]:
@@ -119,8 +129,16 @@ class ClusterSettings(BaseSettings):
         validation_alias=AliasChoices("SPARK_CONNECT_TOKEN", "connect_token"),
         description="what Spark Connect asks of every caller",
     )
-    thrift_port: Port = Field(10000, validation_alias=AliasChoices("SPARK_THRIFT_PORT", "thrift_port"))
-    connect_port: Port = Field(15002, validation_alias=AliasChoices("SPARK_CONNECT_PORT", "connect_port"))
+    thrift_port: Port = Field(
+        10000,
+        validation_alias=AliasChoices("SPARK_THRIFT_PORT", "thrift_port"),
+        description="port of Spark's Thrift server",
+    )
+    connect_port: Port = Field(
+        15002,
+        validation_alias=AliasChoices("SPARK_CONNECT_PORT", "connect_port"),
+        description="port of Spark Connect",
+    )
 
 
 def cluster_settings() -> ClusterSettings:
@@ -173,7 +191,7 @@ class ApiSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
-    birdeye_api_key: Key | None = None
+    birdeye_api_key: Key | None = Field(None, description="key of the account; never shown")
 
 
 def birdeye_api_key() -> str | None:
