@@ -18,8 +18,8 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from smart_trader.settings import ApiSettings, ClusterSettings, LakehouseSettings, StoreSettings
-from smart_trader.variables import ProjectVariables
+from smart_trader.config.settings import ApiSettings, ClusterSettings, LakehouseSettings, StoreSettings
+from smart_trader.config.variables import ProjectVariables
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = PROJECT / "docs" / "settings.md"
