@@ -79,7 +79,7 @@ class TestViewsAfterASwitch:
     @pytest.fixture(scope="class")
     def macros(self) -> dict[str, str]:
         """Override of dbt's fixture."""
-        return {"create_schema.sql": (PROJECT / "macros" / "create_schema.sql").read_text()}
+        return {"create_schema.sql": (PROJECT / "macros" / "schemas" / "create_schema.sql").read_text()}
 
     @pytest.fixture(scope="class")
     def models(self) -> dict[str, str]:
