@@ -21,7 +21,7 @@ HOUR_S = 3600
 
 
 def is_too_active(swaps: int, settings: LoaderSettings) -> bool:
-    """Whether a wallet trades too much to be followed; models/silver/whales/whale_wallets.sql marks it by the same rule."""
+    """Whether a wallet trades too much to be followed; `silver.whale_wallets` marks it by the same rule."""
     return swaps > settings.max_swaps_per_wallet
 
 
