@@ -12,7 +12,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from care.object_store import object_store
 from deltalake import DeltaTable
 
 from smart_trader.config.paths import LakePaths
@@ -26,6 +25,7 @@ from smart_trader.sandbox.running import serving
 from tests.python.support.engine import PROJECT, EmbeddedLake, clean_environment, run_module
 from tests.python.support.kill_targets import DoomedLake, lake_at
 from tests.python.support.market_lake import FIRST, SEED, WALLETS, MarketLake
+from tests.python.support.object_store import object_store
 
 # a lake of 24 November 2026, of the market's first run, with Spark's own files
 KEPT = Path(__file__).parent / "lake_of_8750c72.tar.xz"
