@@ -15,7 +15,7 @@
         'fifo_positions': [
             ('bought_quantity', 'abs(bought_quantity - matched_quantity - unknown_basis_quantity - open_quantity '
                 ~ '- open_unknown_quantity) <= ' ~ dust),
-            ('sold_quantity', 'abs(sold_quantity - matched_quantity - unknown_basis_quantity - unmatched_quantity) <= '
+            ('sold_quantity', 'abs(sold_quantity - matched_quantity - unknown_basis_quantity - short_quantity) <= '
                 ~ dust),
             ('sold_usd', 'abs(sold_usd - matched_proceeds_usd - unmatched_proceeds_usd) <= 1e-9 * (1 + sold_usd)'),
             ('bought_usd', 'unknown_basis_lot_count > 0 or abs(bought_usd - cost_of_sold_usd '

@@ -49,7 +49,7 @@ _SUMS = {
     "sold_quantity": k.SOLD_QUANTITY,
     "matched_quantity": k.MATCHED_QUANTITY,
     "unknown_basis_quantity": k.UNKNOWN_QUANTITY,
-    "unmatched_quantity": k.UNMATCHED_QUANTITY,
+    "short_quantity": k.UNMATCHED_QUANTITY,
     "bought_usd": k.BOUGHT_USD,
     "sold_usd": k.SOLD_USD,
     "matched_proceeds_usd": k.MATCHED_PROCEEDS,

@@ -200,7 +200,7 @@ positions_traded as (
     select
         wallet_address,
         token_address,
-        max(short_until) as unmatched_quantity,
+        max(short_until) as short_quantity,
         count_if(short_until > short_before and short_until - short_before <= nearness)
             as dust_count,
         sum(least(1, dust_quantity / quantity) * coalesce(value_usd, 0)) as dust_usd,
@@ -218,8 +218,8 @@ compared as (
         positions.calculation_date,
         positions.matched_quantity,
         coalesce(expected.matched_quantity, 0) as expected_matched_quantity,
-        positions.unmatched_quantity,
-        positions_traded.unmatched_quantity as expected_unmatched_quantity,
+        positions.short_quantity,
+        positions_traded.short_quantity as expected_short_quantity,
         positions.cost_of_sold_usd,
         coalesce(expected.cost_usd, 0) as expected_cost_usd,
         positions.realized_pnl_usd,
@@ -248,7 +248,7 @@ disagreements as (
     where
         slack_usd is null
         or abs(matched_quantity - expected_matched_quantity) > slack
-        or abs(unmatched_quantity - expected_unmatched_quantity) > slack
+        or abs(short_quantity - expected_short_quantity) > slack
         or abs(cost_of_sold_usd - expected_cost_usd) > slack_usd
         or abs(realized_pnl_usd - expected_pnl_usd) > slack_usd
 

@@ -196,7 +196,7 @@ positions as (
         sold_quantity,
         matched_quantity,
         unknown_basis_quantity,
-        unmatched_quantity,
+        short_quantity,
         open_quantity,
         open_unknown_quantity,
 

@@ -117,7 +117,7 @@ def _sell(position: Position, trade: Trade, quantity: Decimal, dust: Decimal) ->
         known += left if last_known else ZERO
         position.add("matched_quantity" if last_known else "unknown_basis_quantity", left)
         left = ZERO
-    position.add("unmatched_quantity", left)
+    position.add("short_quantity", left)
     _settle(position, trade.value, known / quantity, known > 0, cost)
 
 

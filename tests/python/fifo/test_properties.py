@@ -102,12 +102,12 @@ def test_splitting_buys_into_equal_parts_changes_no_money(trades: list[Trade], p
 def test_quantities_are_conserved(trades: list[Trade]) -> None:
     row = fifo_table(table(trades)).to_pylist()[0]
     slack = 1e-9 * (row["bought_quantity"] + row["sold_quantity"])
-    sold = row["matched_quantity"] + row["unknown_basis_quantity"] + row["unmatched_quantity"]
+    sold = row["matched_quantity"] + row["unknown_basis_quantity"] + row["short_quantity"]
     assert sold == pytest.approx(row["sold_quantity"], abs=slack)
     consumed = row["matched_quantity"] + row["unknown_basis_quantity"]
     left = row["open_quantity"] + row["open_unknown_quantity"]
     assert consumed + left == pytest.approx(row["bought_quantity"], abs=slack)
-    assert min(row["open_quantity"], row["open_cost_usd"], row["open_unknown_quantity"], row["unmatched_quantity"]) >= 0
+    assert min(row["open_quantity"], row["open_cost_usd"], row["open_unknown_quantity"], row["short_quantity"]) >= 0
     assert row["matched_proceeds_usd"] + row["unmatched_proceeds_usd"] == pytest.approx(row["sold_usd"], rel=1e-9)
     assert row["win_count"] + row["loss_count"] + row["neutral_count"] == row["matched_sell_count"]
 

@@ -27,7 +27,7 @@ MONEY_AND_QUANTITY = (
     "sold_quantity",
     "matched_quantity",
     "unknown_basis_quantity",
-    "unmatched_quantity",
+    "short_quantity",
     "bought_usd",
     "sold_usd",
     "matched_proceeds_usd",
@@ -164,7 +164,7 @@ def test_matches_add_up_to_the_position(trades: list[Trade]) -> None:
     cost = sum(match["cost_usd"] for match in priced if match["is_basis_known"])
     assert cost == pytest.approx(position["cost_of_sold_usd"], rel=1e-9, abs=1e-9)
     shorts = sum(match["quantity"] for match in matches if match["buy_row"] is None)
-    assert shorts == pytest.approx(position["unmatched_quantity"], rel=1e-9)
+    assert shorts == pytest.approx(position["short_quantity"], rel=1e-9)
     for match in matches:
         if match["buy_row"] is not None:
             assert rows["side"][match["buy_row"]].as_py() == "buy"

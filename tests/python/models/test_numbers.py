@@ -258,7 +258,7 @@ def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
 def test_odd_rows_have_their_right_numbers(lake: Lake) -> None:
     positions = {(row["wallet_address"], row["token_address"]): row for row in lake.table("silver.position_pnl")}
     dusty, huge = positions["dusty", "tokenA"], positions["huge", "tokenA"]
-    assert (dusty["realized_pnl_usd"], dusty["unmatched_quantity"]) == (Decimal("100.000000"), 10.0**9)
+    assert (dusty["realized_pnl_usd"], dusty["short_quantity"]) == (Decimal("100.000000"), 10.0**9)
     assert (huge["bought_quantity"], huge["realized_pnl_usd"]) == (1e26, Decimal("30.000000"))
     passed, bought = positions["passer", "tokenA"], positions["passer", "tokenB"]
     assert (passed["round_trip_count"], passed["round_trip_usd"], passed["trade_count"]) == (1, 0, 0)
