@@ -13,7 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from engine import PROJECT, clean_environment
+
+from tests.python.support.engine import PROJECT, clean_environment
 
 ADAPTER = PROJECT / "adapter"
 

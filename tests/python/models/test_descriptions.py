@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from deltalake import DeltaTable
-from engine import PROJECT
-from market_lake import MarketLake
+
+from tests.python.support.engine import PROJECT
+from tests.python.support.market_lake import MarketLake
 
 KINDS = ("models", "seeds", "snapshots")
 # What the seed's 22 fields and gold's readers, and the loaders, name in their own code.
