@@ -96,13 +96,14 @@ def _run(
 ) -> None:
     paths = lakehouse_settings().paths
     settings = loader_settings(parse_variables(variables))
+    # a missing key is reported before any file is read
+    api = None if dry_run else sandbox_api(sandbox_url) if sandbox_url else live_api()
     addresses = None if given is None else read_addresses(given, resource.option)
     job = Job(resource, settings, paths, as_of or now(), limit, addresses, run_id=run_id or "")
-    if dry_run:
+    if api is None:
         check_as_of(job.as_of, "sandbox" if sandbox_url else job.bronze.data_source())
         _show_plan(job)
         return
-    api = sandbox_api(sandbox_url) if sandbox_url else live_api()
     with lock_lake(paths, f"load {resource.name}"):
         report = run_job(job, api, lambda items: say(f"{resource.name}: {len(items)} to fetch from {api.url}"))
     say(str(report))
