@@ -91,7 +91,9 @@ def repair() -> None:
         say(str(engine.choice))
         lake, builds = Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say)
         move_tables(lake, say)
-        repair_lake(lake, builds, engine, say, lambda: upgrade_lake(machine, say, engine.choice))
+        # without bronze there is nothing to build tables of an earlier version from
+        is_loaded = lake.has("bronze", "fetch_log")
+        repair_lake(lake, builds, engine, say, lambda: is_loaded and upgrade_lake(machine, say, engine.choice))
 
 
 @click.command()

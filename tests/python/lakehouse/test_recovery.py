@@ -38,6 +38,7 @@ def slow_project(tmp_path: Path) -> Path:
     (project / "dbt_project.yml").write_text(yaml.safe_dump(settings))
     (project / "models" / "gold").mkdir(parents=True)
     (project / "models" / "silver").mkdir(parents=True)
+    shutil.copy(PROJECT / "models" / "_groups.yml", project / "models")
     (project / "models" / "gold" / "slow.sql").write_text(SLOW_MODEL)
     return project
 

@@ -55,9 +55,10 @@ def test_what_the_catalog_forgot_is_registered_again(engine: Engine) -> None:
     assert sorted(engine.sql("select a from lost_test_failures.kept")) == [(1,), (2,)]
 
 
-@pytest.mark.parametrize("name", ["pnl_history", "tracked_tokens_history"])
-def test_a_broken_history_is_named_and_nothing_is_changed(embedded: EmbeddedLake, name: str) -> None:
-    schema = "snapshots" if name.endswith("_history") else "silver"
+@pytest.mark.parametrize(
+    ("schema", "name"), [("silver", "pnl_history"), ("snapshots", "tracked_tokens_history")], ids=["silver", "snapshot"]
+)
+def test_a_broken_history_is_named_and_nothing_is_changed(embedded: EmbeddedLake, schema: str, name: str) -> None:
     folder = made_schema(embedded, f"hurt_{schema}")
     (folder / "kept").rename(folder / name)
     first_file(folder / name).unlink()
