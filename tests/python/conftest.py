@@ -81,9 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_on_thrift(item: pytest.Item) -> bool:
-    # dbt's own tests run with each connection method
-    return (
-        isinstance(item, pytest.Function)
-        and getattr(item, "callspec", None) is not None
-        and (item.callspec.params.get("method") == "thrift")
+    # dbt's own tests run with each connection method, ours with this one unless they name another
+    callspec = getattr(item, "callspec", None)
+    return "dbt_profile_target" in getattr(item, "fixturenames", ()) and (
+        callspec is None or callspec.params.get("method", "thrift") == "thrift"
     )
