@@ -13,6 +13,8 @@ from smart_trader.pipeline.stamps import Nodes
 from smart_trader.pipeline.steps import Step
 
 SHOWN_NAMES = 6
+# Behind the project's fingerprint where its data tests did not run.
+UNTESTED = "-untested"
 
 
 class Changes:
@@ -28,6 +30,7 @@ class Changes:
     def __init__(self, builds: Builds, state: BuildState, overrides: Mapping[str, Any], with_tests: bool) -> None:
         self._builds = builds
         self._state = state
+        self._with_tests = with_tests
         self._kinds = ("model", "snapshot", "test") if with_tests else ("model", "snapshot")
         self._code = ProjectCode.read(overrides)
 
@@ -48,7 +51,8 @@ class Changes:
     @property
     def _is_current(self) -> bool:
         """Whether all of the lake is known to be built by the project as it is; saves asking dbt."""
-        return self._state.project() == self._whole
+        known = (self._whole,) if self._with_tests else (self._whole, self._whole + UNTESTED)
+        return self._state.project() in known
 
     def stale(self, step: Step) -> set[str]:
         """Return the ids of what an edit made old and the step builds or tests."""
@@ -94,8 +98,13 @@ class Changes:
 
     def note_end(self) -> None:
         """Note that nothing is old any more, if that is so."""
-        if not self._is_current and not self.nodes.stale(self._state.stamps()):
-            self._state.mark(PROJECT, self._whole)
+        if self._is_current:
+            return
+        stale = self.nodes.stale(self._state.stamps())
+        if not self._with_tests:
+            stale = {key for key in stale if not self.nodes.is_kind(key, "test")}
+        if not stale:
+            self._state.mark(PROJECT, self._whole if self._with_tests else self._whole + UNTESTED)
 
 
 def _listed(names: Sequence[str]) -> str:

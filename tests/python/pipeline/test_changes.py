@@ -208,6 +208,25 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
     assert state.project() is None
 
 
+def test_what_was_built_without_tests_needs_no_parse_until_a_run_tests(
+    builds: Callable[..., Builds], tmp_path: Path
+) -> None:
+    lake = LakePaths(tmp_path, str(tmp_path))
+    write_deltalake(lake.table("silver", "quote_assets"), pa.table({"mint": ["m"]}))
+    state, dbt = BuildState(Lake(lake)), builds()
+    untested = Changes(dbt, state, {}, False)
+    dbt.made = {key for key, node in dbt.nodes().items() if node.resource_type != "test"}
+    untested.note_built()
+    untested.note_end()
+    again = builds()
+    assert Changes(again, state, {}, False).stale(STEP["build_traders"]) == set()
+    assert again._manifest is None
+    tested = Changes(builds(), state, {}, True)
+    stale = tested.stale(STEP["build_traders"])
+    assert "watchlist_hold" in tested.nodes.names(stale)
+    assert all(tested.nodes.is_kind(key, "test") for key in stale)
+
+
 # By kind of load, what it changes and what it leaves alone.
 REACH = {
     "tokens": (
