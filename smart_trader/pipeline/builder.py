@@ -72,6 +72,8 @@ class Builder:
         stale = self._changes.stale(step)
         pending = self._pending_kinds(step)
         if not is_first and not pending and not stale:
+            if step.is_last:
+                self._changes.note_end()
             return False
         if stale and not is_first:
             self._progress(f"      {self._changes.told()}")
