@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from loaders.errors import (
     ApiError,
@@ -187,24 +188,27 @@ class BirdeyeClient:
             BudgetReachedError: The run's budget does not cover another try.
         """
         cost = cost if cost is not None else RequestCost()
-        last = UnusableAnswerError("no try")
-        for attempt in range(1, self._max_tries + 1):
-            try:
-                return read(self._try(endpoint, params, cost))
-            except (TerminalApiError, BudgetReachedError) as error:
-                self.stop(error)
-                raise
-            except UnusableAnswerError as failed:
-                last = failed
-            logger.info("%s: try %s of %s failed: %s", endpoint, attempt, self._max_tries, last.why)
-            if attempt < self._max_tries and last.status != TOO_MANY:
-                self._pacer.pause(_pause(attempt))
-        raise NoAnswerError(
-            f"{endpoint}: no answer in {self._max_tries} tries, the last one: {last.why}",
-            "the item stays pending; run again later",
-            endpoint,
-            last.status,
+        tries = Retrying(
+            retry=retry_if_exception_type(UnusableAnswerError),
+            stop=stop_after_attempt(self._max_tries),
+            wait=_wait_s,
+            # ends at once when the client is stopped
+            sleep=self._pacer.pause,
+            after=lambda state: _log_failed_try(endpoint, state),
+            reraise=True,
         )
+        try:
+            return tries(lambda: read(self._try(endpoint, params, cost)))
+        except (TerminalApiError, BudgetReachedError) as error:
+            self.stop(error)
+            raise
+        except UnusableAnswerError as last:
+            raise NoAnswerError(
+                f"{endpoint}: no answer in {self._max_tries} tries, the last one: {last.why}",
+                "the item stays pending; run again later",
+                endpoint,
+                last.status,
+            ) from None
 
     def _try(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost) -> bytes:
         """Send one request; returns the answer, or raises what became of it."""
@@ -332,7 +336,23 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _pause(attempt: int) -> float:
-    """Return a growing pause with jitter, so that parallel requests do not come back together."""
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)
+def _wait_s(state: RetryCallState) -> float:
+    """Return a growing pause with jitter, so that parallel requests do not come back together.
+
+    After a 429 there is none: the pacer holds back all requests.
+    """
+    if _unusable(state).status == TOO_MANY:
+        return 0.0
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**state.attempt_number)
     return random.uniform(longest / 2, longest)  # noqa: S311  no secret
+
+
+def _log_failed_try(endpoint: str, state: RetryCallState) -> None:
+    logger.info("%s: try %s failed: %s", endpoint, state.attempt_number, _unusable(state).why)
+
+
+def _unusable(state: RetryCallState) -> UnusableAnswerError:
+    """Return what made a try fail; no other error is tried again."""
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, UnusableAnswerError)  # noqa: S101  by `retry_if_exception_type`
+    return error
