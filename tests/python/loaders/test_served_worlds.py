@@ -106,7 +106,7 @@ def test_the_markets_strange_rows_are_there(walked: Walked) -> None:
     assert any(row["base__price"] is None or row["quote__price"] is None for row in rows)
     assert any("." in (row["base__amount"] or "") for row in rows)
     assert any(row["signers"] is None for row in rows)
-    # split routes and hops: several rows with one transaction
+    # split routes and token-to-token swaps: several rows with one transaction
     assert Counter(Counter(row["tx_hash"] for row in rows).values())[3]
 
 

@@ -14,8 +14,8 @@ Values
 - `price` gives way to `nearest_price` only when it is null; a price of 0 gives a value of 0, which is price_missing.
 - A null `ui_amount` is a null value.
 - The zero rule is applied to the value of a row, after the lower of two legs was taken.
-- Hops: each of the two passes sees what was valued before it began; rows that are no trade value nothing; a leg of
-  quantity 0 cannot value its row; a hop already valued is not valued again.
+- Token-to-token swaps: each of the two passes sees what was valued before it began; rows that are no trade value
+  nothing; a leg of quantity 0 cannot value its row; a swap already valued is not valued again.
 - Two legs disagree when the higher value is more than `max_leg_disagreement` times the lower one.
 
 Netting

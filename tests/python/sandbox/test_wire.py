@@ -283,12 +283,18 @@ def test_the_default_market_has_every_quirk_of_transactions(rows: Rows) -> None:
             kinds["equal rows"] += max(texts.values()) > 1
             kinds["unequal rows without ins_index"] += len(texts) > 1 and all("ins_index" not in row for row in group)
             kinds["split route"] += len(sold) == len(bought) == 1 and len({row["address"] for row in group}) > 1
-            kinds["hops"] += len((sold & bought) & QUOTES) > 0 and len(sold | bought) == 3
+            kinds["token-to-token swap"] += len((sold & bought) & QUOTES) > 0 and len(sold | bought) == 3
             kinds["round trip"] += bool((sold & bought) - QUOTES) and bool(sold & bought & QUOTES)
     assert (
         min(
             kinds[name]
-            for name in ("equal rows", "unequal rows without ins_index", "split route", "hops", "round trip")
+            for name in (
+                "equal rows",
+                "unequal rows without ins_index",
+                "split route",
+                "token-to-token swap",
+                "round trip",
+            )
         )
         >= 10
     )
