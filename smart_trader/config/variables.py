@@ -72,7 +72,7 @@ class ProjectVariables(BaseModel):
     require_history_complete: bool
     min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
 
-    # upkeep
+    # maintenance
     embedded_max_swaps: Count
     disk_warn_percent: Percent
     disk_refuse_percent: Percent

@@ -187,6 +187,6 @@ def test_the_answer_of_another_lakes_server_is_not_taken_for_ours(engine: Engine
     paths = LakehouseSettings(home=tmp_path / "home").paths
     server.prepare_home(LakehouseSettings(home=paths.home), paths)
     paths.log.write_text("")
-    # two starts at one moment chose the same ports, and this one's server cannot have them
+    # two starts at one time chose the same ports, and this one's server cannot have them
     with subprocess.Popen(["sleep", "3"]) as ours, pytest.raises(SmartTraderError, match="the process ended"):
         jvm.wait_until_ready(ours, engine.record.endpoints, paths, timeout_s=20)

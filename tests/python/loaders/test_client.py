@@ -201,8 +201,8 @@ def test_a_long_pause_is_waited_as_asked(script: Script, status: int) -> None:
     held = []
 
     class Noting(Pacer):
-        def hold_until(self, moment: float) -> None:
-            held.append(moment - time.monotonic())
+        def hold_until(self, until: float) -> None:
+            held.append(until - time.monotonic())
 
     script.replies = [(status, {"Retry-After": "90"}, ""), GOOD]
     BirdeyeClient(script.url, KEY, Noting(1000), UnitMeter({}), 2).get(LIST, {})

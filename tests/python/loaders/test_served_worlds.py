@@ -37,7 +37,7 @@ class Walked:
     second: int
 
     def served(self, wallet: str) -> Counter[str]:
-        """Return every row that the market shows of a wallet at the second moment."""
+        """Return every row that the market shows of a wallet at the second timestamp."""
         query = SwapQuery(wallet, "swap", 0, self.second, 0, 10**9, False)
         texts, _ = self.source.swap_texts(query, self.second)
         return Counter(texts)
@@ -93,8 +93,8 @@ def test_a_row_served_twelve_hours_late_is_found(walked: Walked) -> None:
 def test_a_refetch_asks_for_little_more_than_the_overlap(walked: Walked) -> None:
     log = walked.lake.rows("fetch_log")
     pages = {
-        moment: sum(row["pages"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == moment)
-        for moment in (FIRST, walked.second)
+        as_of: sum(row["pages"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == as_of)
+        for as_of in (FIRST, walked.second)
     }
     assert pages[walked.second] < pages[FIRST]
     assert all(row["outcome"] == "complete" for row in log)

@@ -186,7 +186,7 @@ def test_a_wallet_that_never_ends_is_paused_at_the_swap_limit(serve: Serve) -> N
     assert "more than 200 swaps" in (fetch.error or "")
 
 
-def test_swaps_after_the_runs_moment_wait_for_the_next_run(serve: Serve) -> None:
+def test_swaps_after_the_runs_as_of_wait_for_the_next_run(serve: Serve) -> None:
     with serve(swap(WALLET, AS_OF + 1, "future"), swap(WALLET, AS_OF, "now")) as api:
         assert hashes(api.fetch()) == ["now"]
 

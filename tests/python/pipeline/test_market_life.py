@@ -18,7 +18,7 @@ def asked(lake: MarketLake, at: int) -> Counter[str]:
 
 
 def known(lake: MarketLake, kind: str, before: int) -> set[str]:
-    """Return the items that were asked for before a moment."""
+    """Return the items that were asked for before a timestamp."""
     return {
         row["item"]
         for row in lake.rows("bronze", "fetch_log")

@@ -46,7 +46,7 @@ def texts_of(source: Source, owner: str, now: int, before: int | None = None) ->
 
 
 def everything(source: MarketSource, now: int) -> list[str]:
-    """Return all that a market says at a moment, as text."""
+    """Return all that a market serves at a timestamp, as text."""
     tokens = source.tokens_at(now)
     holders = [text for token in tokens for text in source.holder_texts(token["address"], 0, 10_000, now)]
     swaps = [text for owner in source.wallets for text in texts_of(source, owner, now)]

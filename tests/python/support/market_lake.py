@@ -27,7 +27,7 @@ WALLETS = 30
 SEED = 11
 HOUR = 3600
 DAY = 24 * HOUR
-# the moment of the first run
+# `as_of` of the first run
 FIRST = 1_790_000_000
 # by then everything is due again
 REFRESH = FIRST + 15 * DAY
@@ -49,7 +49,7 @@ class MarketLake:
         return run_module("smart_trader.cli", *arguments, env=env, timeout=580, cwd=self.project)
 
     def demo(self, at: int, *arguments: str) -> str:
-        """Run the pipeline on the market at a moment; returns what it showed."""
+        """Run the pipeline on the market at a timestamp; returns what it showed."""
         done = self.smart_trader(
             "run", "--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS), "--as-of", str(at), *arguments
         )
@@ -69,7 +69,7 @@ class MarketLake:
         )
 
     def newest(self) -> datetime:
-        """Return the moment of the lake's newest run."""
+        """Return `as_of` of the lake's newest run."""
         return max(row["as_of"] for row in self.rows("bronze", "fetch_log"))
 
     def tables(self) -> Iterator[tuple[str, str]]:
