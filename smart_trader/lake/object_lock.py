@@ -183,7 +183,7 @@ class StoreLock:
     def _raise_lost(self, _: int, __: FrameType | None) -> None:
         raise LockLostError(
             f"the lock of {self._uri} is lost: {self.lost}",
-            "see to the store and to the other process, then run again: what is landed stays, the rest is done anew",
+            "see to the store and to the other process, then run again: what is landed stays, the rest is done again",
         )
 
     def release(self) -> None:

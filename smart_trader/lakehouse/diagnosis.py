@@ -67,7 +67,7 @@ def _known_causes(paths: LakePaths) -> list[tuple[tuple[str, ...], str, str]]:
         (
             ("Failed to start database", "ERROR XSLA", "ERROR XSDB", "ERROR XBM0"),
             f"the metastore {paths.metastore} is damaged (it holds the tables' names, not their data)",
-            f"move {paths.metastore} away and start again; a dbt build registers the tables anew",
+            f"move {paths.metastore} away and start again; a dbt build registers the tables again",
         ),
         (
             (

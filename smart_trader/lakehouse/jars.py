@@ -115,7 +115,7 @@ def check_jar(path: Path, jar: Jar) -> None:
         raise SmartTraderError(
             f"wrong checksum: {path} is not {jar.group}:{jar.artifact}:{jar.version} "
             f"(sha256 {found[:12]}..., expected {jar.sha256[:12]}...)",
-            "delete that file and start again to fetch it anew; if it comes back, do not trust the mirror behind it",
+            "delete that file and start again to fetch it again; if it comes back, do not trust the mirror behind it",
         )
 
 

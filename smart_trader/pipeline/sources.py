@@ -111,7 +111,7 @@ def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
         write_whole(str(paths.market_file), json.dumps(asdict(world)).encode())
         return world
     except (OSError, ValueError, TypeError):
-        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start anew") from None
+        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start again") from None
     if (known.seed, known.wallets) != (world.seed, world.wallets):
         raise SettingsError(
             f"this lake is filled from the market of seed {known.seed} with {known.wallets} wallets, "

@@ -19,7 +19,7 @@ from .conftest import MINIO, stack_in
 from .lakes import LATER, MARKET, Tables, assert_equal, business_rows, lake_of
 
 RUN = ("run", "--target", "cluster", *MARKET)
-# every one of these is built anew from what it reads: it has the same rows in each version
+# every one of these is built again from what it reads: it has the same rows in each version
 STEADY = (
     "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from silver.wallet_pnl",
     "select count(*), sum(smart_trader_score) from gold.leaderboard",

@@ -282,7 +282,7 @@ def test_an_amount_that_is_none_sets_its_wallet_apart_by_name(lake: Lake) -> Non
 def test_a_second_build_changes_no_row(lake: Lake) -> None:
     before = {name: lake.table(name) for name in TABLES}
     lake.build(T0)
-    # the leaderboard is made anew, from the same rows
+    # the leaderboard is made again, from the same rows
     assert {name: lake.table(name) for name in TABLES} == before
 
 

@@ -194,7 +194,7 @@ class SparkConnectCredentials(SparkCredentials):
         return f"{message}\n{self.server_hint}" if self.server_hint else message
 
     def _read_endpoint_file(self, section: str) -> dict[str, Any]:
-        """Return one section of the endpoint file, read anew since ports may change."""
+        """Return one section of the endpoint file, read again since ports may change."""
         if not self.endpoint_file:
             return {}
         path = Path(self.endpoint_file).expanduser()

@@ -184,7 +184,7 @@ class Lake:
         key = (schema, name)
         with self.lock:
             known = self._snapshots.get(key)
-            # a log that was made anew begins at 0 again
+            # a log that was made again begins at 0 again
             if known is not None and self.storage.is_newest(schema, name, known.version):
                 return known
             try:
