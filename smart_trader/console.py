@@ -24,7 +24,7 @@ ProgressFn = Callable[[str], None]
 USER_STOP = 128 + signal.SIGINT
 
 # Control characters but for tab and line feed, what turns the direction of writing, and halves of surrogate pairs. A
-# name or a message of a stranger could steer the terminal with them, or show other text than is there.
+# name or a message from outside could steer the terminal with them, or show other text than is there.
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a stranger's text for use inside a line of ours: as `printable`, with tabs and line feeds written out."""
+    """Return text from outside for use inside a line of ours: as `printable`, with tabs and line feeds written out."""
     return printable(text).replace("\t", "\\t").replace("\n", "\\n")
 
 
@@ -51,7 +51,7 @@ def say(line: str) -> None:
 
 
 class _PrintableFormatter(logging.Formatter):
-    """Keeps what strangers wrote from steering the terminal; lets tracebacks keep their lines."""
+    """Keeps text from outside from steering the terminal; lets tracebacks keep their lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))

@@ -114,7 +114,7 @@ def logs(lines: int, follow: bool) -> None:
     path = lakehouse_settings().paths.log
     if not path.exists():
         raise SmartTraderError(f"no log yet: {path}", "run `smart-trader lakehouse start`")
-    # what strangers wrote comes into it with Spark's errors
+    # text from outside comes into it with Spark's errors
     show("\n".join(read_tail(path, 10_000_000).splitlines()[-lines:]))
     if follow:
         with path.open(errors="replace") as file:

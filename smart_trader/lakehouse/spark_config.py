@@ -144,7 +144,7 @@ def cluster_properties(cluster: ClusterSettings, paths: LakePaths, jars: list[Pa
 
 
 def trust_properties(cluster: ClusterSettings) -> dict[str, str]:
-    """Return what makes the processes of a cluster refuse strangers, and encrypts their talk and their files."""
+    """Return what makes a cluster refuse unauthenticated clients, and encrypts traffic and files of its processes."""
     return {
         "spark.authenticate": "true",
         "spark.authenticate.secret": cluster.secret.get_secret_value(),

@@ -1,4 +1,4 @@
-"""What strangers wrote never steers the terminal."""
+"""Text from outside never steers the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_people_write_stays(text: str) -> None:
     assert printable(text) == text
 
 
-def test_a_strangers_text_stays_on_its_line() -> None:
+def test_text_from_outside_stays_on_its_line() -> None:
     assert one_line("no\nerror: all lost\t!") == "no\\nerror: all lost\\t!"
 
 

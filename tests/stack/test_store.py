@@ -85,7 +85,7 @@ def careless_store() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("changed", "message", "fix"),
     [
-        pytest.param({"AWS_ACCESS_KEY_ID": "stranger"}, "refuses the key", "correct AWS_ACCESS_KEY_ID", id="unknown-key"),
+        pytest.param({"AWS_ACCESS_KEY_ID": "unknown"}, "refuses the key", "correct AWS_ACCESS_KEY_ID", id="unknown-key"),
         pytest.param({"AWS_SECRET_ACCESS_KEY": "wrong"}, "refuses the key", "correct AWS_ACCESS_KEY_ID", id="wrong-secret"),  # pragma: allowlist secret
         pytest.param({"AWS_SECRET_ACCESS_KEY": ""}, "there is no AWS_SECRET_ACCESS_KEY", "set both", id="no-secret"),
         pytest.param({"LAKEHOUSE_URI": "s3://nowhere"}, "no bucket nowhere", "make it, or correct LAKEHOUSE_URI", id="no-bucket"),

@@ -161,7 +161,7 @@ def own_authority(folder: Path) -> tuple[Path, Path]:
     return folder / "own.pem", folder / "own.key"
 
 
-@pytest.mark.parametrize("is_trusted", [True, False], ids=["authority-of-the-system", "stranger"])
+@pytest.mark.parametrize("is_trusted", [True, False], ids=["authority-of-the-system", "unknown-authority"])
 def test_the_wheels_java_trusts_what_the_system_trusts(
     cache: Path, tmp_path: Path, mirror: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, is_trusted: bool
 ) -> None:

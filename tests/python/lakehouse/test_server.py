@@ -1,4 +1,4 @@
-"""The running server: what it shows, whom it lets in, and what a second start or a stranger's stop does."""
+"""The running server: what it shows, whom it lets in, and what a second start or a stop by a wrong record does."""
 
 from __future__ import annotations
 
@@ -160,19 +160,19 @@ def test_a_home_of_somebody_else_is_explained(tmp_path: Path, command: str) -> N
 
 
 def test_stop_leaves_a_process_alone_that_only_has_the_recorded_pid(tmp_path: Path) -> None:
-    stranger = subprocess.Popen(["sleep", "60"])
+    other = subprocess.Popen(["sleep", "60"])
     try:
         paths = LakehouseSettings(home=tmp_path).paths
-        mark = mark_of(stranger.pid)
+        mark = mark_of(other.pid)
         assert mark is not None
         write_record(paths.server_file, ServerRecord(mark, Endpoints(1, 2, "t"), "", "", 1.0))
-        assert MAIN_CLASS not in psutil.Process(stranger.pid).cmdline()
+        assert MAIN_CLASS not in psutil.Process(other.pid).cmdline()
         assert server.stop(paths, print) is False
-        assert stranger.poll() is None
+        assert other.poll() is None
         assert read_record(paths.server_file) is None, "the stale record is cleared away"
     finally:
-        stranger.kill()
-        stranger.wait()
+        other.kill()
+        other.wait()
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"pid": 1}', "[]"], ids=["empty", "cut", "keys-missing", "list"])

@@ -111,9 +111,9 @@ def test_work_on_a_copied_lake_leaves_the_original_alone_and_a_moved_one_works(t
         original.sql("create table silver.t using delta as select 1 as a")
         subprocess.run(["cp", "-a", str(home), str(copy)], check=True)
         before = files_of(home)
-        stranger = run_module("dbt.cli.main", "build", env=original.environment | {"LAKEHOUSE_HOME": str(copy)})
-        assert stranger.returncode != 0
-        assert f"writes the lake file:{home}, the settings name file:{copy}" in stranger.stdout
+        refused = run_module("dbt.cli.main", "build", env=original.environment | {"LAKEHOUSE_HOME": str(copy)})
+        assert refused.returncode != 0
+        assert f"writes the lake file:{home}, the settings name file:{copy}" in refused.stdout
     with own_engine(copy) as engine:
         assert "silver.t: registered" in repaired(engine)
         engine.sql("insert into silver.t values (2)")

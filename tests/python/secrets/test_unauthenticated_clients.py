@@ -33,7 +33,7 @@ def asked(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusC
     kind = {"AddArtifacts": "AddArtifactsRequest", "ArtifactStatus": "ArtifactStatusesRequest"}
     request = getattr(base_pb2, kind.get(call, f"{call}Request"))()
     request.session_id = str(uuid.uuid4())
-    request.user_context.user_id = "stranger"
+    request.user_context.user_id = "unknown"
     if call == "ExecutePlan":
         request.plan.root.sql.query = "select 1"
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
