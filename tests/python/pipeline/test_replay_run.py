@@ -63,11 +63,11 @@ def replay(replayed: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> Re
     listed = tmp_path_factory.mktemp("wallets") / "wallets.txt"
     listed.write_text("\n".join(recordings.swaps))
     source = ("--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders))
-    doomed = DoomedLake(replayed, AS_OF, source)
-    assert doomed.kill(KILL, KILLED_STEP_S), f"{KILL}: came too late"
+    killed_lake = DoomedLake(replayed, AS_OF, source)
+    assert killed_lake.kill(KILL, KILLED_STEP_S), f"{KILL}: came too late"
     # the data tests run in the made-up market's first run
-    shown = doomed.run()
-    doomed.check_left_overs(str(KILL))
+    shown = killed_lake.run()
+    killed_lake.check_left_overs(str(KILL))
     return Replay(replayed, shown, list(recordings.swaps), source)
 
 

@@ -29,8 +29,8 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
             objects.pop(key, None)
             return Response(status_code=204)
         if request.method == "POST":
-            for doomed in re.findall(r"<Key>([^<]*)</Key>", (await request.body()).decode()):
-                objects.pop(f"{key}/{unescape(doomed)}", None)
+            for deleted in re.findall(r"<Key>([^<]*)</Key>", (await request.body()).decode()):
+                objects.pop(f"{key}/{unescape(deleted)}", None)
             return Response("<DeleteResult/>", media_type="application/xml")
         if "list-type" in request.query_params:
             return listing(key, request.query_params)

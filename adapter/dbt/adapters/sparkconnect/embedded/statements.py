@@ -230,8 +230,8 @@ class Statements:
         schema, name = _named(found)
         snapshot = self._lake.snapshot(schema, name)
         condition = self._condition(sql[found.end() :])
-        doomed = f"select 1 from ({snapshot.select}) where ({condition}) limit 1"
-        if not self._cursor.execute(doomed).fetchall():
+        affected = f"select 1 from ({snapshot.select}) where ({condition}) limit 1"
+        if not self._cursor.execute(affected).fetchall():
             return
         self._writer.rewrite(schema, name, f"select * from ({snapshot.select}) where ({condition}) is not true")
 

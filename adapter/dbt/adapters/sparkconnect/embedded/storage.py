@@ -139,10 +139,10 @@ class LocalStorage:
         folder = self._root / schema / name
         if folder.is_dir():
             # first out of sight, so that a kill in between leaves no half a table
-            doomed = self.scratch / f"{DROPPED}{schema}-{name}"
-            shutil.rmtree(doomed, ignore_errors=True)
-            folder.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+            dropped = self.scratch / f"{DROPPED}{schema}-{name}"
+            shutil.rmtree(dropped, ignore_errors=True)
+            folder.rename(dropped)
+            shutil.rmtree(dropped, ignore_errors=True)
 
     def read(self, name: str) -> str | None:
         """See `Storage`."""
