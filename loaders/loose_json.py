@@ -1,6 +1,6 @@
 """Takes text apart that is almost JSON, such as one with NaN or half a surrogate pair in it.
 
-It finds where each value begins and ends and judges none, so that one bad value can be told from the good ones beside
+It finds where each value begins and ends and checks none, so that one bad value is known from the good ones beside
 it. What is cut off, or no JSON at all, is refused here too.
 """
 

@@ -141,7 +141,7 @@ def test_a_var_of_one_run_makes_old_what_reads_it(
     assert below <= models(nodes, nodes.stale(before.stamps))
     again = models(nodes, nodes.remade(before.stamps))
     assert remade <= again
-    # an observation stays as it was judged
+    # an observation stays as it was rated
     assert not {"token_observations", "wallet_trades"} & again
     if not below:
         assert nodes.stale(before.stamps) == set()

@@ -1,4 +1,4 @@
-"""The whole pipeline on the made-up market: from the first run through the lake's life, against an independent judge."""
+"""The whole pipeline on the made-up market: from the first run through the lake's life, against an independent reference."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> 
     assert "wallets evaluated" in shown
 
 
-def test_the_judge_finds_the_same_profit_and_loss_for_every_wallet(lake: MarketLake, shown: str) -> None:
+def test_the_reference_finds_the_same_profit_and_loss_for_every_wallet(lake: MarketLake, shown: str) -> None:
     verdict = lake.verdict(FIRST)
     found = lake.rows("silver", "wallet_pnl")
     assert len({row["wallet_address"] for row in found}) == len(verdict.evaluations) > 10
     assert differences(verdict.wallet_pnl, found) == []
 
 
-def test_the_judge_qualifies_and_ranks_the_same_wallets(lake: MarketLake, shown: str) -> None:
+def test_the_reference_qualifies_and_ranks_the_same_wallets(lake: MarketLake, shown: str) -> None:
     verdict = lake.verdict(FIRST)
     found = {row["wallet_address"]: row for row in lake.rows("gold", "trader_evaluations")}
     assert set(found) == set(verdict.evaluations)

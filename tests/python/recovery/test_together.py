@@ -103,7 +103,7 @@ def wait_for_first_model(lake: DoomedLake, build: subprocess.Popen[str]) -> None
 
 
 def check_figures(lake: MarketLake) -> None:
-    """Compare every wallet that was fetched at the refresh with the judge."""
+    """Compare every wallet that was fetched at the refresh with the reference."""
     log = lake.rows("bronze", "fetch_log")
     fetched = {row["item"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == REFRESH}
     found = [

@@ -1,4 +1,4 @@
-"""An independent judge of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
+"""An independent reference of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
 
 It shares no code with the models and the FIFO engine, so that an agreement of the two says something. Where the rules
 leave a choice, it takes the most literal reading:
@@ -50,6 +50,6 @@ from __future__ import annotations
 
 from .compare import differences
 from .settings import Settings, Thresholds, Tier
-from .verdict import Verdict, judge
+from .verdict import Verdict, compute_reference
 
-__all__ = ["Settings", "Thresholds", "Tier", "Verdict", "differences", "judge"]
+__all__ = ["Settings", "Thresholds", "Tier", "Verdict", "compute_reference", "differences"]

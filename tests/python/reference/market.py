@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from .verdict import Verdict, judge
+from .verdict import Verdict, compute_reference
 from .wallets import Row
 
 WALLET = "Wallet"
@@ -63,14 +63,14 @@ def sell(tx: str, quantity: object, usd: object, hours: float = 0, token: str = 
 
 
 def run(*rows: dict[str, Any], **options: Any) -> Verdict:
-    """Judge one wallet's rows, served in one page."""
+    """Compute one wallet's rows, served in one page."""
     return run_pages([list(rows)], **options)
 
 
 def run_pages(pages: list[list[dict[str, Any]]], **options: Any) -> Verdict:
-    """Judge one wallet's pages."""
+    """Compute one wallet's pages."""
     chosen = {"as_of": AS_OF, "quote_assets": QUOTES, "history_complete": {WALLET: True}, **options}
-    return judge({WALLET: pages}, **chosen)
+    return compute_reference({WALLET: pages}, **chosen)
 
 
 def pnl(verdict: Verdict, token: str = "A") -> Row:

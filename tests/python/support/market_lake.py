@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import SwapQuery
-from tests.python.reference import Verdict, judge
+from tests.python.reference import Verdict, compute_reference
 
 from .engine import PROJECT, EmbeddedLake, Engine, run_module
 
@@ -95,7 +95,7 @@ class MarketLake:
         return market(world["seed"], world["wallets"], world["genesis"], at)
 
     def verdict(self, at: int) -> Verdict:
-        """Let the independent judge compute every fetched wallet from what the market serves."""
+        """Let the independent reference compute every fetched wallet from what the market serves."""
         source = self.source(at)
         log = [row for row in self.rows("bronze", "fetch_log") if row["kind"] == "swaps"]
         wallets = sorted({row["item"] for row in log})
@@ -104,7 +104,7 @@ class MarketLake:
         for wallet in wallets:
             texts, _ = source.swap_texts(SwapQuery(wallet, "swap", 0, at, 0, 10**9, False), at)
             pages[wallet] = [[parse(text) for text in texts]]
-        return judge(
+        return compute_reference(
             pages,
             as_of=datetime.fromtimestamp(at, UTC),
             quote_assets=quote_assets(),
