@@ -18,7 +18,7 @@ from smart_trader.clock import TimestampType, check_as_of, now, spelled
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.config.variables import parse_variables
-from smart_trader.console import say, show
+from smart_trader.console import report_line, show
 from smart_trader.lake.lock import lock_lake
 from smart_trader.run_ids import RunIdType
 
@@ -57,7 +57,7 @@ def init() -> None:
     paths = lakehouse_settings().paths
     with lock_lake(paths, "load init"):
         finished = Bronze(paths, schema_name("bronze")).prepare()
-    say(f"bronze tables are there{'; what an earlier run left half-way is landed' if finished else ''}")
+    report_line(f"bronze tables are there{'; what an earlier run left half-way is landed' if finished else ''}")
 
 
 @load.command()
@@ -105,10 +105,10 @@ def _run(
         _show_plan(job)
         return
     with lock_lake(paths, f"load {resource.name}"):
-        report = run_job(job, api, lambda items: say(f"{resource.name}: {len(items)} to fetch from {api.url}"))
-    say(str(report))
+        report = run_job(job, api, lambda items: report_line(f"{resource.name}: {len(items)} to fetch from {api.url}"))
+    report_line(str(report))
     if report.stop is not None and report.whole_failure is None:
-        say(f"stopped early: {report.stop}")
+        report_line(f"stopped early: {report.stop}")
     report.raise_if_failed()
 
 

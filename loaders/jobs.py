@@ -27,7 +27,7 @@ from loaders.work_items import TOKEN_LIST_ITEM, WorkItem
 from smart_trader.clock import check_as_of, check_follows
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.lake.delta import open_table
 from smart_trader.lake.identity import other_source
 from smart_trader.lake.object_lock import LockLostError
@@ -193,7 +193,7 @@ def fetch_and_land(
                 # another may write already
                 chunk.drop()
             elif isinstance(error, KeyboardInterrupt):
-                say("stopping: what is fetched is landed first")
+                report_line("stopping: what is fetched is landed first")
             raise
         finally:
             # also when a person stops the run: what is fetched is paid for

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from smart_trader.config.paths import LakePaths
-from smart_trader.console import say
+from smart_trader.console import report_line
 
 ASIDE = "_set_aside"
 STATE = "state.json"
@@ -85,9 +85,9 @@ class WorkFolder:
         target = folder / "dlt" / broken.relative_to(self._paths.dlt_home)
         target.parent.mkdir(parents=True)
         shutil.move(broken, target)
-        say(f"dlt/{broken.relative_to(self._paths.dlt_home)}: {why}; moved to {target}")
+        report_line(f"dlt/{broken.relative_to(self._paths.dlt_home)}: {why}; moved to {target}")
         if broken == self.path or broken.parent.name in ("extracted", "normalized"):
-            say("what it held and was not landed is fetched again by the next run that asks for it")
+            report_line("what it held and was not landed is fetched again by the next run that asks for it")
 
     def note_lake(self) -> None:
         """Write down which lake the packages are for."""

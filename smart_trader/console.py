@@ -45,7 +45,7 @@ def show(text: str) -> None:
     click.echo(printable(text))
 
 
-def say(line: str) -> None:
+def report_line(line: str) -> None:
     """Show a progress line; on stderr, so that output can be piped."""
     click.echo(printable(line), err=True)
 
@@ -77,15 +77,15 @@ def run(command: click.Command, name: str) -> NoReturn:
     except SmartTraderError as error:
         if debug:
             raise
-        say(f"error: {error}")
+        report_line(f"error: {error}")
         # a stop may show up as a failure of what was under way
         told = stop_reason(error)
         if told is not None:
-            say(told[0])
+            report_line(told[0])
         sys.exit(told[1] if told else error.exit_code)
     except click.exceptions.Abort as error:
         why, code = stop_reason(error.__cause__) or ("stopped by the user", USER_STOP)
-        say(why)
+        report_line(why)
         sys.exit(code)
     except click.ClickException as error:
         error.show()

@@ -12,7 +12,7 @@ import click
 from smart_trader.addresses import AddressType
 from smart_trader.clock import TimestampType, choose_as_of, now
 from smart_trader.config.settings import lakehouse_settings
-from smart_trader.console import say, show
+from smart_trader.console import report_line, show
 from smart_trader.errors import SettingsError
 from smart_trader.pipeline.options import engine_option, target_option
 from smart_trader.run_ids import RunIdType
@@ -92,11 +92,11 @@ def run_pipeline(
     machine = lakehouse_settings()
     failure: LoadsFailedError | None = None
     try:
-        records = execute_run(request, settings, machine, say)
+        records = execute_run(request, settings, machine, report_line)
     except LoadsFailedError as error:
         failure, records = error, error.records
     ended = "failed in part" if failure else "done"
-    say(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
+    report_line(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
         from smart_trader.lake.reader import Lake
         from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
@@ -133,13 +133,13 @@ def retry(items: tuple[str, ...]) -> None:
         bronze.prepare()
         wanted = find_fetched_items(bronze, items) if items else exhausted_items(Lake(paths))
         if not wanted:
-            say("nothing is left alone")
+            report_line("nothing is left alone")
             return
         # time in a lake never moves back, and a made-up market's may run ahead
         request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
     counts = Counter(ITEM_NAMES[kind] for kind, _ in wanted)
     counted = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
-    say(f"asked again by the next run: {counted}")
+    report_line(f"asked again by the next run: {counted}")
 
 
 @click.command("as-of")
@@ -156,7 +156,7 @@ def print_as_of(wanted: str) -> None:
     bronze = Bronze(lakehouse_settings().paths, schema_name("bronze"))
     chosen, note = choose_as_of(wanted, bronze.newest_as_of(), bronze.data_source())
     if note:
-        say(note)
+        report_line(note)
     show(chosen.isoformat())
 
 
@@ -175,5 +175,5 @@ def upgrade() -> None:
     machine = lakehouse_settings()
     ensure_exists(machine.paths)
     with lock_lake(machine.paths, "upgrade"):
-        steps = upgrade_lake(machine, say)
-    say(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")
+        steps = upgrade_lake(machine, report_line)
+    report_line(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")

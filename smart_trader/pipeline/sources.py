@@ -12,7 +12,7 @@ from pathlib import Path
 from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.errors import SettingsError
 from smart_trader.lake.atomic import write_whole
 
@@ -81,7 +81,7 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
 
         recordings = load_recordings(spec.replay)
         for line in recordings.skipped:
-            say(f"skipped {line}")
+            report_line(f"skipped {line}")
         app = sandbox_app(recordings, clock=clock)
     else:
         from smart_trader.sandbox.market.market_source import market
