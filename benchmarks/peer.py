@@ -375,10 +375,10 @@ def main() -> None:
     if given.format == "json":
         print(json.dumps(found))
     else:
-        told = {None: "no leaderboard to compare with", 0: "equal to the lake's leaderboard"}
+        verdicts = {None: "no leaderboard to compare with", 0: "equal to the lake's leaderboard"}
         print(
             f"{swaps:,} swaps to {len(leaders):,} ranked wallets: {found['seconds']} s, {found['cpu_seconds']} CPU s, "
-            f"peak {found['peak_mb']:,} MB; {told.get(found['differences'], 'differs from the lake')}"
+            f"peak {found['peak_mb']:,} MB; {verdicts.get(found['differences'], 'differs from the lake')}"
         )
     for mine, theirs in differences[:5]:
         print(f"  by hand {mine}\n  in gold {theirs}", file=sys.stderr)

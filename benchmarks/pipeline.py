@@ -374,7 +374,7 @@ def _wallets(text: str) -> int:
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Measure what is requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--engine", type=_choice(ENGINES), default=["embedded"], metavar="ENGINES", help="embedded, spark, or both"

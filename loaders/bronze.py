@@ -37,7 +37,7 @@ PIECE_ROWS = 50_000
 # Types stay as they are; a field never seen becomes a column.
 CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 # dlt starts its telemetry and its log before any setting of ours reaches it: only the environment is in time. What
-# fails is told by us, and what dlt tries again with success is no error.
+# fails is reported by us, and what dlt tries again with success is no error.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 DLT_SETTINGS: dict[str, Any] = {
@@ -123,7 +123,7 @@ class Bronze:
     def finish_pending(self) -> bool:
         """Land what an earlier run left half-way; what of it cannot be read is set aside.
 
-        Whoever asks what the lake holds, its source and its newest time, asks after this: what waits belongs to it.
+        What reads the lake's contents, its source and its newest time, reads after this: what waits belongs to it.
 
         Returns:
             Whether anything was left half-way.
@@ -263,7 +263,7 @@ class Bronze:
         return self.schema.removesuffix(PIPELINE)
 
     def _noted_source(self) -> str | None:
-        """Return what the lake itself says; None where it says nothing."""
+        """Return the source that the lake itself names; None where it names none."""
         identity = read_identity(self._paths, self._prefix)
         return identity.source if identity else None
 

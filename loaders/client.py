@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 CREDITS_GONE = "compute units usage limit exceeded"
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-# A wait that the API asks for is kept to the second, up to this; a longer one ends the run.
+# A wait that the API demands is kept to the second, up to this; a longer one ends the run.
 LONGEST_HOLD_S = 900.0
 TOO_MANY = 429
 # Refusals that may pass, beside those of 500 and above: a request time-out, too early, too many.
@@ -48,7 +48,7 @@ PASSING = {408, 425, TOO_MANY}
 # Unix times from here on are in milliseconds.
 MILLISECONDS = 1e11
 MESSAGE_LETTERS = 300
-# What a body says that comes with status 200 and `success: false`, by the status it should have had.
+# The message of a body that comes with status 200 and `success: false`, by the status it should have had.
 MEANINGS = {
     429: re.compile("too many requests|rate limit"),
     401: re.compile("unauthorized|api key|permission"),
@@ -60,7 +60,7 @@ SHORTEST_SECRET = 16
 
 
 class HiddenKey(BirdeyeKey):
-    """The key, which is taken out of what a server says."""
+    """The key, which is taken out of what a server sends."""
 
     def hide(self, content: bytes) -> bytes:
         """Return a response without the key: repeated there, it would land in a table or show in an error."""
@@ -128,7 +128,7 @@ _error_body = msgspec.json.Decoder(_ErrorBody)
 
 
 class BirdeyeClient:
-    """Asks the API; safe to share between threads, whose requests the pacer spaces.
+    """Sends requests to the API; safe to share between threads, whose requests the pacer spaces.
 
     Args:
         base_url: The API's root, without a trailing slash.
@@ -162,27 +162,27 @@ class BirdeyeClient:
             self._transport.abort_all()
 
     def get(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None = None) -> bytes:
-        """Ask one question until it is answered; returns the JSON text under the body's `data`, as it came."""
+        """Repeat one request until it is answered; returns the JSON text under the body's `data`, as it came."""
         return self.execute(endpoint, params, cost, bytes)
 
     def execute(
         self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None, read: Callable[[bytes], Answer]
     ) -> Answer:
-        """Ask one question until it is answered, refused or given up.
+        """Repeat one request until it is answered, refused or given up.
 
         Args:
-            endpoint: Path to ask.
+            endpoint: Path to request.
             params: Its query.
-            cost: Counts what this question cost.
+            cost: Counts what this request cost.
             read: Makes something of the JSON text under the body's `data`; raises UnusableAnswerError where it cannot
-                be true, and the question is asked again.
+                be true, and the request is repeated.
 
         Returns:
             What `read` made.
 
         Raises:
             TerminalApiError: The key is refused, the plan does not cover the endpoint, the month's units are gone, or
-                the API asks to wait too long.
+                the API demands too long a wait.
             RequestRefusedError: This request is refused.
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
@@ -238,7 +238,7 @@ class BirdeyeClient:
         raise self._fault(endpoint, reply.status, message, f"status {reply.status}", reply.headers)
 
     def _read(self, endpoint: str, content: bytes) -> bytes:
-        """Take a body apart; a cut or strange one may pass and is asked again."""
+        """Take a body apart; a cut or strange one may pass and is requested again."""
         body = _opened(content)
         if body.success and bytes(body.data):
             return bytes(body.data)
@@ -249,7 +249,7 @@ class BirdeyeClient:
         raise self._fault(endpoint, _meant_status(message), message, f"the API says: {message}", {})
 
     def _fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
-        """Return what an answer that is none leads to, and hold everybody back where it asks for that."""
+        """Return what an answer that is none leads to, and hold all requests back where it demands that."""
         if status in PASSING or status >= requests.codes.server_error:
             pause = _read_pause(headers)
             if pause > LONGEST_HOLD_S:
@@ -295,12 +295,12 @@ def _message(content: bytes) -> str:
 
 def _meant_status(message: str) -> int:
     """Return the status that a refusal with status 200 should have come with; 500 where its words name no reason."""
-    said = message.lower()
-    return next((status for status, words in MEANINGS.items() if words.search(said)), 500)
+    text = message.lower()
+    return next((status for status, words in MEANINGS.items() if words.search(text)), 500)
 
 
 def _refusal(endpoint: str, status: int, message: str) -> ApiError:
-    """Tell what ends the run from what refuses one request; by status, but for the one text that matters."""
+    """Separate what ends the run from what refuses one request; by status, but for the one text that matters."""
     if CREDITS_GONE in message.lower():
         fix = "wait for the next billing period or buy units; what was loaded is kept"
         return TerminalApiError(f"the plan's compute units are used up: {message}", fix, endpoint, status)
@@ -315,12 +315,12 @@ def _refusal(endpoint: str, status: int, message: str) -> ApiError:
 
 
 def _read_pause(headers: Mapping[str, str]) -> float:
-    """Return the seconds the server asks to wait, 0 where it names none."""
-    asked = headers.get("Retry-After", "").strip()
-    seconds = _number(asked)
-    if seconds is None and asked:
+    """Return the seconds the server demands to wait, 0 where it names none."""
+    header = headers.get("Retry-After", "").strip()
+    seconds = _number(header)
+    if seconds is None and header:
         with suppress(ValueError):
-            seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
     if seconds is None:
         reset = _number(headers.get("X-RateLimit-Reset", ""))
         if reset is not None:

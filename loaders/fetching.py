@@ -57,7 +57,7 @@ class FetchResult:
         pages: Pages read.
         oldest_time: Block time of the oldest row, for swaps.
         newest_time: Block time of the newest row, for swaps.
-        reached_oldest: The API said that nothing older follows.
+        reached_oldest: The API reported that nothing older follows.
         stop: The error that ends the whole run.
         is_defect: It failed by a defect of the loader.
         set_apart: What was left out of it, row by row or page by page, with the reason; everything else is there.

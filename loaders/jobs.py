@@ -32,7 +32,7 @@ from smart_trader.lake.delta import open_table
 from smart_trader.lake.identity import other_source
 from smart_trader.lake.object_lock import LockLostError
 
-# With so many failures and no answer at all nothing more is asked: each further item would cost all its tries.
+# With so many failures and no answer at all nothing more is requested: each further item would cost all its tries.
 ENOUGH_OF_OUTAGE = 20
 
 
@@ -72,7 +72,7 @@ class Job:
 
 
 def work_items(job: Job) -> list[WorkItem]:
-    """Return what a run would ask for, in its order; the token list is one item.
+    """Return what a run would request, in its order; the token list is one item.
 
     Raises:
         SmartTraderError: There is no work list yet.
@@ -96,12 +96,12 @@ def _given_items(job: Job) -> list[WorkItem]:
 
 
 def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lambda _: None) -> Report:
-    """Fetch and land everything a job asks for. The caller holds the lake's lock.
+    """Fetch and land everything a job names. The caller holds the lake's lock.
 
     Args:
         job: What to do.
-        api: Whom to ask.
-        on_work: Is told the work list before the first request.
+        api: The API to use.
+        on_work: Gets the work list before the first request.
 
     Returns:
         How it went.
@@ -147,7 +147,7 @@ def fetch_and_land(
     Args:
         resource: What is fetched.
         items: The items; the rows of one are let go when they have landed.
-        client: Asks the API.
+        client: Sends the requests.
         meter: Counts what that costs.
         bronze: Where rows land.
         settings: How many at once, and when to land.
@@ -231,7 +231,7 @@ class Estimate:
 
 
 def estimate(job: Job, items: list[WorkItem]) -> Estimate:
-    """Tell what a run would ask, without asking anything."""
+    """Estimate what a run would cost, without a request."""
     settings = _limited(job)
     price = UnitMeter(settings.cu_prices).price(job.resource.endpoint)
     least, most = len(items), len(items) * job.resource.max_pages(settings)

@@ -72,14 +72,14 @@ class BackgroundWriter:
         if error is None:
             self.close()
         else:
-            # what ends the run is told, not what it makes fail
+            # what ends the run is reported, not what it makes fail
             self._pool.shutdown()
 
 
 class Chunk:
     """Collects whole fetches until they are worth a load.
 
-    A fetch's rows and its line in the log go into one load, so that the log never tells of rows that are not there.
+    A fetch's rows and its line in the log go into one load, so that the log never counts rows that are not there.
     """
 
     def __init__(self, settings: LoaderSettings, metadata: LoadMetadata, land: Callable[[Tables], None]) -> None:

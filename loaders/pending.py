@@ -146,8 +146,8 @@ def is_machines(error: BaseException) -> bool:
     """Whether an error, or one that it came from, lies in the machine: a full disk, a missing right."""
     found: BaseException | None = error
     while found is not None:
-        told = SYSTEM_ERROR.search(str(found))
-        number = int(told[1]) if told else getattr(found, "errno", None)
+        match = SYSTEM_ERROR.search(str(found))
+        number = int(match[1]) if match else getattr(found, "errno", None)
         if number in MACHINE_ERRORS or isinstance(found, MemoryError):
             return True
         found = found.__cause__ or found.__context__

@@ -1,4 +1,4 @@
-"""What to ask for: work items from dbt's queue tables, from the command line, and what earlier fetches know of them.
+"""What to fetch: work items from dbt's queue tables, from the command line, and what earlier fetches know of them.
 
 Tables are read straight from Delta, without a JVM.
 """
@@ -111,6 +111,6 @@ def with_known_swaps(items: list[WorkItem], fetch_log: str) -> list[WorkItem]:
         name = row["item"]
         if row["newest_time"] is not None:
             newest[name] = max(row["newest_time"], newest.get(name, row["newest_time"]))
-        # the newest fetch says what is left over
+        # the newest fetch names what is left over
         known[name] = WorkItem(name, "given", newest.get(name), row["resume_before_time"], row["resume_since_time"])
     return [known.get(item.item, item) for item in items]

@@ -51,10 +51,10 @@ class Page:
     Attributes:
         texts: Each row as it stood in the body.
         rows: The same rows, parsed; numbers with a point are `Number`, others int.
-        has_next: Whether more follows, as the API says or as a page beyond its limit shows; None where nothing is said.
+        has_next: Whether more follows, as the API reports or as a page beyond its limit shows; None where neither does.
         is_missing: There was null in place of a listing, as for addresses that the API does not know.
         numbers: Position of each row in the body.
-        surplus: Rows beyond the limit asked for; they are not among the rows.
+        surplus: Rows beyond the requested limit; they are not among the rows.
         odd: Rows that cannot be read and are set apart.
     """
 
@@ -97,8 +97,8 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
 
     Args:
         data: The JSON text under `data`.
-        where: What was asked, for the message of an error.
-        limit: Rows that were asked for; what a page holds beyond them is left out.
+        where: What was requested, for the message of an error.
+        limit: Rows that were requested; what a page holds beyond them is left out.
         sets_apart: A row that cannot be read is set apart instead of refused with the page, if it is the exception.
 
     Raises:
@@ -113,10 +113,10 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
     raws = (listing.items if listing else None) or []
     surplus = 0 if limit is None else max(0, len(raws) - limit)
     raws = raws[:limit]
-    said = None
+    reported = None
     if listing is not None:
-        said = listing.has_next if listing.has_next is not None else listing.has_next_camel
-    has_next = True if surplus else said
+        reported = listing.has_next if listing.has_next is not None else listing.has_next_camel
+    has_next = True if surplus else reported
     texts, rows, refused = [], [], []
     for index, raw in enumerate(raws):
         try:
@@ -140,7 +140,7 @@ def _loose_listing(data: bytes, where: str, error: Exception) -> _Data:
         found = members(as_text(data))
         items = [msgspec.Raw(as_bytes(item)) for item in elements(found["items"])]
         more = (found.get(name, "null").encode() for name in ("has_next", "hasNext"))
-        return _Data(items, *(msgspec.json.decode(said, type=bool | None) for said in more))
+        return _Data(items, *(msgspec.json.decode(flag, type=bool | None) for flag in more))
     except (ValueError, KeyError, *UNREADABLE):
         raise RowRefusedError(where, None, "data", str(error)) from None
 
@@ -156,7 +156,7 @@ def _read_row(raw: bytes, where: str, index: int) -> Row:
 
 
 def _unreadable(raw: bytes, where: str, index: int, error: Exception) -> RowRefusedError:
-    """Say which field of a row is no JSON, and whose row it is."""
+    """Name which field of a row is no JSON, and whose row it is."""
     try:
         found = {name: as_bytes(text) for name, text in members(as_text(raw)).items()}
     except (ValueError, RecursionError):
@@ -183,7 +183,7 @@ def page_table(
     Args:
         table: The table.
         page: Rows of the API.
-        where: What was asked, for the message of an error.
+        where: What was requested, for the message of an error.
         stamps: The stamp columns that vary by row; the others are filled later.
         new_columns: Decides which fields that the table does not know land.
 

@@ -1,4 +1,4 @@
-"""Sends single HTTP requests over kept connections: bounded in time and in size, and ended at once when told to."""
+"""Sends single HTTP requests over kept connections: bounded in time and in size, and ended at once on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class ExchangeFailedError(Exception):
-    """No whole answer came; the message says why."""
+    """No whole answer came; the message gives the cause."""
 
 
 class BodyTooLargeError(Exception):
@@ -120,7 +120,7 @@ class _Adapter(HTTPAdapter):
 
 
 class Transport:
-    """Asks one server; safe to share between threads.
+    """Sends requests to one server; safe to share between threads.
 
     Args:
         url: The server's root.
@@ -142,7 +142,7 @@ class Transport:
         # what a request needs of the environment (proxies, authorities) is read once
         self._connection = self._session.merge_environment_settings(url, {}, True, None, None)
         if is_loopback(url):
-            # a proxy of the environment would ask its own loopback, and see what only this machine may see
+            # a proxy of the environment would use its own loopback, and see what only this machine may see
             self._connection["proxies"] = {}
         self._lock = threading.Lock()
         self._exchanges: set[_Exchange] = set()

@@ -79,10 +79,10 @@ def run(command: click.Command, name: str) -> NoReturn:
             raise
         report_line(f"error: {error}")
         # a stop may show up as a failure of what was under way
-        told = stop_reason(error)
-        if told is not None:
-            report_line(told[0])
-        sys.exit(told[1] if told else error.exit_code)
+        stopped = stop_reason(error)
+        if stopped is not None:
+            report_line(stopped[0])
+        sys.exit(stopped[1] if stopped else error.exit_code)
     except click.exceptions.Abort as error:
         why, code = stop_reason(error.__cause__) or ("stopped by the user", USER_STOP)
         report_line(why)

@@ -1,4 +1,4 @@
-"""How a command ends that is told to stop: SIGTERM and SIGHUP go the way of Ctrl-C, with an exit code of their own."""
+"""How a command ends that a signal stops: SIGTERM and SIGHUP go the way of Ctrl-C, with an exit code of their own."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _leave_terminal() -> None:
 
 
 def stop_reason(error: BaseException | None) -> tuple[str, int] | None:
-    """Return why the command was told to stop and its exit code, or None.
+    """Return which signal stopped the command and its exit code, or None.
 
     Args:
         error: What ended the command. Where it hides the signal, ours is remembered; dlt catches some in our place.

@@ -127,7 +127,7 @@ class ClusterSettings(BaseSettings):
     metastore_password: SecretStr = Field(description="that user's password")
     connect_token: SecretStr = Field(
         validation_alias=AliasChoices("SPARK_CONNECT_TOKEN", "connect_token"),
-        description="what Spark Connect asks of every caller",
+        description="what Spark Connect requires of every caller",
     )
     thrift_port: Port = Field(
         10000,

@@ -35,7 +35,7 @@ class ProjectVariables(BaseModel):
     max_request_tries: Count
     max_parallel_requests: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None
 
-    # what is asked for
+    # what is requested
     token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     token_sort_type: Literal["desc", "asc"]
     token_limit: Annotated[int, Field(ge=1, le=10_000)]
@@ -119,7 +119,7 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
 
 
 def check_variables(overrides: Mapping[str, Any]) -> None:
-    """Refuse vars that cannot be used; dbt asks this before each build.
+    """Refuse vars that cannot be used; dbt calls this before each build.
 
     Args:
         overrides: Values from the command line, by the vars' names.

@@ -27,7 +27,7 @@ _KEPT = re.compile(r"(bronze|snapshots)[./]")
 
 
 def cause_of(error: BaseException) -> str:
-    """Return what an error of Delta or Arrow says, on one line and without the calls that led to it."""
+    """Return the message of an error of Delta or Arrow, on one line and without the calls that led to it."""
     return " ".join(_CALLS.split(str(error), maxsplit=1)[0].split())[:300]
 
 
@@ -111,7 +111,7 @@ def first_value(location: str, column: str) -> object:
 
 
 def _explained(location: str, error: BaseException) -> SmartTraderError:
-    """Return what to say of a table that cannot be read; a store that cannot be reached says nothing of its tables."""
+    """Return the error of a table that cannot be read; a store that is out of reach shows nothing about its tables."""
     if is_remote(location):
         try:
             check_reachable(location)

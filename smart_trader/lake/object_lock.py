@@ -168,7 +168,7 @@ class StoreLock:
                     return
 
     def _is_taken(self, error: Exception) -> str | None:
-        """Tell whether a refused heartbeat means another owner: an answer that was lost on its way refuses it too."""
+        """Return whether a refused heartbeat means another owner: an answer that was lost on its way refuses it too."""
         if error_code(error) not in PRECONDITION_FAILED:
             return None
         try:

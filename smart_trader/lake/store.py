@@ -198,7 +198,7 @@ def _is_refused(client: Any, **write: Any) -> bool:
 def _explained(error: Any, bucket: str, where: str) -> SmartTraderError:
     """Put a store's refusal into a cause and a fix."""
     code = error_code(error)
-    said = str(error.response.get("Error", {}).get("Message", ""))[:200]
+    message = str(error.response.get("Error", {}).get("Message", ""))[:200]
     if code in ("NoSuchBucket", "404"):
         return SmartTraderError(f"no bucket {bucket} at {where}", "make it, or correct LAKEHOUSE_URI")
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "XAdminUserNotFound"):
@@ -211,10 +211,10 @@ def _explained(error: Any, bucket: str, where: str) -> SmartTraderError:
             "correct the key, or what it is allowed to do",
         )
     if code in ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
-        return SmartTraderError(f"the bucket {bucket} is not in the region of {where}: {said}", "correct AWS_REGION")
+        return SmartTraderError(f"the bucket {bucket} is not in the region of {where}: {message}", "correct AWS_REGION")
     if code == "NotImplemented":
         return SmartTraderError(
-            f"the store {where} knows no writes on a condition: {said}",
+            f"the store {where} knows no writes on a condition: {message}",
             "use a store with conditional writes; docs/cluster.md names some that were tried",
         )
-    return SmartTraderError(f"the store {where} does not answer as S3 does: {code or error}: {said}", "see its log")
+    return SmartTraderError(f"the store {where} does not answer as S3 does: {code or error}: {message}", "see its log")

@@ -26,7 +26,7 @@ def lakehouse() -> None:
 
 @lakehouse.command()
 def start() -> None:
-    """Start the server, or say that it runs already; tells its catalog what the lake holds."""
+    """Start the server, or report that it runs already; registers what the lake holds in its catalog."""
     from smart_trader.lakehouse import server, training
     from smart_trader.lakehouse.probe import make_sql_client
     from smart_trader.lakehouse.registration import derived_tables, synchronize
@@ -59,7 +59,7 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
-    """Tell whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
+    """Return whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
     from smart_trader.lakehouse import server
     from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 
@@ -210,7 +210,7 @@ def fetch_jars() -> None:
 
 @cluster.command("ping")
 def ping_server() -> None:
-    """Ask that server a question at both its endpoints; exit code 0 if it answers."""
+    """Query that server at both its endpoints; exit code 0 if it answers."""
     from smart_trader.lakehouse.cluster import ping
 
     ping(cluster_settings())

@@ -67,7 +67,7 @@ def start(
     Args:
         settings: The machine's settings.
         progress: Called with one short line per step.
-        is_cancelled: Asked again and again while the server starts; when it says so, the start ends.
+        is_cancelled: Called again and again while the server starts; when it returns True, the start ends.
 
     Raises:
         SmartTraderError: It cannot be started; nothing is left running and no table was touched.
@@ -227,7 +227,7 @@ def _wait_for_other_start(
         The server's record, or None once a JVM that nobody answers for was ended: its lock can be taken.
     """
     deadline = time.monotonic() + settings.start_timeout
-    told = False
+    is_reported = False
     why = "it wrote no record"
     while time.monotonic() < deadline:
         if is_cancelled():
@@ -248,9 +248,9 @@ def _wait_for_other_start(
             progress(f"process {abandoned.pid} is left from a start that was killed")
             stop_process(abandoned, progress)
             return None
-        if not told:
+        if not is_reported:
             progress("waiting for the server that another process is starting")
-            told = True
+            is_reported = True
         time.sleep(POLL_S)
     raise SmartTraderError(
         f"the server of {paths.home} ({_holder_text(paths)}) does not answer: {why}",
@@ -273,7 +273,7 @@ def _abandoned(paths: LakePaths) -> psutil.Process | None:
 
 
 def find_holders(paths: LakePaths) -> Holders:
-    """Find who holds the lock of a lake's server, whatever its record says."""
+    """Find who holds the lock of a lake's server, whatever its record holds."""
     holding = list(processes_with(paths.server_lock))
     server = next((process for process in holding if is_server(process)), None)
     others = [process for process in holding if process != server]
@@ -294,7 +294,7 @@ def choose_endpoints(settings: LakehouseSettings, progress: ProgressFn) -> Endpo
     """Pick ports and a fresh token; a default port that is taken is replaced by a free one, a configured one is not.
 
     Raises:
-        SmartTraderError: A port that was asked for by name is taken.
+        SmartTraderError: A port that was set by name is taken.
     """
     thrift = _choose_port("LAKEHOUSE_THRIFT_PORT", settings.thrift_port, THRIFT_PORT, progress)
     connect = _choose_port("LAKEHOUSE_CONNECT_PORT", settings.connect_port, CONNECT_PORT, progress)

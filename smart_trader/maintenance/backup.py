@@ -151,7 +151,7 @@ def back_up(paths: LakePaths, target: Path, progress: ProgressFn) -> Manifest:
 
 
 def read_manifest(source: Path) -> Manifest:
-    """Return what a backup says it holds.
+    """Return what a backup lists as its content.
 
     Raises:
         SmartTraderError: There is no whole backup, or a newer project has made it.
@@ -305,7 +305,7 @@ def ensure_local(paths: LakePaths) -> None:
     """Refuse a lake that is not on this machine.
 
     Raises:
-        SmartTraderError: It is on a store; says how to copy it.
+        SmartTraderError: It is on a store; the fix is how to copy it.
     """
     if not paths.is_local:
         raise SmartTraderError(

@@ -75,7 +75,7 @@ def repair() -> None:
     """Read every file of every table, make broken tables again; with Spark, register what its catalog has lost.
 
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
-    where one of them is broken, nothing is changed and you are told what to do.
+    where one of them is broken, nothing is changed and the error names what to do.
     """
     from smart_trader.lake.identity import ensure_exists
     from smart_trader.lake.lock import lock_lake

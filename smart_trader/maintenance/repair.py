@@ -1,4 +1,4 @@
-"""Puts a lake right: broken tables are made again from bronze, and a server's catalog is told what the lake holds."""
+"""Puts a lake right: makes broken tables again from bronze and registers what the lake holds in a server's catalog."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def repair(
     findings = examine(lake, builds.histories())
     refuse_what_is_lost(findings)
     set_aside(lake, findings.derived, progress)
-    # a server's catalog is told what the lake holds now
+    # what the lake holds is registered in a server's catalog now
     engine.wait()
     upgrade()
     if findings.derived:

@@ -76,7 +76,7 @@ class Builder:
                 self._changes.note_end()
             return False
         if stale and not is_first:
-            self._progress(f"      {self._changes.told()}")
+            self._progress(f"      {self._changes.describe()}")
         self._engine.begin()
         self._restore_views(step)
         wanted = self._scope(step) if is_first else self._changed(step, pending)

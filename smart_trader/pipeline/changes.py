@@ -80,7 +80,7 @@ class Changes:
         """Whether a node of a name is among ids, which end in it."""
         return any(key.endswith(f".{name}") for key in built)
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Put into words what was edited, and what is built from all rows for it."""
         built = self._state.stamps()
         if not built:

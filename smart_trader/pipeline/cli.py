@@ -73,7 +73,7 @@ def run_pipeline(
         raise SettingsError(f"no step {step!r}", f"the steps are {', '.join(STEP_NAMES)}")
     overrides = parse_variables(variables)
     settings = loader_settings(overrides)
-    # a file that cannot be read is told before anything starts, and - can be read only once
+    # a file that cannot be read is reported before anything starts, and - can be read only once
     given = {
         flag: read_addresses(source, flag) if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))

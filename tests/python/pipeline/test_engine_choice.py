@@ -125,7 +125,7 @@ class Catalog:
     """Answers what Spark's catalog says, and notes what it is told."""
 
     def __init__(self, root: Path, tables: list[str]) -> None:
-        self.told: list[str] = []
+        self.statements: list[str] = []
         self._root = root
         self._tables = tables
 
@@ -137,7 +137,7 @@ class Catalog:
         if statement.startswith("show table extended"):
             facts = f"Type: EXTERNAL\nLocation: file:{self._root}/silver/"
             return [("silver", name, False, facts + name) for name in self._tables]
-        self.told.append(statement)
+        self.statements.append(statement)
         return []
 
 
@@ -150,7 +150,7 @@ def test_the_catalog_is_told_what_the_lake_holds(tmp_path: Path) -> None:
     (tmp_path / "silver" / "without_log").mkdir()
     catalog = Catalog(tmp_path, ["known", "gone", "without_log"])
     assert synchronize(LakePaths(tmp_path, str(tmp_path)), catalog, print) == [("silver", "new")]
-    assert [" ".join(statement.split()[:6]) for statement in catalog.told] == [
+    assert [" ".join(statement.split()[:6]) for statement in catalog.statements] == [
         "drop table if exists silver.gone",
         "create schema if not exists silver",
         "create table if not exists silver.new",

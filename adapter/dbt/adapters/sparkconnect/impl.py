@@ -163,7 +163,7 @@ class SparkConnectAdapter(SparkAdapter):
         return [] if self._is_offline else list(super().list_schemas(database))
 
     def check_schema_exists(self, database: str, schema: str) -> bool:
-        """Tell whether a schema exists; without a server none does."""
+        """Return whether a schema exists; without a server none does."""
         return not self._is_offline and bool(super().check_schema_exists(database, schema))
 
     @property
@@ -190,7 +190,7 @@ class SparkConnectAdapter(SparkAdapter):
 
     @available.parse(lambda *_, **__: True)
     def has_delta_log(self, path: str) -> bool:
-        """Tell whether a folder holds a Delta table, known to a catalog or not.
+        """Return whether a folder holds a Delta table, known to a catalog or not.
 
         Args:
             path: The folder; `{a,b}` in it stands for either.

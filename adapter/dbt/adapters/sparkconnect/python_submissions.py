@@ -113,6 +113,6 @@ class SparkConnectPythonJobHelper(PythonJobHelper):
 
 
 def is_lost(exc: BaseException) -> bool:
-    """Tell whether the server went away or came back as another one."""
+    """Return whether the server went away or came back as another one."""
     text = str(exc)
     return any(sign in text for sign in ("StatusCode.UNAVAILABLE", "UNAVAILABLE:", "SESSION_CHANGED", "SESSION_CLOSED"))

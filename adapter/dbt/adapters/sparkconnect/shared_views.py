@@ -79,7 +79,7 @@ def statement(name: str, view: View) -> str:
 
 
 def is_same_place(address: str, root: str) -> bool:
-    """Tell whether a lake's address and a server's warehouse are one place."""
+    """Return whether a lake's address and a server's warehouse are one place."""
     places = [
         re.sub(r"^(?:file:/*(?=/)|s3a?://)", "", unquote(text) if text.startswith("file:") else text).rstrip("/")
         for text in (address, root)

@@ -51,7 +51,7 @@ def once(name: str, argument: exp.Expr) -> exp.Anonymous:
 
 
 def _is_bound_late(node: exp.Expr) -> bool:
-    """Tell whether an expression holds an aggregate, a window or another column's alias."""
+    """Return whether an expression holds an aggregate, a window or another column's alias."""
     select = node.find_ancestor(exp.Select)
     aliases = {item.alias.lower() for item in select.expressions if isinstance(item, exp.Alias)} if select else set()
     for part in node.walk(prune=lambda part: isinstance(part, exp.Subquery)):

@@ -311,7 +311,7 @@ class ObjectStore:
 
 
 def _is_kept(path: Path) -> bool:
-    """Tell whether a copy is here, and note that it was asked for."""
+    """Return whether a copy is here, and note that it was asked for."""
     try:
         os.utime(path)
     except FileNotFoundError:

@@ -34,13 +34,13 @@ class Storage(Protocol):
         """Return where a table lies, as delta-rs takes it."""
 
     def is_delta(self, path: str) -> bool:
-        """Tell whether a path below the address holds a Delta table; `{a,b}` in it stands for either."""
+        """Return whether a path below the address holds a Delta table; `{a,b}` in it stands for either."""
 
     def is_table(self, schema: str, name: str) -> bool:
-        """Tell whether there is a table of this name."""
+        """Return whether there is a table of this name."""
 
     def is_newest(self, schema: str, name: str, version: int) -> bool:
-        """Tell whether a table's log has this version and no later one."""
+        """Return whether a table's log has this version and no later one."""
 
     def schemas(self) -> list[str]:
         """Return the names of folders that are schemas."""

@@ -198,7 +198,7 @@ def _is_plain_star(node: exp.Expr) -> bool:
 
 
 def _is_cte(table: exp.Table, name: str) -> bool:
-    """Tell whether a name is that of a query before this one; a query does not see itself."""
+    """Return whether a name is that of a query before this one; a query does not see itself."""
     inside: exp.Expr = table
     node = table.parent
     while node is not None:
