@@ -98,7 +98,7 @@ def careless_store() -> Iterator[str]:
 @pytest.mark.parametrize(
     "command", [("run", "--demo"), ("load", "init"), ("maintain",), ("lakehouse", "start")], ids=" ".join
 )
-def test_a_store_that_cannot_be_used_is_told_before_any_work(
+def test_a_store_that_cannot_be_used_is_reported_before_any_work(
     store: Stack, careless_store: str, command: tuple[str, ...], changed: dict[str, str], message: str, fix: str
 ) -> None:
     changed = {name: value.replace("CARELESS", careless_store) for name, value in changed.items()}
@@ -171,10 +171,10 @@ def test_a_holder_that_slept_too_long_stops_writing(store: Stack, api: tuple[str
     taken = second_load(store, api)
     assert taken.returncode == 0, taken.stderr
     first.send_signal(signal.SIGCONT)
-    said, _ = first.communicate(timeout=60)
-    assert first.returncode == 1, said
-    assert f"the lock of {LAKE} is lost: it is now held by" in said
-    assert "Traceback" not in said
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == 1, output
+    assert f"the lock of {LAKE} is lost: it is now held by" in output
+    assert "Traceback" not in output
 
 
 def test_a_holder_gives_up_before_another_may_begin() -> None:

@@ -160,7 +160,7 @@ def test_a_name_of_one_column_is_read(session: EmbeddedSession, sql: str, rows: 
     assert session.fetchall() == rows
 
 
-def test_the_refusal_says_where_the_name_stands(session: EmbeddedSession) -> None:
+def test_the_refusal_names_where_the_name_stands(session: EmbeddedSession) -> None:
     with pytest.raises(DbtDatabaseError, match=r"at line 3, column 11: `joined` has more than one column"):
         session.execute(JOINED + "\nselect\n  amount, decimals\nfrom joined")
 

@@ -88,7 +88,7 @@ class DeltaFacts(OnDelta):
         self.project.run_sql(f"create table {schema}.fact using delta as select * from {schema}.seed where {where}")
 
     def add_fact_column(self, column: str | None = None, definition: str | None = None) -> None:
-        """Override of dbt's helper: Delta has no column defaults unless asked."""
+        """Override of dbt's helper: Delta has no column defaults unless configured."""
         kind = str(definition).split(" default", maxsplit=1)[0]
         table = f"{self.project.test_schema}.fact"
         self.project.run_sql(f"alter table {table} add column {column} {kind}")

@@ -99,7 +99,7 @@ class TestWarehouse(OnDelta):
         with pytest.raises(Exception, match=r"CHECK constraint positive .* violated"):
             rows(project, insert.replace("{id}", "-1") + " from {s}.typed")
 
-    def test_newest_date_can_be_asked_for(self, project: Any) -> None:
+    def test_newest_date_can_be_queried(self, project: Any) -> None:
         """The question every incremental model asks; Delta answers it from its statistics."""
         ((newest,),) = rows(project, "select max(traded_date) from {s}.typed")
         assert newest == "2026-01-02"

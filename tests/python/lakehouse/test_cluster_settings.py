@@ -81,7 +81,7 @@ def test_a_clusters_processes_refuse_unauthenticated_clients_and_the_endpoints_s
         pytest.param("https://s3", {"AWS_ALLOW_HTTP": "false", "AWS_ENDPOINT_URL": "https://s3"}, id="encrypted"),
     ],
 )
-def test_plain_http_is_allowed_only_where_it_is_asked_for(
+def test_plain_http_is_allowed_only_where_it_is_configured(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, expected: dict[str, str | None]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)

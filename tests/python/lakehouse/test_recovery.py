@@ -1,4 +1,4 @@
-"""A server killed in the middle of a write, and one whose disk is full: what is said, what is kept."""
+"""A server killed in the middle of a write, and one whose disk is full: what is reported, what is kept."""
 
 from __future__ import annotations
 

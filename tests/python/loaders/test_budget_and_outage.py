@@ -112,7 +112,7 @@ def test_the_months_end_is_no_outage(lake: Lake, api: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "variables", "code", "told"),
+    ("fault", "variables", "code", "message"),
     [
         pytest.param("cu_exhausted", [], 1, "the plan's compute units are used up", id="month"),
         pytest.param(
@@ -123,8 +123,8 @@ def test_the_months_end_is_no_outage(lake: Lake, api: str) -> None:
         ),
     ],
 )
-def test_the_cause_of_an_early_end_and_its_fix_are_told_once(
-    lake: Lake, api: str, fault: str | None, variables: list[str], code: int, told: str
+def test_the_cause_of_an_early_end_and_its_fix_are_reported_once(
+    lake: Lake, api: str, fault: str | None, variables: list[str], code: int, message: str
 ) -> None:
     if fault:
         fail(api, fault)
@@ -134,7 +134,7 @@ def test_the_cause_of_an_early_end_and_its_fix_are_told_once(
         env=clean_environment(LAKEHOUSE_HOME=str(lake.root)),
     )  # fmt: skip
     assert done.returncode == code, done.stderr
-    assert (done.stderr.count(told), done.stderr.count("fix:")) == (1, 1)
+    assert (done.stderr.count(message), done.stderr.count("fix:")) == (1, 1)
     assert "nothing to do" not in done.stderr
 
 

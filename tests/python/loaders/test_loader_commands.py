@@ -48,7 +48,7 @@ def load(lake: Lake, *arguments: str, **environment: str) -> subprocess.Complete
     return run_module("loaders", *arguments, env=clean_environment(LAKEHOUSE_HOME=str(lake.root), **environment))
 
 
-def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
+def test_a_run_reports_what_it_did(lake: Lake, api: str, listed: str) -> None:
     done = load(lake, "transactions", "--wallets", listed, "--limit", "3", "--sandbox", api, *AT_AS_OF)
     assert done.returncode == 0, done.stderr
     assert "transactions: 3 to fetch from http://127.0.0.1" in done.stderr
@@ -79,7 +79,7 @@ def test_what_cannot_be_run_is_refused(lake: Lake, arguments: list[str], code: i
     assert "Traceback" not in done.stderr
 
 
-def test_a_dry_run_asks_and_lands_nothing(lake: Lake, api: str, listed: str) -> None:
+def test_a_dry_run_requests_and_lands_nothing(lake: Lake, api: str, listed: str) -> None:
     before = requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"]
     done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, "--dry-run")
     assert done.returncode == 0, done.stderr
@@ -89,7 +89,7 @@ def test_a_dry_run_asks_and_lands_nothing(lake: Lake, api: str, listed: str) -> 
     assert requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"] == before
 
 
-def test_a_second_loader_is_refused_and_told_who_holds_the_lake(lake: Lake, api: str) -> None:
+def test_a_second_loader_is_refused_and_learns_who_holds_the_lake(lake: Lake, api: str) -> None:
     with lake_lock(lake.root, "another command"):
         done = load(lake, "tokens", "--sandbox", api)
     assert done.returncode == 1
@@ -141,12 +141,12 @@ def test_the_first_ctrl_c_answers_while_a_request_hangs(lake: Lake, api: str, ha
         time.sleep(1.5)
         begun = time.monotonic()
         running.send_signal(signal.SIGINT)
-        said = running.stderr.readline()
+        line = running.stderr.readline()
         answered = time.monotonic() - begun
         rest = running.stderr.read()
         code_of_exit = running.wait(timeout=30)
         ended = time.monotonic() - begun
-    assert "stopping: what is fetched is landed first" in said
+    assert "stopping: what is fetched is landed first" in line
     assert answered < 1
     assert ended < 5
     assert (code_of_exit, "stopped by the user" in rest, "Traceback" in rest) == (130, True, False)

@@ -90,7 +90,7 @@ def test_a_row_served_twelve_hours_late_is_found(walked: Walked) -> None:
     assert max(newest[row["wallet_address"]] - row["block_unix_time"] for row in late) > HOUR
 
 
-def test_a_refetch_asks_for_little_more_than_the_overlap(walked: Walked) -> None:
+def test_a_refetch_requests_little_more_than_the_overlap(walked: Walked) -> None:
     log = walked.lake.rows("fetch_log")
     pages = {
         as_of: sum(row["pages"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == as_of)

@@ -74,10 +74,10 @@ def test_a_lake_in_the_future_is_brought_back(paths: LakePaths) -> None:
     assert "smart-trader discard-future" in scheduled.stderr
 
     before = contents(paths)
-    asked = smart_trader(paths, "discard-future")
-    assert asked.returncode == 2
-    assert "needs to be confirmed\n  fix: run it with --yes" in asked.stderr
-    assert "run mistyped, at " in asked.stderr
+    unconfirmed = smart_trader(paths, "discard-future")
+    assert unconfirmed.returncode == 2
+    assert "needs to be confirmed\n  fix: run it with --yes" in unconfirmed.stderr
+    assert "run mistyped, at " in unconfirmed.stderr
     assert contents(paths) == before
 
     done = smart_trader(paths, "discard-future", "--yes")

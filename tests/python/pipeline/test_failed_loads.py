@@ -90,7 +90,7 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("fault", "asked"),
+    ("fault", "requested"),
     [
         pytest.param({"fault": "cu_exhausted", "endpoint": HOLDERS}, {"tokens"}, id="month-ends-at-whales"),
         pytest.param({"fault": "cu_exhausted", "endpoint": SWAPS}, {"tokens", "holders"}, id="month-ends-at-swaps"),
@@ -102,12 +102,12 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_what_has_landed_is_built_and_the_run_fails_once(
-    pipeline: Pipeline, fault: dict[str, Any], asked: set[str]
+    pipeline: Pipeline, fault: dict[str, Any], requested: set[str]
 ) -> None:
     with pytest.raises(LoadsFailedError) as failed:
         pipeline.run(fault)
     assert [what for what in pipeline.built if what in BUILDS] == BUILDS
-    assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == asked
+    assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == requested
     reason = failed.value.what.splitlines()[0]
     assert not any(reason[:40] in line for line in pipeline.lines)
     assert failed.value.what.endswith("what had landed before is built and ranked")
@@ -117,7 +117,7 @@ def test_what_has_landed_is_built_and_the_run_fails_once(
     assert failed.value.exit_code == 1
 
 
-def test_after_the_months_end_nothing_more_is_asked(pipeline: Pipeline) -> None:
+def test_after_the_months_end_nothing_more_is_requested(pipeline: Pipeline) -> None:
     pipeline.run()
     with pytest.raises(LoadsFailedError, match="the plan's compute units are used up") as failed:
         pipeline.run({"fault": "cu_exhausted"}, run_id="second")

@@ -77,7 +77,7 @@ def test_what_makes_other_figures_is_another_formula(project: Path, file: str, o
 def test_what_makes_no_other_figures_is_the_same_formula(project: Path, file: str, old: str, new: str) -> None:
     before, whole = formula_version(), ProjectCode.read().whole()
     with edited(project / file, old, new):
-        # dbt is asked what the edit makes old
+        # dbt is called for what the edit makes old
         assert ProjectCode.read().whole() != whole
         assert formula_version() == before
 

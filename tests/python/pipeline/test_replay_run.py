@@ -102,7 +102,7 @@ def test_the_numbers_of_a_recorded_position_are_pinned(replay: Replay) -> None:
     assert {name: row[name] for name in wanted} == wanted
 
 
-def test_who_does_not_qualify_is_told_why(replay: Replay) -> None:
+def test_who_does_not_qualify_learns_why(replay: Replay) -> None:
     for row in replay.lake.rows("gold", "trader_evaluations"):
         verdict = row["tier"] or f"does not qualify: {row['failed_rules']}"
         assert f"  {row['wallet_address']}: {verdict}" in replay.shown

@@ -34,18 +34,18 @@ def start_step(home: Path, run_id: str) -> subprocess.Popen[str]:
     )
 
 
-def test_of_two_runs_one_works_and_the_other_is_told_who_does(tmp_path: Path) -> None:
+def test_of_two_runs_one_works_and_the_other_learns_who_does(tmp_path: Path) -> None:
     first = start_step(tmp_path / "lake", "the-first")
     assert first.stderr is not None
     assert first.stderr.readline().startswith("[1/1] load_tokens")
     first.send_signal(signal.SIGSTOP)
     second = start_step(tmp_path / "lake", "the-second")
-    _, said = second.communicate(timeout=60)
+    _, output = second.communicate(timeout=60)
     first.send_signal(signal.SIGCONT)
     assert second.returncode == 1
-    assert f"in use by 'run the-first' (process {first.pid} " in said
-    _, said = first.communicate(timeout=60)
-    assert first.returncode == 0, said
+    assert f"in use by 'run the-first' (process {first.pid} " in output
+    _, output = first.communicate(timeout=60)
+    assert first.returncode == 0, output
     records = DeltaTable(str(tmp_path / "lake" / "bronze" / "pipeline_runs")).to_pyarrow_table().to_pylist()
     assert [row["run_id"] for row in records] == ["the-first"]
 
@@ -54,12 +54,12 @@ def test_readers_see_whole_versions_only(calm: MarketLake, tmp_path: Path) -> No
     lake = MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
     shutil.copytree(calm.engine.paths.local_root, tmp_path / "lake")
     # every table here is written again with the rows it has, so a reader must never see anything else
-    asked = (
+    queries = (
         "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from market_silver.wallet_pnl",
         "select count(*), sum(score) from (select smart_trader_score as score from market_gold.leaderboard)",
         "select count(*), max(mint) from market_silver.quote_assets",
     )
-    expected = [lake.engine.sql(question) for question in asked]
+    expected = [lake.engine.sql(question) for question in queries]
     names = [name for _, name in TABLES]
     before = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
     build = DoomedLake(lake, FIRST).start(
@@ -68,7 +68,7 @@ def test_readers_see_whole_versions_only(calm: MarketLake, tmp_path: Path) -> No
     )
     reads = 0
     while build.poll() is None:
-        assert [lake.engine.sql(question) for question in asked] == expected
+        assert [lake.engine.sql(question) for question in queries] == expected
         reads += 1
     assert build.returncode == 0
     assert reads >= 3
@@ -90,7 +90,7 @@ def test_a_loader_against_a_lake_being_built_is_safe(target: Engine | EmbeddedLa
     assert build.wait() == 0
     busy.run()
     busy.check_left_overs("after loads beside a build")
-    # loads beside a build ask for what was due before it, so other wallets may be fetched; none may have other figures
+    # loads beside a build request what was due before it, so other wallets may be fetched; none may have other figures
     check_figures(busy.lake)
 
 
@@ -119,5 +119,5 @@ def check_figures(lake: MarketLake) -> None:
 def _load(lake: DoomedLake, loader: str) -> None:
     with serving(sandbox_app(lake.lake.source(lake.at), clock=lake.at)) as url:
         process = lake.start("loaders", loader, "--sandbox", url, "--as-of", str(lake.at))
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+        _, output = process.communicate(timeout=120)
+    assert process.returncode == 0, output

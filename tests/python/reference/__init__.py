@@ -1,6 +1,6 @@
 """An independent reference of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
 
-It shares no code with the models and the FIFO engine, so that an agreement of the two says something. Where the rules
+It shares no code with the models and the FIFO engine, so that an agreement of the two proves something. Where the rules
 leave a choice, it takes the most literal reading:
 
 Rows

@@ -20,7 +20,7 @@ _instructions = count()
 
 
 def leg(mint: str, amount: object, price: object = None, nearest: object = None, **more: Any) -> dict[str, Any]:
-    """Make a leg of a token without decimals; SOL is worth 100 USD, USD 1, unless told otherwise."""
+    """Make a leg of a token without decimals; SOL is worth 100 USD, USD 1, by default."""
     usual = {"SOL": "100", "USD": "1"}.get(mint) if price is None and nearest is None else None
     worth = usual if usual is not None else price
     return {
@@ -35,7 +35,7 @@ def leg(mint: str, amount: object, price: object = None, nearest: object = None,
 
 
 def swap(tx: str, sold: dict[str, Any], bought: dict[str, Any], hours: float = 0, **more: Any) -> dict[str, Any]:
-    """Make a served row; each has an instruction of its own unless told otherwise."""
+    """Make a served row; each has an instruction of its own by default."""
     return {
         "tx_hash": tx,
         "owner": WALLET,

@@ -25,7 +25,7 @@ D = Decimal
 
 
 def fill(**more: Any) -> dict[str, Any]:
-    """A fill of an order book: nothing tells two equal ones apart."""
+    """A fill of an order book: nothing distinguishes two equal ones."""
     row = buy("T", 10, 5, **more)
     del row["ins_index"]
     return row
@@ -504,7 +504,7 @@ def test_ranks_follow_score_then_pnl_then_address() -> None:
 # --- comparison
 
 
-def test_differences_say_what_differs_and_nothing_else() -> None:
+def test_differences_name_what_differs_and_nothing_else() -> None:
     expected = run(buy("T", 10, 100), sell("U", 5, 80, 1)).wallet_pnl
     lake = [
         {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}

@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a default market, ways to ask it, a short FIFO to see who earns."""
+"""What the sandbox's tests share: a default market, ways to query it, a short FIFO to see who earns."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def made(seed: int = 7, wallets: int = 40, days: float = 4.0) -> MarketSource:
     return market(seed, wallets, GENESIS, GENESIS + int(days * DAY))
 
 
-def asked(url: str, path: str, **query: object) -> requests.Response:
-    """Ask a served sandbox."""
+def get(url: str, path: str, **query: object) -> requests.Response:
+    """Send a request to a served sandbox."""
     return requests.get(f"{url}{path}", params=query, headers={"X-API-KEY": "k"}, timeout=10, allow_redirects=False)
 
 

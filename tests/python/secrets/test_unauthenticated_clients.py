@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 
-def asked(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusCode:
+def call_status(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusCode:
     """Make one call and return how it ended."""
     kind = {"AddArtifacts": "AddArtifactsRequest", "ArtifactStatus": "ArtifactStatusesRequest"}
     request = getattr(base_pb2, kind.get(call, f"{call}Request"))()
@@ -49,10 +49,12 @@ def asked(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusC
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_is_answered_without_a_token(engine: Engine, call: str) -> None:
-    ended = {name: asked(engine.record.endpoints.connect_port, call, metadata) for name, metadata in HEADERS.items()}
+    ended = {
+        name: call_status(engine.record.endpoints.connect_port, call, metadata) for name, metadata in HEADERS.items()
+    }
     assert ended == dict.fromkeys(HEADERS, grpc.StatusCode.UNAUTHENTICATED)
 
 
 def test_the_same_call_is_answered_with_the_token(engine: Engine) -> None:
     metadata = [("authorization", f"Bearer {engine.record.endpoints.token}")]
-    assert asked(engine.record.endpoints.connect_port, "ExecutePlan", metadata) == grpc.StatusCode.OK
+    assert call_status(engine.record.endpoints.connect_port, "ExecutePlan", metadata) == grpc.StatusCode.OK

@@ -1,4 +1,4 @@
-"""A lake that `smart-trader run` fills from the made-up market, and what the market says about it."""
+"""A lake that `smart-trader run` fills from the made-up market, and what the market serves about it."""
 
 from __future__ import annotations
 
