@@ -310,7 +310,7 @@ class Bench:
 
 
 def _peak_mb(pid: int) -> float:
-    """Return a process's peak memory where the system tells it, else what it holds now."""
+    """Return a process's peak memory where the system reports it, else what it holds now."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return psutil.Process(pid).memory_info().rss / 2**20

@@ -32,10 +32,10 @@ def _options(command: Decorated) -> Decorated:
     for option in (
         click.option("--limit", type=click.IntRange(min=1), help="Items (or listed tokens) at most."),
         click.option("--as-of", type=TimestampType(), help=AS_OF_HELP),
-        click.option("--sandbox", "sandbox_url", metavar="URL", help="Ask a running sandbox instead of BirdEye."),
+        click.option("--sandbox", "sandbox_url", metavar="URL", help="Use a running sandbox instead of BirdEye."),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone."),
         click.option("--run-id", type=RunIdType(), help="Name of the run in every row; what it spent counts."),
-        click.option("--dry-run", is_flag=True, help="Print the work list and its cost; ask and land nothing."),
+        click.option("--dry-run", is_flag=True, help="Print the work list and its cost; request and land nothing."),
     ):
         command = option(command)
     return command

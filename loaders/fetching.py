@@ -1,6 +1,6 @@
 """Fetches items, several at once, and notes what became of each.
 
-A fetch never raises for its item's sake: its result says how far it came, and what was read before the API failed is
+A fetch never raises for its item's sake: its result shows how far it came, and what was read before the API failed is
 kept.
 """
 

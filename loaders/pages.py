@@ -77,7 +77,7 @@ class ItemClient:
             has_rows: Whether the listing is known to have rows.
 
         Raises:
-            NoAnswerError: There is null in place of a listing that has rows, or an empty page says that more follows.
+            NoAnswerError: There is null in place of a listing that has rows, or an empty page announces more.
         """
         if page.is_missing and has_rows:
             why = "null in place of a listing that has rows"

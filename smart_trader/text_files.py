@@ -26,7 +26,7 @@ def read_text(path: Path, name: str, fix: str) -> str:
         fix: What to do where there is no such file.
 
     Raises:
-        SettingsError: It cannot be read, or is no UTF-8 text; says which.
+        SettingsError: It cannot be read, or is no UTF-8 text; names which.
     """
     try:
         content = path.read_bytes()

@@ -34,7 +34,7 @@ from smart_trader.pipeline.options import engine_option, target_option
 def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     """Remove old files, compact small ones where that pays, look at the disk; in this order.
 
-    Says what it gained. Needs no server, whichever engine wrote the tables.
+    Reports what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
     from loaders.tables import TABLE_NAMES

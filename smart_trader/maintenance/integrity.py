@@ -1,4 +1,4 @@
-"""Finds rows that bronze has lost: each line of the fetch log says how many rows its fetch brought."""
+"""Finds rows that bronze has lost: each line of the fetch log holds how many rows its fetch brought."""
 
 from __future__ import annotations
 

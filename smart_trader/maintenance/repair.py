@@ -32,7 +32,7 @@ class Findings:
     Attributes:
         derived: Broken tables that a full refresh makes again, with what is wrong.
         kept: Broken tables that nothing can make again: bronze and histories.
-        losses: What whole bronze tables lack of what the fetch log says.
+        losses: What whole bronze tables lack of what the fetch log lists.
     """
 
     derived: dict[Name, str] = field(default_factory=dict)

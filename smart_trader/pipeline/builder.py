@@ -19,7 +19,7 @@ class Builder:
     """Builds the steps of one run.
 
     Args:
-        request: What the run is asked to do.
+        request: What the run has to do.
         refresh_hours: Age from which on a wallet's profit and loss is calculated again.
         lake: What has landed, and what was built of it.
         engine: What builds.
@@ -106,7 +106,7 @@ class Builder:
         return built
 
     def _pending_kinds(self, step: Step) -> list[str]:
-        """Return the kinds of what landed that ask for a step's build."""
+        """Return the kinds of what landed that require a step's build."""
         pending = self._state.pending()
         if step.is_last:
             if self._is_calculation_due():

@@ -21,7 +21,7 @@ class Changes:
     """What a run has to build because the project was edited, or has other vars, since the lake was built.
 
     Args:
-        builds: dbt, for the project's nodes; it is asked only where a file or a var differs.
+        builds: dbt, for the project's nodes; it is called only where a file or a var differs.
         state: What the lake was built by.
         overrides: Values of vars of this run alone.
         with_tests: Whether data tests are run.
@@ -50,7 +50,7 @@ class Changes:
 
     @property
     def _is_current(self) -> bool:
-        """Whether all of the lake is known to be built by the project as it is; saves asking dbt."""
+        """Whether all of the lake is known to be built by the project as it is; saves a call of dbt."""
         known = (self._whole,) if self._with_tests else (self._whole, self._whole + UNTESTED)
         return self._state.project() in known
 

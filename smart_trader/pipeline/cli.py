@@ -21,8 +21,8 @@ from smart_trader.run_ids import RunIdType
 @click.command("run")
 @engine_option
 @target_option
-@click.option("--demo", is_flag=True, help="Ask a made-up market; no key needed.")
-@click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
+@click.option("--demo", is_flag=True, help="Use a made-up market; no key needed.")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Use recorded responses.")
 @click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
 @click.option("--wallets", metavar="FILE", help="Track these wallets as well: a file, - or a,b,c.")
 @click.option(
@@ -57,7 +57,7 @@ def run_pipeline(
 ) -> None:
     """Load, build and rank: the whole pipeline, or one step of it.
 
-    Asks BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
+    Uses BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
     twice, and what an earlier run left half-way is finished.
     """
     from loaders.queues import read_addresses
@@ -112,9 +112,9 @@ def run_pipeline(
 @click.command()
 @click.argument("items", nargs=-1, type=AddressType(), metavar="[ITEM]...")
 def retry(items: tuple[str, ...]) -> None:
-    """Ask again for tokens and wallets that are left alone after failures: each ITEM, or all of them.
+    """Try tokens and wallets again that are left alone after failures: each ITEM, or all of them.
 
-    Their failures so far count no more, so that the next run asks for them. Without this they come back by themselves
+    Their failures so far count no more, so that the next run requests them. Without this they come back by themselves
     after `exhausted_retry_days`.
     """
     from loaders.bronze import Bronze
@@ -147,7 +147,7 @@ def retry(items: tuple[str, ...]) -> None:
 def print_as_of(wanted: str) -> None:
     """Print the time a run may be at: WANTED, or now where that is missing or the lake is past it.
 
-    A scheduler asks this once and gives the answer to every step of a run. A time in the future is refused, and so is
+    A scheduler calls this once and gives the answer to every step of a run. A time in the future is refused, and so is
     a lake that is in the future: every scheduled run would be at that one time.
     """
     from loaders.bronze import Bronze

@@ -32,8 +32,8 @@ VARIABLE = re.compile(r"""\bvar\(\s*['"](\w+)['"]""")
 RESTORING_HOOK = "restore_views"
 BAD = ("error", "fail", "runtime error")
 GOOD = ("success", "pass", "warn")
-# What Spark and Delta, or DuckDB and delta-rs, say where a table's files or its entry in the catalog are gone, and
-# where the disk is full.
+# The messages of Spark and Delta, or DuckDB and delta-rs, where a table's files or its entry in the catalog are gone,
+# and where the disk is full.
 FIXES = (
     (
         ("No space left on device", "DISK_FULL", "os error 28", "StorageFull"),
@@ -227,7 +227,7 @@ class Builds:
         }
 
     def _listener(self) -> Callable[[Any], None]:
-        """Return what listens to dbt and tells now and then how far a long build is."""
+        """Return what listens to dbt and reports now and then how far a long build is."""
         last = time.monotonic()
 
         def listen(event: Any) -> None:

@@ -1,4 +1,4 @@
-"""Fingerprints of the project's code: they say what an edit makes old, and which code made a figure.
+"""Fingerprints of the project's code: they show what an edit makes old, and which code made a figure.
 
 A fingerprint covers what decides a node's rows: its code without comments and layout, the macros it uses, the vars that
 any of them reads, and the modules that a Python model imports.
@@ -32,7 +32,7 @@ VERSION_LENGTH = 12
 VERSION_MACRO = "code_version"
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# A formula begins with the verdict and goes upstream to these: they say what was observed or what is due, not how a
+# A formula begins with the verdict and goes upstream to these: they hold what was observed or what is due, not how a
 # figure is made of it.
 EVALUATION = "trader_evaluations"
 OBSERVED_OR_DUE = frozenset(
@@ -183,7 +183,7 @@ class ProjectCode:
 
     @cached_property
     def formula_code(self) -> str:
-        """Fingerprint of that code alone, whatever seeds and vars say.
+        """Fingerprint of that code alone, whatever seeds and vars hold.
 
         Raises:
             SettingsError: A model or seed of the formula has no file.
@@ -223,7 +223,7 @@ class ProjectCode:
 
 
 def formula_version(overrides: Mapping[str, Any] | None = None) -> str:
-    """Return the version of the code that makes a wallet's figures and its verdict; dbt asks this for each build.
+    """Return the version of the code that makes a wallet's figures and its verdict; dbt calls this for each build.
 
     Args:
         overrides: Values from the command line, by the vars' names.

@@ -10,7 +10,7 @@ SHOWN_TOKENS = 10
 
 
 def untracked_text(lake: Lake, run_id: str) -> str | None:
-    """Tell which tokens given to a run are not tracked, and why.
+    """Return which tokens given to a run are not tracked, and why.
 
     Args:
         lake: The lake, after the holders of the tokens have landed.

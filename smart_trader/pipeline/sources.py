@@ -1,4 +1,4 @@
-"""Whom a run asks: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
+"""Which API a run uses: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARKET_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What a person asked for.
+    """What a person requested.
 
     Attributes:
         demo: The seeded market.
@@ -58,7 +58,7 @@ class SourceSpec:
 
 @contextmanager
 def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
-    """Yield the API to ask; the sandbox runs in this process while the block does.
+    """Yield the API to use; the sandbox runs in this process while the block does.
 
     Args:
         spec: The source.

@@ -45,7 +45,7 @@ def open_session(creds: SparkConnectCredentials, endpoint: Endpoint) -> Any:
 def _bypass_proxies() -> None:
     """Let gRPC reach loopback directly: a proxy has no way there, and would see the token.
 
-    The session's own channel takes no options, so it is said in gRPC's variables.
+    The session's own channel takes no options, so it is set in gRPC's variables.
     """
     hosts = os.environ.get(GRPC_DIRECT) or os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     listed = [host.strip() for host in hosts.split(",") if host.strip()]
@@ -58,7 +58,7 @@ def _url(endpoint: Endpoint, session_id: str) -> str:
 
 
 def _probe(url: str, session_id: str, creds: SparkConnectCredentials, endpoint: Endpoint) -> None:
-    """Ask the server one question, once, with a deadline."""
+    """Send the server one query, once, with a deadline."""
     import grpc
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
@@ -82,7 +82,7 @@ def _probe(url: str, session_id: str, creds: SparkConnectCredentials, endpoint: 
 
 
 def _problem(exc: Any, creds: SparkConnectCredentials, endpoint: Endpoint) -> str:
-    """Put what gRPC says into the words of the profile."""
+    """Put gRPC's error into the words of the profile."""
     where = f"the Spark Connect server at {endpoint}"
     code = exc.code().name
     details = (exc.details() or "").splitlines()

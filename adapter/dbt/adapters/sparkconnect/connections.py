@@ -33,7 +33,7 @@ class SparkConnectConnectionManager(SparkConnectionManager):
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
-        """Open the session; this alone is retried, as often as `connect_retries` says."""
+        """Open the session; this alone is retried, as often as `connect_retries` sets."""
         if connection.state == ConnectionState.OPEN:
             return connection
         creds: SparkConnectCredentials = connection.credentials
@@ -123,7 +123,7 @@ class SparkConnectConnectionManager(SparkConnectionManager):
 
 
 def _unreachable(creds: SparkConnectCredentials, endpoint: Endpoint, exc: BaseException) -> str:
-    """Say which server did not answer, and how long it had."""
+    """Name the server that did not answer, and how long it had."""
     message = (
         f"No Spark Thrift server answers at {endpoint} (tried for at most "
         f"{creds.connect_deadline:g} seconds): {exc or type(exc).__name__}"
@@ -140,7 +140,7 @@ def _text_of(exc: Exception) -> str:
 
 
 def without_java_frames(message: str) -> str:
-    """Drop the lines of a Java stack trace; a cause stays if it says something new."""
+    """Drop the lines of a Java stack trace; a cause stays if it adds something."""
     kept: list[str] = []
     for line in message.splitlines():
         cause = CAUSE.match(line)

@@ -87,7 +87,7 @@ class SparkConnectPythonJobHelper(PythonJobHelper):
         return None
 
     def _explain(self, model: PythonModel, endpoint: Endpoint, exc: Exception) -> str:
-        """Tell a lost server from a mistake in the model."""
+        """Distinguish a lost server from a mistake in the model."""
         text = model.explain(exc)
         if not is_lost(exc):
             return text

@@ -53,7 +53,7 @@ class SharedViews:
         """Return the views that Spark's catalog lacks, or has with another text.
 
         Args:
-            known: What `show table extended` says of each relation, by `schema.name`.
+            known: What `show table extended` shows of each relation, by `schema.name`.
         """
         found = {}
         for name, view in self.all().items():

@@ -148,7 +148,7 @@ class Lake:
     # ---------------------------------------------------------------- views
 
     def views(self) -> dict[str, View]:
-        """Return the lake's views by `schema.name`, as the file says now: another process may have made some."""
+        """Return the lake's views by `schema.name`, as the file lists them now: another process may have made some."""
         return views_in(self.storage)
 
     def save_view(self, schema: str, name: str, view: View) -> None:
@@ -230,7 +230,7 @@ class Lake:
         return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
 
     def _lack_columns(self, name: str, files: list[str], columns: set[str]) -> bool:
-        """Return whether a file lacks a column; files never change, so each is asked once."""
+        """Return whether a file lacks a column; files never change, so each is read once."""
         for file in files:
             if file not in self._columns_of_file:
                 try:

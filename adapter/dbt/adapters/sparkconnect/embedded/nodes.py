@@ -111,7 +111,7 @@ def unnested(node: exp.Expr) -> exp.Expr:
 
 
 def kind_of(node: exp.Expr) -> str:
-    """Return 'double', 'whole', 'time' or '' where a statement alone does not say what an expression is."""
+    """Return 'double', 'whole', 'time' or '' where a statement alone does not show what an expression is."""
     node = node.unnest()
     if isinstance(node, exp.Neg):
         return kind_of(node.this)

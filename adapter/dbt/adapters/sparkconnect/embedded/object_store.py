@@ -45,7 +45,7 @@ _FIXES = {
 
 
 class ObjectStore:
-    """A bucket, or a path in it; see `Storage`. The environment says where it is and who asks, as for every S3 tool."""
+    """A bucket, or a path in it; see `Storage`. The environment names its place and its key, as for every S3 tool."""
 
     def __init__(self, root: str, scratch: str | None) -> None:
         parsed = urlparse(root)
@@ -311,7 +311,7 @@ class ObjectStore:
 
 
 def _is_kept(path: Path) -> bool:
-    """Return whether a copy is here, and note that it was asked for."""
+    """Return whether a copy is here, and note that it was used."""
     try:
         os.utime(path)
     except FileNotFoundError:

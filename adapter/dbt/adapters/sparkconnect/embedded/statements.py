@@ -156,7 +156,7 @@ class Statements:
         relation = self._cursor.sql(text)
         if found["temporary"]:
             self._temporary[name.lower()] = body
-            # dbt asks for them at once, and binding a long query costs more than a small lake's answer
+            # dbt requests them at once, and binding a long query costs more than a small lake's answer
             self._bound[name.lower()] = (text, _described(relation))
             return
         if not schema:
@@ -294,7 +294,7 @@ class Statements:
 
 
 def _settings(tree: exp.Create) -> TableSettings:
-    """Return what a `create table` says besides its query; what is not known is refused."""
+    """Return what a `create table` sets besides its query; what is not known is refused."""
     comment, properties, partitions = None, {}, []
     listed = tree.args.get("properties")
     for part in listed.expressions if listed else []:

@@ -18,7 +18,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 class Storage(Protocol):
-    """What the engine asks of the place where its lake lies.
+    """What the engine needs of the place where its lake lies.
 
     Attributes:
         address: The root as Spark's SQL has it, without a trailing slash.
@@ -77,7 +77,7 @@ class Storage(Protocol):
         """Return paths of this machine for the files that a path of Spark's stands for now, sorted."""
 
     def sweep(self) -> None:
-        """Delete copies in the scratch folder that were not asked for in a while."""
+        """Delete copies in the scratch folder that were not used for a while."""
 
     def without_secrets(self, message: str) -> str:
         """Return a message without the keys of the place."""
@@ -236,6 +236,6 @@ def _plain(path: str) -> str:
 
 
 def _looks_like_a_schema(folder: Path) -> bool:
-    """Tell a schema from other folders that a lake's home may hold: it is empty, or has tables."""
+    """Distinguish a schema from other folders that a lake's home may hold: it is empty, or has tables."""
     children = [child for child in folder.iterdir() if not child.name.startswith((".", "_"))]
     return not children or any((child / "_delta_log").is_dir() for child in children)
