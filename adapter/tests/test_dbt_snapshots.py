@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
+from adapter_support import OnDelta, rows
 from dbt.tests.adapter.basic.test_snapshot_check_cols import BaseSnapshotCheckCols
 from dbt.tests.adapter.basic.test_snapshot_timestamp import BaseSnapshotTimestamp
 from dbt.tests.adapter.simple_snapshot import new_record_check_mode as by_check
 from dbt.tests.adapter.simple_snapshot import new_record_timestamp_mode as by_timestamp
 from dbt.tests.adapter.simple_snapshot.test_snapshot import BaseSimpleSnapshot, BaseSnapshotCheck
 from dbt.tests.util import run_dbt
-
-from .support import OnDelta, rows
 
 SNAPSHOTS = """
 sources: [{name: raw, schema: "{{ target.schema }}", tables: [{name: people}]}]

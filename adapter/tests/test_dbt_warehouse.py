@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
+from adapter_support import OnDelta, failure, rows
 from dbt.tests.adapter.empty.test_empty import BaseTestEmpty
 from dbt.tests.adapter.unit_testing.test_case_insensitivity import BaseUnitTestCaseInsensivity
 from dbt.tests.adapter.unit_testing.test_invalid_input import BaseUnitTestInvalidInput
 from dbt.tests.adapter.unit_testing.test_types import BaseUnitTestingTypes
 from dbt.tests.util import run_dbt
-
-from .support import OnDelta, failure, rows
 
 TYPED = """
 select

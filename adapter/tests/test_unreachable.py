@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapter_support import Engine, endpoint_content
 from dbt.adapters.sparkconnect import connect_client
 from dbt.adapters.sparkconnect.connections import SparkConnectConnectionManager
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.tests.util import run_dbt
 from dbt_common.exceptions import DbtRuntimeError
-
-from .support import Engine, endpoint_content
 
 SECRET = "not-the/token=1"  # pragma: allowlist secret
 HINT = "Start it with: make server"

@@ -1,6 +1,6 @@
 """Whoever has no token is refused by every call of Spark Connect.
 
-A wrong token is tried in tests/python/lakehouse/test_server.py and tests/python/adapter/test_unreachable.py, and that
+A wrong token is tried in tests/python/lakehouse/test_server.py and adapter/tests/test_unreachable.py, and that
 both endpoints listen on loopback only in the first of them.
 """
 
