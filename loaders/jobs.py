@@ -184,22 +184,31 @@ def fetch_and_land(
                     chunk.add(fetch)
                 else:
                     report.not_reached += 1
-                if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
-                    failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
-                    client.stop(RunStoppedError(f"{resource.name}: {failures}"))
+                _stop_at_outage(report, client)
         except BaseException as error:
-            client.stop(RunStoppedError("the run was stopped"), at_once=True)
-            if isinstance(error, LockLostError):
-                # another may write already
-                chunk.drop()
-            elif isinstance(error, KeyboardInterrupt):
-                report_line("stopping: what is fetched is landed first")
+            _stop_at_error(error, client, chunk)
             raise
         finally:
             # also when a person stops the run: what is fetched is paid for
             chunk.land()
     report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
     return report
+
+
+def _stop_at_outage(report: Report, client: BirdeyeClient) -> None:
+    """Let no further request start where the endpoint answers for nobody."""
+    if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
+        failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
+        client.stop(RunStoppedError(f"{report.kind}: {failures}"))
+
+
+def _stop_at_error(error: BaseException, client: BirdeyeClient, chunk: Chunk) -> None:
+    """End the requests under way; what is fetched still lands, unless another may write already."""
+    client.stop(RunStoppedError("the run was stopped"), at_once=True)
+    if isinstance(error, LockLostError):
+        chunk.drop()
+    elif isinstance(error, KeyboardInterrupt):
+        report_line("stopping: what is fetched is landed first")
 
 
 def _new_columns(bronze: Bronze, table: Table) -> NewColumns:

@@ -11,6 +11,7 @@ import click
 
 from smart_trader.addresses import AddressType
 from smart_trader.clock import TimestampType, choose_as_of, now
+from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.console import report_line, show
 from smart_trader.errors import SettingsError
@@ -98,15 +99,20 @@ def run_pipeline(
     ended = "failed in part" if failure else "done"
     report_line(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
-        from smart_trader.lake.reader import Lake
-        from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
-        from smart_trader.reports.verdicts import verdicts_text
-
-        lake = Lake(machine.paths)
-        show(leaderboard_text(leaderboard_rows(lake, top), "table"))
-        show(verdicts_text(lake, given["--wallets"]))
+        _show_traders(machine.paths, top, given["--wallets"])
     if failure:
         raise failure
+
+
+def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
+    """Print the best traders, and the verdicts on the wallets that the run was given."""
+    from smart_trader.lake.reader import Lake
+    from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
+    from smart_trader.reports.verdicts import verdicts_text
+
+    lake = Lake(paths)
+    show(leaderboard_text(leaderboard_rows(lake, top), "table"))
+    show(verdicts_text(lake, wallets))
 
 
 @click.command()
