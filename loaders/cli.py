@@ -115,7 +115,7 @@ def _run(
 def _show_plan(job: Job) -> None:
     items = work_items(job)
     for item in items[:SHOWN_ITEMS]:
-        show(_shown(item))
+        show(_format_item(item))
     if len(items) > SHOWN_ITEMS:
         show(f"and {len(items) - SHOWN_ITEMS} more")
     cost = estimate(job, items)
@@ -125,7 +125,7 @@ def _show_plan(job: Job) -> None:
     )
 
 
-def _shown(item: WorkItem) -> str:
+def _format_item(item: WorkItem) -> str:
     if item.resume_before_time is not None:
         return f"{item.item}  goes on before {spelled(datetime.fromtimestamp(item.resume_before_time, UTC))}"
     return item.item

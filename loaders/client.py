@@ -234,21 +234,21 @@ class BirdeyeClient:
         content = self._key.hide(reply.body)
         if reply.status == requests.codes.ok:
             return self._read(endpoint, content)
-        message = _message(content) or one_line(reply.reason)
-        raise self._fault(endpoint, reply.status, message, f"status {reply.status}", reply.headers)
+        message = _read_message(content) or one_line(reply.reason)
+        raise self._make_fault(endpoint, reply.status, message, f"status {reply.status}", reply.headers)
 
     def _read(self, endpoint: str, content: bytes) -> bytes:
         """Take a body apart; a cut or strange one may pass and is requested again."""
-        body = _opened(content)
+        body = _read_envelope(content)
         if body.success and bytes(body.data):
             return bytes(body.data)
         message = one_line(body.message)[:MESSAGE_LETTERS] if isinstance(body.message, str) else ""
         if body.success is not False or not message:
             raise UnusableAnswerError("the body is no successful envelope", requests.codes.ok)
         # the same words as with a status of their own mean the same
-        raise self._fault(endpoint, _meant_status(message), message, f"the API says: {message}", {})
+        raise self._make_fault(endpoint, _find_meant_status(message), message, f"the API says: {message}", {})
 
-    def _fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
+    def _make_fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
         """Return what an answer that is none leads to, and hold all requests back where it demands that."""
         if status in PASSING or status >= requests.codes.server_error:
             pause = _read_pause(headers)
@@ -264,10 +264,10 @@ class BirdeyeClient:
                 # a second at least, also where it names none
                 self._pacer.hold_until(time.monotonic() + max(1.0, pause))
             return UnusableAnswerError("too many requests" if status == TOO_MANY else why, status)
-        return _refusal(endpoint, status, message)
+        return _make_refusal(endpoint, status, message)
 
 
-def _opened(content: bytes) -> _Envelope:
+def _read_envelope(content: bytes) -> _Envelope:
     """Read the envelope; also of a body in which one value is no JSON, so that the row it stands in can be named."""
     try:
         return _envelope.decode(content)
@@ -286,20 +286,20 @@ def _opened(content: bytes) -> _Envelope:
     return _Envelope(found.get("success") == "true", msgspec.Raw(as_bytes(found.get("data", ""))))
 
 
-def _message(content: bytes) -> str:
+def _read_message(content: bytes) -> str:
     try:
         return one_line(_error_body.decode(content).message)[:MESSAGE_LETTERS]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
 
 
-def _meant_status(message: str) -> int:
+def _find_meant_status(message: str) -> int:
     """Return the status that a refusal with status 200 should have come with; 500 where its words name no reason."""
     text = message.lower()
     return next((status for status, words in MEANINGS.items() if words.search(text)), 500)
 
 
-def _refusal(endpoint: str, status: int, message: str) -> ApiError:
+def _make_refusal(endpoint: str, status: int, message: str) -> ApiError:
     """Separate what ends the run from what refuses one request; by status, but for the one text that matters."""
     if CREDITS_GONE in message.lower():
         fix = "wait for the next billing period or buy units; what was loaded is kept"
@@ -317,18 +317,18 @@ def _refusal(endpoint: str, status: int, message: str) -> ApiError:
 def _read_pause(headers: Mapping[str, str]) -> float:
     """Return the seconds the server demands to wait, 0 where it names none."""
     header = headers.get("Retry-After", "").strip()
-    seconds = _number(header)
+    seconds = _parse_number(header)
     if seconds is None and header:
         with suppress(ValueError):
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
     if seconds is None:
-        reset = _number(headers.get("X-RateLimit-Reset", ""))
+        reset = _parse_number(headers.get("X-RateLimit-Reset", ""))
         if reset is not None:
             seconds = (reset / 1000 if reset >= MILLISECONDS else reset) - time.time()
     return max(0.0, seconds or 0.0)
 
 
-def _number(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
@@ -341,17 +341,17 @@ def _wait_s(state: RetryCallState) -> float:
 
     After a 429 there is none: the pacer holds back all requests.
     """
-    if _unusable(state).status == TOO_MANY:
+    if _get_failure(state).status == TOO_MANY:
         return 0.0
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**state.attempt_number)
     return random.uniform(longest / 2, longest)  # noqa: S311  no secret
 
 
 def _log_failed_try(endpoint: str, state: RetryCallState) -> None:
-    logger.info("%s: try %s failed: %s", endpoint, state.attempt_number, _unusable(state).why)
+    logger.info("%s: try %s failed: %s", endpoint, state.attempt_number, _get_failure(state).why)
 
 
-def _unusable(state: RetryCallState) -> UnusableAnswerError:
+def _get_failure(state: RetryCallState) -> UnusableAnswerError:
     """Return what made a try fail; no other error is tried again."""
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, UnusableAnswerError)  # noqa: S101  by `retry_if_exception_type`

@@ -208,14 +208,14 @@ def fetch_all(
         threading.Thread(target=fetch_some, name=f"fetch-{number}", daemon=True).start()
     try:
         for _ in items:
-            yield _next(done, on_tick)
+            yield _take_next(done, on_tick)
             free.release()
     finally:
         is_over.set()
         free.release(2 * parallel)
 
 
-def _next(done: queue.SimpleQueue[FetchResult | BaseException], on_tick: Callable[[], None]) -> FetchResult:
+def _take_next(done: queue.SimpleQueue[FetchResult | BaseException], on_tick: Callable[[], None]) -> FetchResult:
     """Wait for the next fetch that ends."""
     while True:
         try:

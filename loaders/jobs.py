@@ -79,7 +79,7 @@ def work_items(job: Job) -> list[WorkItem]:
     """
     if job.resource.queue is None:
         return [TOKEN_LIST_ITEM]
-    given = _given_items(job)
+    given = _make_given_items(job)
     if given and not job.with_queue:
         return given[: job.limit]
     known = {item.item for item in given}
@@ -88,7 +88,7 @@ def work_items(job: Job) -> list[WorkItem]:
     return [*given, *(item for item in queued if item.item not in known)][: job.limit]
 
 
-def _given_items(job: Job) -> list[WorkItem]:
+def _make_given_items(job: Job) -> list[WorkItem]:
     """Return what is given, with what earlier fetches know of it."""
     items = [WorkItem(address, "given") for address in job.given or ()]
     log = job.bronze.location(FETCH_LOG)
@@ -119,7 +119,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     bronze.prepare()
     items = work_items(job)
     on_work(items)
-    settings = _limited(job)
+    settings = _apply_limit(job)
     spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
     meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
@@ -127,7 +127,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     return fetch_and_land(job.resource, items, client, meter, bronze, settings, metadata)
 
 
-def _limited(job: Job) -> LoaderSettings:
+def _apply_limit(job: Job) -> LoaderSettings:
     if job.resource is not TOKENS or job.limit is None:
         return job.settings
     return job.settings.model_copy(update={"token_limit": min(job.limit, job.settings.token_limit)})
@@ -241,7 +241,7 @@ class Estimate:
 
 def estimate(job: Job, items: list[WorkItem]) -> Estimate:
     """Estimate what a run would cost, without a request."""
-    settings = _limited(job)
+    settings = _apply_limit(job)
     price = UnitMeter(settings.cu_prices).price(job.resource.endpoint)
     least, most = len(items), len(items) * job.resource.max_pages(settings)
     return Estimate((least, most), (least * price, most * price), most / settings.plan.per_second)

@@ -64,13 +64,13 @@ def read_addresses(source: str, option: str) -> list[str]:
     """
     if not source.strip():
         raise SettingsError(f"{option} is empty", GIVEN_FIX)
-    addresses = check_addresses(_given_texts(source, option), option)
+    addresses = check_addresses(_read_given_texts(source, option), option)
     if not addresses:
         raise SettingsError(f"{option} {shown(source)}: no address in it", "give one address a line")
     return addresses
 
 
-def _given_texts(source: str, option: str) -> list[tuple[str, str]]:
+def _read_given_texts(source: str, option: str) -> list[tuple[str, str]]:
     """Return what is given, each text with the line it stands in; a list has no lines.
 
     Raises:

@@ -109,7 +109,7 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
     except msgspec.ValidationError as error:
         raise RowRefusedError(where, None, "data", str(error)) from None
     except UNREADABLE as error:
-        listing = _loose_listing(data, where, error)
+        listing = _read_loosely(data, where, error)
     raws = (listing.items if listing else None) or []
     surplus = 0 if limit is None else max(0, len(raws) - limit)
     raws = raws[:limit]
@@ -134,7 +134,7 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
     return page
 
 
-def _loose_listing(data: bytes, where: str, error: Exception) -> _Data:
+def _read_loosely(data: bytes, where: str, error: Exception) -> _Data:
     """Read a listing in which some value is no JSON."""
     try:
         found = members(as_text(data))
@@ -149,13 +149,13 @@ def _read_row(raw: bytes, where: str, index: int) -> Row:
     try:
         row = _row.decode(raw)
     except UNREADABLE as error:
-        raise _unreadable(raw, where, index, error) from None
+        raise _make_unreadable_error(raw, where, index, error) from None
     if not isinstance(row, dict):
-        raise RowRefusedError(where, index, "row", f"{_shown(row)} is no object")
+        raise RowRefusedError(where, index, "row", f"{_shorten(row)} is no object")
     return row
 
 
-def _unreadable(raw: bytes, where: str, index: int, error: Exception) -> RowRefusedError:
+def _make_unreadable_error(raw: bytes, where: str, index: int, error: Exception) -> RowRefusedError:
     """Name which field of a row is no JSON, and whose row it is."""
     try:
         found = {name: as_bytes(text) for name, text in members(as_text(raw)).items()}
@@ -163,8 +163,8 @@ def _unreadable(raw: bytes, where: str, index: int, error: Exception) -> RowRefu
         return RowRefusedError(where, index, "row", str(error))
     bad = next((name for name, value in found.items() if not _is_json(value)), "row")
     fields = {name: _row.decode(value) for name, value in found.items() if name in LABELS and _is_json(value)}
-    problem = f"{_shown(as_text(found.get(bad, raw)))} is no JSON value" if bad != "row" else str(error)
-    return RowRefusedError(where, index, bad, problem, _label(fields))
+    problem = f"{_shorten(as_text(found.get(bad, raw)))} is no JSON value" if bad != "row" else str(error)
+    return RowRefusedError(where, index, bad, problem, _find_label(fields))
 
 
 def _is_json(value: bytes) -> bool:
@@ -249,7 +249,7 @@ class PageParser:
         for column in columns:
             known.add(column.name)
             values = [fields.get(column.name) for fields in objects]
-            made["__".join((*path, column.name))] = self._column(values, column, (*path, column.name))
+            made["__".join((*path, column.name))] = self._make_column(values, column, (*path, column.name))
         unknown = sorted(set[str]().union(*(fields.keys() - known for fields in objects)))
         landing = {name: _naming.normalize_path("__".join((*path, name))) for name in unknown if name.strip("_ ")}
         # a name that would become one we have stays in the row's own text
@@ -257,16 +257,16 @@ class PageParser:
         for name, landed in landing.items():
             if landed in chosen and landed not in taken:
                 taken.add(landed)
-                made[landed] = self._texts([fields.get(name) for fields in objects], (*path, name))
+                made[landed] = self._read_texts([fields.get(name) for fields in objects], (*path, name))
         return made
 
-    def _column(self, values: list[Any], column: Column, path: tuple[str, ...]) -> pa.Array:
+    def _make_column(self, values: list[Any], column: Column, path: tuple[str, ...]) -> pa.Array:
         """Check one field's types and make it a column."""
         name = ".".join(path)
         allowed, meaning = _TYPES[column.kind]
         self._check(values, name, allowed if column.is_required else allowed | {NOTHING}, meaning)
         if column.kind is Kind.JSON:
-            return self._texts(values, path)
+            return self._read_texts(values, path)
         if column.kind in (Kind.INTEGER, Kind.UNIX_TIME):
             self._check_each(values, name, _is_int64 if column.kind is Kind.INTEGER else _is_unix_time, meaning)
             values = [int(Decimal(value)) if type(value) is Number else value for value in values]
@@ -278,12 +278,12 @@ class PageParser:
             values = [None if value is None else str(value) for value in values]
         return pa.array(values, column.field.type)
 
-    def _texts(self, values: list[Any], path: tuple[str, ...]) -> pa.Array:
+    def _read_texts(self, values: list[Any], path: tuple[str, ...]) -> pa.Array:
         """Return values as they stood on the wire, strings without their quotes."""
-        texts = (None if value is None else self._text(index, value, path) for index, value in enumerate(values))
+        texts = (None if value is None else self._read_text(index, value, path) for index, value in enumerate(values))
         return pa.array(texts, pa.string())
 
-    def _text(self, index: int, value: Any, path: tuple[str, ...]) -> str:
+    def _read_text(self, index: int, value: Any, path: tuple[str, ...]) -> str:
         if isinstance(value, str):
             return str(value)
         raw = self.page.texts[index].encode()
@@ -299,8 +299,8 @@ class PageParser:
     def _check_each(self, values: list[Any], name: str, is_good: Callable[[Any], bool], meaning: str) -> None:
         for index, value in enumerate(values):
             if not is_good(value):
-                number, label = self.page.numbers[index], _label(self.page.rows[index])
-                raise RowRefusedError(self.where, number, name, f"{_shown(value)} is not {meaning}", label)
+                number, label = self.page.numbers[index], _find_label(self.page.rows[index])
+                raise RowRefusedError(self.where, number, name, f"{_shorten(value)} is not {meaning}", label)
 
 
 _TYPES: dict[Kind, tuple[set[type], str]] = {
@@ -318,9 +318,9 @@ _TYPES: dict[Kind, tuple[set[type], str]] = {
 LABELS = ("tx_hash", "token_account", "address")
 
 
-def _label(row: Row) -> str:
+def _find_label(row: Row) -> str:
     """Return what names a row."""
-    return next((f"{key} {_shown(row[key])}" for key in LABELS if row.get(key)), "")
+    return next((f"{key} {_shorten(row[key])}" for key in LABELS if row.get(key)), "")
 
 
 def _is_int64(value: int | Number | None) -> bool:
@@ -347,7 +347,7 @@ def _is_decimal(value: int | str | None) -> bool:
     return not isinstance(value, str) or DECIMAL.fullmatch(value) is not None
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     try:
         text = one_line(repr(str(value) if isinstance(value, Number) else value))
     except RecursionError:

@@ -115,7 +115,7 @@ class _TimePaging:
             oldest = min(read.times, default=None)
             if is_end or oldest is None or (since is not None and oldest < since):
                 self._left_over = None
-                yield self._fetched(read, new, reached_oldest=is_end)
+                yield self._make_result(read, new, reached_oldest=is_end)
                 return
             # the whole second of the oldest row is read again: a page may end in the middle of it
             if oldest + 1 < before:
@@ -126,11 +126,13 @@ class _TimePaging:
             else:
                 offset += PAGE_ROWS
                 if offset + PAGE_ROWS > MAX_OFFSET:
-                    yield self._fetched(read, new)
-                    raise self._crowded(before, f"over {MAX_OFFSET} rows", "the API gives no way to read them all")
+                    yield self._make_result(read, new)
+                    raise self._make_crowded_error(
+                        before, f"over {MAX_OFFSET} rows", "the API gives no way to read them all"
+                    )
             # from here on an end, wanted or not, leaves this to do
             self._left_over = TimeWindow(before, since)
-            yield self._fetched(read, new)
+            yield self._make_result(read, new)
 
     def _begin_bound(self) -> None:
         self._occurrences.clear()
@@ -153,10 +155,10 @@ class _TimePaging:
             return
         if self._bound_pages == self._pages:
             rows = self._bound_pages * PAGE_ROWS
-            raise self._crowded(left_over.before, f"{rows} rows and more", f"{reason}, raise {setting}")
+            raise self._make_crowded_error(left_over.before, f"{rows} rows and more", f"{reason}, raise {setting}")
         raise ItemBudgetReachedError(reason, left_over)
 
-    def _crowded(self, before: int, rows: str, why: str) -> RequestRefusedError:
+    def _make_crowded_error(self, before: int, rows: str, why: str) -> RequestRefusedError:
         endpoint = self._client.endpoint
         return RequestRefusedError(
             f"{endpoint}: wallet {self._wallet.item} has {rows} in second {before - 1}: {why}",
@@ -194,7 +196,9 @@ class _TimePaging:
         self._last_rows, self._has_more = Counter(read.keys), bool(read.page.has_next)
         return new
 
-    def _fetched(self, read: _SwapPage, new: list[tuple[int, RowKey]], *, reached_oldest: bool = False) -> FetchedPage:
+    def _make_result(
+        self, read: _SwapPage, new: list[tuple[int, RowKey]], *, reached_oldest: bool = False
+    ) -> FetchedPage:
         """Return a page's new rows with what they show of the fetch."""
         rows = read.table.take(pa.array([index for index, _ in new], pa.int64()))
         rows = rows.append_column("occurrence", pa.array([key.occurrence for _, key in new], pa.int64()))

@@ -162,14 +162,14 @@ class Transport:
                 # no redirects: requests would carry the key to whatever host they name
                 response = self._session.send(request, timeout=TIMEOUT_S, allow_redirects=False, **self._connection)
                 with response:
-                    body = _bounded(response)
+                    body = _read_bounded(response)
             except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
-                raise ExchangeFailedError(_late() if exchange.is_aborted else type(error).__name__) from None
+                raise ExchangeFailedError(_describe_delay() if exchange.is_aborted else type(error).__name__) from None
             except (OSError, ValueError) as error:
-                raise ExchangeFailedError(_late() if exchange.is_aborted else type(error).__name__) from None
+                raise ExchangeFailedError(_describe_delay() if exchange.is_aborted else type(error).__name__) from None
             if exchange.is_aborted:
                 # a body without a length ends where its connection does
-                raise ExchangeFailedError(_late())
+                raise ExchangeFailedError(_describe_delay())
         return Reply(response.status_code, response.reason or "", response.headers, body)
 
     @contextmanager
@@ -196,11 +196,11 @@ class Transport:
             exchange.abort()
 
 
-def _late() -> str:
+def _describe_delay() -> str:
     return f"no whole answer within {DEADLINE_S:g} s"
 
 
-def _bounded(response: requests.Response) -> bytes:
+def _read_bounded(response: requests.Response) -> bytes:
     """Read a body as far as the limit; counted after decompression, where a small answer can become a huge one."""
     body = bytearray()
     for piece in response.iter_content(CHUNK_BYTES):

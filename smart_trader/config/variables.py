@@ -110,7 +110,7 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
         return kind(**{**variables, **(overrides or {})})
     except ValidationError as error:
         faults = "; ".join(
-            _fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
+            _describe_fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
         )
         raise SettingsError(
             f"settings that cannot be used: {faults}",
@@ -130,7 +130,7 @@ def check_variables(overrides: Mapping[str, Any]) -> None:
     read_variables(ProjectVariables, overrides)
 
 
-def _fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
+def _describe_fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
     name = ".".join(map(str, where))
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(name, ProjectVariables.model_fields, 1)

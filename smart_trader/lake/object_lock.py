@@ -118,14 +118,14 @@ class StoreLock:
 
         seen = look(self._uri, self._client)
         if seen is not None and not seen.is_free:
-            raise self._refused(seen)
+            raise self._make_held_error(seen)
         try:
             condition = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.etag}
             self._write(self._client, self._holder, condition)
         except ClientError as error:
             if error_code(error) in PRECONDITION_FAILED:
                 # somebody was faster
-                raise self._refused(look(self._uri, self._client)) from None
+                raise self._make_held_error(look(self._uri, self._client)) from None
             raise SmartTraderError(f"cannot write the lock of {self._uri}: {error}", "see to the store") from None
         except BotoCoreError as error:
             raise SmartTraderError(f"cannot write the lock of {self._uri}: {error}", "see to the store") from None
@@ -134,7 +134,7 @@ class StoreLock:
         self._thread.start()
         return self
 
-    def _refused(self, seen: Seen | None) -> LockHeldError:
+    def _make_held_error(self, seen: Seen | None) -> LockHeldError:
         silent = f"; its last sign of life is {seen.silent_s:.0f} s old" if seen else ""
         return LockHeldError(
             self._uri,

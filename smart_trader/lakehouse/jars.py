@@ -167,14 +167,14 @@ def _fetch(wanted: list[Jar], work: Path, java: Java, ivy_settings: Path | None)
         path = work / jar.filename
         if not path.is_file():
             raise SmartTraderError(
-                f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_reason(output)}",
+                f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_find_reason(output)}",
                 "check the network or proxy; behind a mirror, name an Ivy settings file in LAKEHOUSE_IVY_SETTINGS; "
                 f"on a machine without network, copy {jar.filename} into {cache_dir() / 'jars'}",
             )
         yield jar, path
 
 
-def _reason(output: str) -> str:
+def _find_reason(output: str) -> str:
     """Pick the line of Ivy's output that names the cause."""
     signs = (
         "Connection",

@@ -123,7 +123,7 @@ def _start_locked(
     endpoints = choose_endpoints(settings, progress)
     command = server_command(settings, paths, java, jar_paths)
     progress(f"starting Spark on Java {java.version} ({java.source})")
-    with _files_explained():
+    with _explain_file_errors():
         catalog.drop_if_of_another_root(paths, progress)
         write_inputs(settings, paths, endpoints)
         jvm = launch(command, paths, locks)
@@ -150,7 +150,7 @@ def _start_locked(
 
 
 @contextmanager
-def _files_explained() -> Iterator[None]:
+def _explain_file_errors() -> Iterator[None]:
     """Turn the failure to write a file of the server into an error that names it."""
     try:
         yield
@@ -244,7 +244,7 @@ def _wait_for_other_start(
         elif not is_held(paths.server_lock):
             raise SmartTraderError(f"the other start of {paths.home} failed", "start again to see why")
         # read again: a server that became ready during the look has a starter no more
-        elif (abandoned := _abandoned(paths)) is not None and running(paths) is None:
+        elif (abandoned := _find_abandoned(paths)) is not None and running(paths) is None:
             progress(f"process {abandoned.pid} is left from a start that was killed")
             stop_process(abandoned, progress)
             return None
@@ -253,7 +253,7 @@ def _wait_for_other_start(
             is_reported = True
         time.sleep(POLL_S)
     raise SmartTraderError(
-        f"the server of {paths.home} ({_holder_text(paths)}) does not answer: {why}",
+        f"the server of {paths.home} ({_describe_holder(paths)}) does not answer: {why}",
         "run `smart-trader lakehouse stop`, then start again",
     )
 
@@ -266,7 +266,7 @@ def _refuse_another_lake(record: ServerRecord, paths: LakePaths) -> None:
         )
 
 
-def _abandoned(paths: LakePaths) -> psutil.Process | None:
+def _find_abandoned(paths: LakePaths) -> psutil.Process | None:
     """Return a JVM that holds the lock, was never ready by its record, and whose starter is gone."""
     holders = find_holders(paths)
     return holders.server if holders.starter is None else None
@@ -284,7 +284,7 @@ def find_holders(paths: LakePaths) -> Holders:
     return Holders(server, next(iter(others), None))
 
 
-def _holder_text(paths: LakePaths) -> str:
+def _describe_holder(paths: LakePaths) -> str:
     holders = find_holders(paths)
     found = holders.server or holders.starter
     return f"process {found.pid}" if found else "a process that this user cannot see"

@@ -85,18 +85,18 @@ def refuse_what_is_lost(findings: Findings) -> None:
         SmartTraderError: Names each and what is wrong with it.
     """
     if findings.kept:
-        derived = _listed(findings.derived)
+        derived = _join_names(findings.derived)
         if derived:
             derived = f"\nthese are made again once those are mended:\n{derived}"
         raise SmartTraderError(
-            f"these tables hold what cannot be computed again:\n{_listed(findings.kept)}{derived}",
+            f"these tables hold what cannot be computed again:\n{_join_names(findings.kept)}{derived}",
             "put the files back from a backup of the lake (smart-trader restore) and run this again. Without one: move "
             "the table's folder away; a history then begins again with the next run, and a bronze table means a new "
             "lake (LAKEHOUSE_HOME), since what was fetched is gone",
         )
 
 
-def _listed(broken: Mapping[Name, str]) -> str:
+def _join_names(broken: Mapping[Name, str]) -> str:
     return "\n".join(f"  {schema}.{name}: {fault}" for (schema, name), fault in broken.items())
 
 

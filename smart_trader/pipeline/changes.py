@@ -85,9 +85,9 @@ class Changes:
         built = self._state.stamps()
         if not built:
             return "the lake does not say by which code it was built: the whole project is built once"
-        edited = _listed(self.nodes.edited(built)) or "data tests"
+        edited = _join_names(self.nodes.edited(built)) or "data tests"
         remade = self.nodes.names(self.nodes.remade(built))
-        again = f"; built again from all rows: {_listed(remade)}" if remade else ""
+        again = f"; built again from all rows: {_join_names(remade)}" if remade else ""
         return f"changed since the last build: {edited}{again}"
 
     def note_built(self) -> None:
@@ -107,6 +107,6 @@ class Changes:
             self._state.mark(PROJECT, self._whole if self._with_tests else self._whole + UNTESTED)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:SHOWN_NAMES])
     return f"{shown} and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else shown

@@ -86,7 +86,7 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     else:
         from smart_trader.sandbox.market.market_source import market
 
-        world = _remembered_world(spec, paths, clock)
+        world = _read_remembered_world(spec, paths, clock)
         app = sandbox_app(market(world.seed, world.wallets, world.genesis, clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
@@ -101,7 +101,7 @@ class World:
     genesis: int
 
 
-def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
+def _read_remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
     """Return the market this lake was filled from, or a new one that began a month ago."""
     world = World(spec.seed, spec.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
     try:

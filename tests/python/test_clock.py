@@ -148,7 +148,7 @@ def test_what_is_printed_is_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        shown = loaders_cli._shown(WorkItem("w", "queue", resume_before_time=1_790_000_000))
+        shown = loaders_cli._format_item(WorkItem("w", "queue", resume_before_time=1_790_000_000))
     finally:
         monkeypatch.undo()
         time.tzset()

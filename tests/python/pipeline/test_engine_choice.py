@@ -15,7 +15,7 @@ from smart_trader.errors import SettingsError
 from smart_trader.lakehouse import server
 from smart_trader.lakehouse.registration import synchronize
 from smart_trader.lakehouse.session import choose_engine
-from smart_trader.pipeline.dbt import _fix
+from smart_trader.pipeline.dbt import _find_fix
 from smart_trader.pipeline.views import views_below
 from tests.python.support.engine import EmbeddedLake, run_module
 from tests.python.support.market_lake import FIRST, MarketLake
@@ -174,7 +174,7 @@ def test_the_catalog_gets_what_the_lake_holds(tmp_path: Path) -> None:
     ],
 )
 def test_errors_of_the_embedded_engine_have_the_fix_of_sparks(message: str, fix: str) -> None:
-    assert fix in str(_fix(message))
+    assert fix in str(_find_fix(message))
 
 
 def test_a_damaged_table_is_named_with_its_file_and_repaired(embedded: EmbeddedLake) -> None:

@@ -65,7 +65,7 @@ class SharedViews:
 
     def _has_text(self, facts: str, view: View) -> bool:
         # Spark keeps the text with its variables filled in
-        return _condensed(view.sql.replace(WAREHOUSE, self._root)) in _condensed(facts)
+        return _condense(view.sql.replace(WAREHOUSE, self._root)) in _condense(facts)
 
 
 def statement(name: str, view: View) -> str:
@@ -91,5 +91,5 @@ def _is_named(key: str, name: str) -> bool:
     return key.startswith(name[:-1]) if name.endswith(".*") else key == name
 
 
-def _condensed(text: str) -> str:
+def _condense(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()

@@ -162,10 +162,9 @@ class Statements:
         if not schema:
             raise RefusedError("a view without a schema", 1, 1)
         columns = {
-            part["column"].lower(): _unescaped(part["text"])
-            for part in _COLUMN_COMMENT.finditer(found["columns"] or "")
+            part["column"].lower(): _unescape(part["text"]) for part in _COLUMN_COMMENT.finditer(found["columns"] or "")
         }
-        comment = _unescaped(found["text"]) if found["text"] is not None else None
+        comment = _unescape(found["text"]) if found["text"] is not None else None
         self._lake.save_view(schema, name, View(body, comment, columns))
 
     def _drop(self, sql: str, found: re.Match[str]) -> None:
@@ -277,7 +276,7 @@ class Statements:
         self._writer.add_columns(schema, name, columns)
 
     def _comment_column(self, schema: str, name: str, found: re.Match[str]) -> None:
-        self.comment_columns(schema, name, {found["column"]: _unescaped(found["text"])})
+        self.comment_columns(schema, name, {found["column"]: _unescape(found["text"])})
 
     def comment_columns(self, schema: str, name: str, comments: dict[str, str]) -> None:
         """Set descriptions of a table's columns, in one commit and only if one differs."""
@@ -336,7 +335,7 @@ def _like_pattern(pattern: str | None) -> re.Pattern[str]:
     return re.compile("|".join(parts), re.IGNORECASE)
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
