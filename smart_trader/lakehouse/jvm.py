@@ -32,7 +32,7 @@ SHELL_FDS = range(3, 10)
 
 
 class StartCancelledError(SmartTraderError):
-    """Whoever wanted the server no longer does."""
+    """The caller needs the server no longer."""
 
 
 class Jvm:
