@@ -40,7 +40,7 @@ class Findings:
     losses: list[str] = field(default_factory=list)
 
 
-def fault_of(lake: Lake, schema: str, name: str) -> str | None:
+def find_fault(lake: Lake, schema: str, name: str) -> str | None:
     """Return what is wrong with a Delta table, or None: its log is read, and each file looked for and read."""
     location = lake.paths.table(schema, name)
     try:
@@ -69,7 +69,7 @@ def examine(lake: Lake, histories: Collection[Name]) -> Findings:
     for name in [*bronze, *lake.derived_tables()]:
         if not _is_there(lake.paths.table(*name)):
             continue
-        fault = fault_of(lake, *name)
+        fault = find_fault(lake, *name)
         if fault is not None:
             is_kept = name in bronze or name in histories
             (findings.kept if is_kept else findings.derived)[name] = fault

@@ -30,7 +30,7 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from tests.python.support.loader_lake import FAST, NO_FILTERS, Lake
 
-from .corrupted_market import NOW, Crowd, Sent, corrupted_app, made, names
+from .corrupted_market import NOW, Crowd, Sent, corrupted_app, make_market, names
 from .mutations import Case
 
 # a body that is no answer would be requested again, which only takes time
@@ -101,7 +101,7 @@ def corrupted_market(seeds: range) -> Iterator[Corrupted]:
     items = names(len(seeds) + len(seeds) // CLEAN_EVERY + 1)
     corrupted = [item for number, item in enumerate(items) if number % (CLEAN_EVERY + 1)]
     cases = {item: Case(seed) for item, seed in zip(corrupted, seeds, strict=False)}
-    crowd, sent = Crowd(made(), items), defaultdict[tuple[str, str], list[bytes]](list)
+    crowd, sent = Crowd(make_market(), items), defaultdict[tuple[str, str], list[bytes]](list)
     with serving(corrupted_app(crowd, cases, sent)) as url:
         yield Corrupted(url, crowd, cases, sent)
 

@@ -24,7 +24,7 @@ QUOTES = {
 }
 
 
-def made(seed: int = 7, wallets: int = 40, days: float = 4.0) -> MarketSource:
+def make_market(seed: int = 7, wallets: int = 40, days: float = 4.0) -> MarketSource:
     """Return a market some days old."""
     return market(seed, wallets, GENESIS, GENESIS + int(days * DAY))
 

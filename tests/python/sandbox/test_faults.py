@@ -17,7 +17,7 @@ from smart_trader.sandbox.replay import Recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
-from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, get, made
+from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, get, make_market
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_faults_on_the_command_line() -> None:
 
 
 def test_the_clock_goes_on_and_never_back(url: str) -> None:
-    source = made(wallets=20, days=0)
+    source = make_market(wallets=20, days=0)
     with serving(sandbox_app(source, clock=GENESIS)) as url:
         moved = requests.post(f"{url}/sandbox/clock", json={"now": GENESIS + 7200}, timeout=10)
         assert moved.json()["clock"] == GENESIS + 7200

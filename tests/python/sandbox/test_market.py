@@ -20,21 +20,21 @@ from smart_trader.sandbox.market.tokens import DEAD
 from smart_trader.sandbox.market.truth import as_text, truths
 from smart_trader.sandbox.market.world import World
 
-from .sandboxes import CLOCK, DAY, GENESIS, everything, made, results, texts_of
+from .sandboxes import CLOCK, DAY, GENESIS, everything, make_market, results, texts_of
 
 GOLD = {"min_pnl": 10.0, "min_roi": 1.0, "min_win_rate": 40.0, "min_coverage": 0.9}
 
 
 def test_the_same_seed_serves_the_same_bytes_and_another_seed_does_not() -> None:
     now = GENESIS + 2 * DAY + 1234
-    first, again, other = (everything(made(seed, 30, 2), now) for seed in (7, 7, 8))
+    first, again, other = (everything(make_market(seed, 30, 2), now) for seed in (7, 7, 8))
     assert first == again
     assert not set(first) & set(other)
 
 
 def test_a_later_clock_continues_the_same_world() -> None:
     early, late = GENESIS + DAY + 500, GENESIS + 3 * DAY + 777
-    carried, at_once = made(days=0), made(days=3)
+    carried, at_once = make_market(days=0), make_market(days=3)
     before = {owner: texts_of(carried, owner, early) for owner in carried.wallets}
     # in many small steps, as a pipeline would
     for now in range(early, late, 40_000):
@@ -173,7 +173,7 @@ def test_at_almost_any_hour_some_tokens_pass_the_filters_and_others_fail_one_rul
         "change_2h": lambda row: (row["price_change_2h_percent"] or -1) >= 0,
         "change_24h": lambda row: (row["price_change_24h_percent"] or 0) >= 30,
     }
-    young = made(wallets=20, days=0)
+    young = make_market(wallets=20, days=0)
     passing, single = [], Counter[str]()
     for hour in range(0, 30 * 24, 5):
         failed = [
