@@ -119,12 +119,7 @@ def back_up(paths: LakePaths, target: Path, progress: ProgressFn) -> Manifest:
     try:
         make_folder(target)
         files = _copy(pieces, target, progress)
-        changed = _find_changed(before, table_versions(paths))
-        if changed:
-            raise SmartTraderError(
-                f"these tables were written while they were copied: {', '.join(changed)}",
-                "wait until the dbt build on this lake is done, then run this again",
-            )
+        _ensure_unchanged(before, table_versions(paths))
         ensure_whole(target / TABLES_FOLDER, before, "the copy")
         manifest = Manifest(
             form=FORM,
@@ -297,8 +292,18 @@ def ensure_whole(root: Path, tables: Iterable[str], what: str) -> None:
                 raise SmartTraderError(f"{what} lacks a file of {name}: {path}", repair_fix(name))
 
 
-def _find_changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
-    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+def _ensure_unchanged(before: dict[str, int], after: dict[str, int]) -> None:
+    """Refuse a copy that holds some tables older than others.
+
+    Raises:
+        SmartTraderError: A table has another version than before; names each.
+    """
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if changed:
+        raise SmartTraderError(
+            f"these tables were written while they were copied: {', '.join(changed)}",
+            "wait until the dbt build on this lake is done, then run this again",
+        )
 
 
 def ensure_local(paths: LakePaths) -> None:
