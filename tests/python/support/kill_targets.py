@@ -162,23 +162,25 @@ class DoomedLake:
         # the last step may have asked its last question
         return run.returncode != 0 or kill.step in LOADERS
 
-    def kill_at_file(self, table: str, pattern: str) -> bool:
-        """Build everything with dbt, and kill it at once when a table gets a new file.
+    def kill_in_commit(self, table: str, is_logged: bool) -> bool:
+        """Build everything with dbt, which dies in a commit of one table.
 
         Args:
             table: The table, as `silver/wallet_pnl`.
-            pattern: Which files, from the table's folder.
+            is_logged: Whether the commit's entry is in the table's log then.
 
         Returns:
-            Whether dbt was still at work.
+            Whether dbt was killed.
         """
-        process = self.start_build("build_traders")
-        self._wait_for_file(process, table, pattern=pattern)
-        return _kill(process)
+        module = ("tests.python.support.dbt_killed_in_commit", f"{self.lake.prefix}{table}")
+        process = self.start_build("build_traders", *module, "logged" if is_logged else "data")
+        _, said = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), said
+        return process.returncode == -signal.SIGKILL
 
-    def _wait_for_file(self, process: subprocess.Popen[str], *tables: str, pattern: str = "*.parquet") -> None:
+    def _wait_for_file(self, process: subprocess.Popen[str], *tables: str) -> None:
         """Return when some table has a new file, or the process ends."""
-        root, patterns = self.engine.paths.local_root, [f"{self.lake.prefix}{table}/{pattern}" for table in tables]
+        root, patterns = self.engine.paths.local_root, [f"{self.lake.prefix}{table}/*.parquet" for table in tables]
 
         def files() -> set[Path]:
             return {path for one in patterns for path in root.glob(one)}
@@ -202,13 +204,18 @@ class DoomedLake:
             return
         yield self.start_build(step)
 
-    def start_build(self, step: str) -> subprocess.Popen[str]:
-        """Start dbt on all that a step's build stands on."""
+    def start_build(self, step: str, *module: str) -> subprocess.Popen[str]:
+        """Start dbt on all that a step's build stands on.
+
+        Args:
+            step: The step.
+            module: What runs dbt, with its own arguments; dbt itself by default.
+        """
         queue = next(made for made in STEPS if made.name == step).queue
         selection = [f"+{queue}"] if queue else ["fqn:*"]
         target = str(self.engine.paths.home / "dbt-alone")
         return self.start(
-            "dbt.cli.main", "build", "--exclude-resource-type", "unit_test", "test",
+            *(module or ("dbt.cli.main",)), "build", "--exclude-resource-type", "unit_test", "test",
             "--select", *selection, "--target-path", target, "--log-path", target,
         )  # fmt: skip
 
