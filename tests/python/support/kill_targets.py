@@ -120,7 +120,8 @@ class DoomedLake:
             text=True,
         )
 
-    def _start_run(self) -> subprocess.Popen[str]:
+    def start_run(self) -> subprocess.Popen[str]:
+        """Start the pipeline as a person does."""
         return self.start("smart_trader.cli", "run", *self.source, "--as-of", str(self.at), "--skip-tests")
 
     def run(self) -> str:
@@ -139,8 +140,8 @@ class DoomedLake:
         Returns:
             Whether the target was at work when it was killed.
         """
-        run = self._start_run()
-        if not _wait_for(run, kill.step):
+        run = self.start_run()
+        if not wait_for_step(run, kill.step):
             assert run.wait() == 0, f"{kill}: the run failed by itself"
             return False
         if kill.target in ("loader", "dbt", "commit"):
@@ -295,7 +296,7 @@ def chain(seed: int, length: int, targets: dict[str, tuple[str, ...]]) -> list[K
     return kills
 
 
-def _wait_for(run: subprocess.Popen[str], step: str) -> bool:
+def wait_for_step(run: subprocess.Popen[str], step: str) -> bool:
     """Read what a run says until it begins a step; False if it ends before."""
     assert run.stderr is not None
     deadline = time.monotonic() + 600
