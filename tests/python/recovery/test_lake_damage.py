@@ -207,4 +207,5 @@ def test_lost_files_and_a_corrupt_log_are_named_and_made_again(
     undisturbed = lake_at(engine, "whole_", FIRST)
     for at in (FIRST, REFRESH, later.at):
         lake_at(engine, undisturbed.lake.prefix, at).run()
-    later.check(undisturbed.tables(), "after the repair")
+    # the trades of an older calculation are not known any more, so it is not made again
+    later.check(undisturbed.tables(newest=True), "after the repair", newest=True)
