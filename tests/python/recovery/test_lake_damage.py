@@ -117,7 +117,7 @@ def test_a_disk_that_fills_during_a_build_loses_nothing(calm: MarketLake, tmp_pa
 @pytest.mark.full
 def test_a_disk_that_fills_during_a_build_on_spark_loses_nothing(calm: MarketLake, tmp_path: Path) -> None:
     bronze = calm.engine.paths.local_root / f"{calm.prefix}bronze"
-    with small_disk(tmp_path / "small disk", "400m") as disk, own_engine(disk / "lake") as engine:
+    with small_disk(tmp_path / "small disk", "900m") as disk, own_engine(disk / "lake") as engine:
         doomed = DoomedLake(MarketLake(engine, calm.prefix), FIRST)
         shutil.copytree(bronze, disk / "lake" / bronze.name)
         shutil.copy(calm.engine.paths.local_root / "_lake.market.json", disk / "lake")
