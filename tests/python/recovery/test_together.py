@@ -94,11 +94,11 @@ def test_of_two_whole_runs_one_is_refused(target: Engine | EmbeddedLake, referen
     first = lake.start_run()
     assert wait_for_step(first, "build_whales")
     second = lake.start_run()
-    _, said = second.communicate(timeout=120)
+    _, output = second.communicate(timeout=120)
     assert second.returncode == 1
-    assert f"(process {first.pid} " in said
-    _, said = first.communicate(timeout=580)
-    assert first.returncode == 0, said
+    assert f"(process {first.pid} " in output
+    _, output = first.communicate(timeout=580)
+    assert first.returncode == 0, output
     lake.check(references[FIRST].tables, "after a second run was refused")
 
 
