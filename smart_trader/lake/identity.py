@@ -1,4 +1,4 @@
-"""What a lake says of itself: its version and its data source, in a small file at its root.
+"""What a lake states about itself: its version and its data source, in a small file at its root.
 
 Each set of schemas in a lake (dbt's targets with a prefix have their own) has its own file: `_lake.json`, or
 `_lake.<prefix>.json`.
@@ -74,7 +74,7 @@ def identity_location(paths: LakePaths, prefix: str = "") -> str:
 
 
 def read_identity(paths: LakePaths, prefix: str | None = None) -> LakeIdentity | None:
-    """Return what a lake says of itself; None for one that says nothing, which is new or of version 0.
+    """Return what a lake states about itself; None for one that states nothing, which is new or of version 0.
 
     Args:
         paths: The lake.
@@ -97,7 +97,7 @@ def read_identity(paths: LakePaths, prefix: str | None = None) -> LakeIdentity |
 
 
 def write_identity(paths: LakePaths, identity: LakeIdentity, prefix: str | None = None) -> None:
-    """Write what a lake says of itself, all of it or nothing. The caller holds the lake's lock.
+    """Write what a lake states about itself, all of it or nothing. The caller holds the lake's lock.
 
     Raises:
         SmartTraderError: The lake cannot be written.

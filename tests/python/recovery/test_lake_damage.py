@@ -1,4 +1,4 @@
-"""A lake that lost its catalog, some files or its room: what is said, what comes back, and that nothing is lost."""
+"""A lake that lost its catalog, some files or its room: what is reported, what comes back, and that nothing is lost."""
 
 from __future__ import annotations
 
