@@ -17,7 +17,7 @@ from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
-from smart_trader.lake.store import arrow_location, check_reachable
+from smart_trader.lake.store import arrow_location, check_store
 
 # What this project writes. smart_trader/pipeline/upgrade.py has a step for each number up to it.
 LAKE_VERSION = 2
@@ -157,7 +157,8 @@ def ensure_exists(paths: LakePaths, prefix: str | None = None) -> None:
         SmartTraderError: There is none, its store cannot be read, or it is one that cannot be used.
     """
     if not paths.is_local:
-        check_reachable(paths.uri)
+        # a store that answers anything would seem to hold a lake
+        check_store(paths.uri)
     ensure_usable(paths, prefix)
     before = schema_prefix() if prefix is None else prefix
     if read_identity(paths, before) is None and not has_tables(paths, before):
