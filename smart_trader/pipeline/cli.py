@@ -17,6 +17,8 @@ from smart_trader.console import report_line, show
 from smart_trader.errors import SettingsError
 from smart_trader.pipeline.options import engine_option, target_option
 from smart_trader.run_ids import RunIdType
+from smart_trader.sandbox.market.options import market_option, strength_option
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS
 
 
 @click.command("run")
@@ -35,9 +37,13 @@ from smart_trader.run_ids import RunIdType
     type=RunIdType(),
     help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up.",
 )
+@market_option(None, f"The made-up market's name. [default: the lake's own, else {DEFAULT_MARKET}]")
+@strength_option(None)
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
-    "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
+    "--market-wallets",
+    type=click.IntRange(20, 20_000),
+    help=f"The market's size. [default: that of the lake's own, else {DEMO_WALLETS}]",
 )
 @click.option("--top", default=10, show_default=True, type=click.IntRange(min=0), help="Traders to show at the end.")
 @click.option("--skip-tests", is_flag=True, help="Build without the data tests.")
@@ -50,8 +56,10 @@ def run_pipeline(
     as_of: datetime | None,
     step: str | None,
     run_id: str | None,
+    market: str | None,
+    strength: float | None,
     seed: int,
-    market_wallets: int,
+    market_wallets: int | None,
     top: int,
     skip_tests: bool,
     variables: tuple[str, ...],
@@ -81,7 +89,7 @@ def run_pipeline(
     }
     run_as_of = as_of or now()
     request = RunRequest(
-        SourceSpec(demo, replay, seed, market_wallets),
+        SourceSpec(demo, replay, seed, market_wallets, market, strength),
         run_as_of,
         run_id or f"{run_as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import report_line
-from smart_trader.errors import SettingsError
+from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS, FULL_STRENGTH, WorldSpec
 
 DAY_S = 86_400
 MARKET_DAYS = 30
@@ -28,13 +29,17 @@ class SourceSpec:
         demo: The seeded market.
         replay: Folder of recordings.
         seed: The market's seed.
-        market_wallets: Its size.
+        market_wallets: Its size; None is that of the lake's market, else the default.
+        market: Its name; None is the one the lake was filled from, else the default.
+        strength: How well its adversaries hide, from 0 to 1; None likewise.
     """
 
     demo: bool = False
     replay: Path | None = None
     seed: int = 7
-    market_wallets: int = 200
+    market_wallets: int | None = None
+    market: str | None = None
+    strength: float | None = None
 
     def check(self) -> None:
         """Refuse what is no clear choice.
@@ -86,36 +91,41 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     else:
         from smart_trader.sandbox.market.market_source import market
 
-        world = _read_remembered_world(spec, paths, clock)
-        app = sandbox_app(market(world.seed, world.wallets, world.genesis, clock), clock=clock)
+        app = sandbox_app(market(remembered_world(spec, paths, clock), clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """What names a market."""
+def remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> WorldSpec:
+    """Return the market this lake was filled from, or a new one that began a month ago and is remembered now.
 
-    seed: int
-    wallets: int
-    genesis: int
-
-
-def _read_remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
-    """Return the market this lake was filled from, or a new one that began a month ago."""
-    world = World(spec.seed, spec.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
-    try:
-        known = World(**json.loads(paths.market_file.read_text()))
-    except FileNotFoundError:
+    Raises:
+        SmartTraderError: The market asked for is another one, is none, or what is remembered cannot be read.
+    """
+    known = _read_world(paths.market_file)
+    fallback = (known.market, known.strength) if known else (DEFAULT_MARKET, FULL_STRENGTH)
+    name = spec.market or fallback[0]
+    # another market than the remembered one has a strength of its own
+    strength = spec.strength if spec.strength is not None else fallback[1] if name == fallback[0] else FULL_STRENGTH
+    genesis = known.genesis if known else (clock // DAY_S - MARKET_DAYS) * DAY_S
+    wallets = spec.market_wallets or (known.wallets if known else DEMO_WALLETS)
+    world = WorldSpec(name, spec.seed, wallets, genesis, strength)
+    if known is None:
         paths.market_file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(str(paths.market_file), json.dumps(asdict(world)).encode())
-        return world
-    except (OSError, ValueError, TypeError):
-        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start again") from None
-    if (known.seed, known.wallets) != (world.seed, world.wallets):
+        write_whole(str(paths.market_file), json.dumps(world.as_json()).encode())
+    elif known != world:
         raise SettingsError(
-            f"this lake is filled from the market of seed {known.seed} with {known.wallets} wallets, "
-            f"not of seed {world.seed} with {world.wallets}",
+            f"this lake is filled from {known.title}, not from {world.title}",
             "give the same, or point LAKEHOUSE_HOME at another folder",
         )
-    return known
+    return world
+
+
+def _read_world(file: Path) -> WorldSpec | None:
+    """Return the market a file remembers; None if there is no file."""
+    try:
+        return WorldSpec.from_json(json.loads(file.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, SmartTraderError):
+        raise SettingsError(f"{file} cannot be read", "remove this demo lake and start again") from None

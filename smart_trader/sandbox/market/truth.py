@@ -11,7 +11,6 @@ import numpy as np
 
 from smart_trader.sandbox.market.holding import RAYDIUM_AUTHORITY, locker
 from smart_trader.sandbox.market.market_source import MarketSource
-from smart_trader.sandbox.market.simulation import KINDS, WASH_PAIR
 
 ADDRESSES_OF_LOCKERS = 5
 
@@ -23,13 +22,17 @@ class Truth(NamedTuple):
         address: Wallet, pool, pool authority or locker.
         kind: One of the kinds of wallets, or what else it is.
         swaps: Its swap rows with a block time up to the clock.
-        partner: The other wallet of a wash pair.
+        partner: The wallet it belongs with: the other of a wash pair; else empty.
+        style: How a skilled wallet trades, where skilled wallets differ in it; else empty.
+        skill_until: Unix time at which a skilled wallet's skill ends; empty if it never does.
     """
 
     address: str
     kind: str
     swaps: int
-    partner: str
+    partner: str = ""
+    style: str = ""
+    skill_until: str = ""
 
 
 def truths(source: MarketSource, clock: int) -> list[Truth]:
@@ -37,14 +40,20 @@ def truths(source: MarketSource, clock: int) -> list[Truth]:
     world = source.world
     world.carry_to(clock)
     swaps = np.bincount(world.rows.wallet[world.rows.time <= clock], minlength=len(source.wallets)).tolist()
-    kinds, partners = world.wallets.kind.tolist(), world.wallets.partner.tolist()
     found = [
-        Truth(address, KINDS[kind], count, source.wallets[partner] if kind == WASH_PAIR else "")
-        for address, kind, count, partner in zip(source.wallets, kinds, swaps, partners, strict=True)
+        Truth(
+            address,
+            member.kind,
+            count,
+            source.wallets[member.partner] if member.partner >= 0 else "",
+            member.style,
+            "" if member.skill_until is None else str(member.skill_until),
+        )
+        for address, member, count in zip(source.wallets, world.members(), swaps, strict=True)
     ]
-    found += [Truth(address, "pool", 0, "") for address in source.pools]
-    found.append(Truth(RAYDIUM_AUTHORITY, "pool_authority", 0, ""))
-    return found + [Truth(locker(world.seed, number), "locker", 0, "") for number in range(ADDRESSES_OF_LOCKERS)]
+    found += [Truth(address, "pool", 0) for address in source.pools]
+    found.append(Truth(RAYDIUM_AUTHORITY, "pool_authority", 0))
+    return found + [Truth(locker(world.seed, number), "locker", 0) for number in range(ADDRESSES_OF_LOCKERS)]
 
 
 def as_text(found: list[Truth], form: str) -> str:

@@ -1,6 +1,6 @@
 """The market carried forward in time, a quarter of an hour at a step.
 
-A world is (seed, wallets, genesis). Each step draws its chances from (seed, step), so a world that is carried on later
+A world follows from its `WorldSpec`. Each step draws its chances from (seed, step), so a world that is carried on later
 is the one that would have been made at once.
 """
 
@@ -14,11 +14,15 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market import crowd, launching
 from smart_trader.sandbox.market.compiling import Run, kernel_for
 from smart_trader.sandbox.market.history import STEP, History
-from smart_trader.sandbox.market.population import FEWEST_WALLETS, populate
-from smart_trader.sandbox.market.simulation import CHANCES, ROWS_PER_INTENT
+from smart_trader.sandbox.market.interface import Member
+from smart_trader.sandbox.market.population import populate
+from smart_trader.sandbox.market.simulation import CHANCES, KINDS, ROWS_PER_INTENT, WASH_PAIR
+from smart_trader.sandbox.market.spec import MOST_DAYS, WorldSpec
 from smart_trader.sandbox.market.state import (
     Assets,
+    Floats,
     Intents,
+    Ints,
     Market,
     Pools,
     Rows,
@@ -28,41 +32,26 @@ from smart_trader.sandbox.market.state import (
     empty_rows,
     grown,
 )  # fmt: skip
-from smart_trader.sandbox.market.tokens import DAY, Token
-
-MOST_WALLETS = 100_000
-LARGEST_SEED = 2**32 - 1
-# every token's past is kept for the token list, so a market cannot go on for ever
-MOST_DAYS = 120
+from smart_trader.sandbox.market.tokens import DAY, DEAD, Token
 
 
 class World:
     """A market from genesis to the end of its last step.
 
     Args:
-        seed: A whole number from 0.
-        wallets: How many wallets are known, at least 20.
-        genesis: Unix time it begins at.
+        spec: What it follows from.
         run: The kernel in a form of the caller's choice.
-
-    Raises:
-        SmartTraderError: The seed or the number of wallets is out of range.
     """
 
-    def __init__(self, seed: int, wallets: int, genesis: int, run: Run | None = None) -> None:
-        if not 0 <= seed <= LARGEST_SEED:
-            raise SmartTraderError(f"seed {seed} is negative or too large", f"give one from 0 to {LARGEST_SEED}")
-        if not FEWEST_WALLETS <= wallets <= MOST_WALLETS:
-            raise SmartTraderError(
-                f"{wallets} wallets make no market", f"give a number from {FEWEST_WALLETS} to {MOST_WALLETS}"
-            )
-        self.seed, self.genesis = seed, genesis
-        self.run = run or kernel_for(wallets)
+    def __init__(self, spec: WorldSpec, run: Run | None = None) -> None:
+        self.spec = spec
+        self.seed, self.genesis = spec.seed, spec.genesis
+        self.run = run or kernel_for(spec.wallets)
         self.tokens: list[Token] = []
         self.transfers: list[Transfer] = []
         self.scheduled: list[Scheduled] = []
         self.history = History()
-        self.wallets, self.pace = populate(seed, wallets, 64)
+        self.wallets, self.pace = populate(spec.seed, spec.wallets, 64)
         self.first_money = self.wallets.balance[:, :3].copy()
         self.assets = launching.no_assets(64)
         self.pools = Pools(*(np.zeros(128, np.int64) for _ in Pools._fields))
@@ -75,6 +64,8 @@ class World:
         self._chunks: list[Rows] = []
         self._joined: Rows = compact(empty_rows(0), 0)
         launching.begin(self)
+
+    kinds: tuple[str, ...] = KINDS
 
     @property
     def now(self) -> int:
@@ -103,6 +94,35 @@ class World:
             )
         while self.now <= time:
             self._step()
+
+    def held(self, asset: int, now: int) -> Ints:
+        """Return what each wallet holds of an asset at the end of the last step; transfers come at its beginning."""
+        return np.asarray(self.wallets.balance[:, asset].copy(), np.int64)
+
+    def holder_counts(self) -> Ints:
+        """Return how many wallets hold each asset."""
+        return np.asarray(np.count_nonzero(self.wallets.balance, axis=0), np.int64)
+
+    def is_dead(self, asset: int) -> bool:
+        """Whether nobody trades an asset any more."""
+        return bool(self.assets.phase[asset] == DEAD)
+
+    def listing_time(self, asset: int) -> int | None:
+        """Return when an asset was listed; the API knows nothing of before genesis."""
+        launched_at = self.tokens[asset].launched_at
+        return launched_at if launched_at > self.genesis else None
+
+    def members(self) -> list[Member]:
+        """Return what each wallet really is."""
+        kinds, partners = self.wallets.kind.tolist(), self.wallets.partner.tolist()
+        return [
+            Member(KINDS[kind], partner if kind == WASH_PAIR else -1)
+            for kind, partner in zip(kinds, partners, strict=True)
+        ]
+
+    def crowd_ticks(self, asset: int) -> tuple[Ints, Floats]:
+        """Return nothing: here the crowd trades at the ends of steps alone."""
+        return np.zeros(0, np.int64), np.zeros(0)
 
     def make_room(self, assets: int, pools: int) -> None:
         """Widen the arrays so that so many assets and pools fit."""

@@ -16,13 +16,14 @@ import pytest
 from smart_trader.addresses import BASE58
 from smart_trader.sandbox.faults import KINDS as FAULT_KINDS
 from smart_trader.sandbox.faults import PAGES, fault_of
-from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import PROJECT
 
-from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, get, legs
+from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, get, legs, texts_of
 
 SHARED = PROJECT.parent / "shared" / "birdeye"
 Rows = dict[str, list[dict[str, Any]]]
@@ -123,6 +124,27 @@ def test_every_answer_of_the_market_passes_the_schemas(market_url: str, source: 
         answer = get(market_url, path, **query)
         assert answer.status_code == 200
         check(path, 200, answer.json())
+
+
+@pytest.mark.parametrize("name", ["hard", "no_skill"])
+def test_the_other_markets_answers_pass_the_schemas_and_have_every_quirk_of_rows(name: str) -> None:
+    other = market(WorldSpec(name, 7, 200, GENESIS), CLOCK)
+    queries: list[tuple[str, dict[str, object]]] = [
+        (LIST, {**SORTED, "offset": offset, **extra})
+        for offset in (0, 300)
+        for extra in ({}, {"ui_amount_mode": "scaled"}, {"min_liquidity": 1e6})
+    ]
+    queries += [(HOLDER, {"address": token["address"]}) for token in other.tokens_at(CLOCK)[::40]]
+    queries += [(SWAPS, {"address": owner, "ui_amount_mode": "scaled"}) for owner in other.wallets[::9]]
+    with serving(sandbox_app(other, clock=CLOCK)) as url:
+        for path, query in queries:
+            answer = get(url, path, **query)
+            assert answer.status_code == 200
+            check(path, 200, answer.json())
+    rows = [json.loads(text) for owner in other.wallets for text in texts_of(other, owner, CLOCK)]
+    counts = {quirk: sum(bool(is_so(row)) for row in rows) for quirk, is_so in QUIRKS.items()}
+    assert not {quirk: count for quirk, count in counts.items() if count < 3}
+    assert {tuple(row) for row in rows} == {tuple(ROW_KEYS), tuple(key for key in ROW_KEYS if key != "ins_index")}
 
 
 def test_every_refusal_passes_the_schemas(market_url: str) -> None:
