@@ -162,7 +162,7 @@ def _explain_file_errors() -> Iterator[None]:
 
 
 def _forget_server(paths: LakePaths) -> None:
-    """Remove what a server's end leaves behind; what cannot be removed is named by whoever writes it next."""
+    """Remove what a server's end leaves behind; what cannot be removed is named by the next writer."""
     for leftover in (paths.server_file, paths.properties):
         with suppress(OSError):
             leftover.unlink()
