@@ -1,7 +1,7 @@
 """What the DAGs share: their rules, and tasks that call the project's own command lines, in its own environment.
 
 Airflow's packages and dbt's do not go together, so nothing of the project is imported here. The tasks' environment says
-where its programs are and whom a run asks:
+where its programs are and which API a run reads:
 
 SMART_TRADER_BIN: folder of `smart-trader` and `dbt`; default: `.venv/bin` of the checkout.
 SMART_TRADER_SOURCE: options of every step, `--demo` for the made-up market; default: none, which is BirdEye.

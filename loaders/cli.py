@@ -121,7 +121,7 @@ def _show_plan(job: Job) -> None:
     cost = estimate(job, items)
     show(
         f"{len(items)} to fetch: {cost.requests[0]} to {cost.requests[1]} requests, {cost.cu[0]} to {cost.cu[1]} CU, "
-        f"up to {cost.seconds:.0f} s at this plan's pace; nothing was asked"
+        f"up to {cost.seconds:.0f} s at this plan's pace; nothing was requested"
     )
 
 

@@ -20,8 +20,8 @@ class Pacer:
     """Hands out the times at which requests may start.
 
     Requests are spaced evenly within the second, since the API counts denied requests too: a burst that is cut off by
-    a 429 costs more than waiting. No second and no minute, measured between the times at which requests really started
-    at, holds more than is allowed.
+    a 429 costs more than waiting. No second and no minute, measured between the times at which requests really started,
+    holds more than is allowed.
 
     Args:
         per_second: Requests a second, above 0.

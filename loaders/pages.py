@@ -93,7 +93,7 @@ class ItemClient:
         """Return what of a page is not among its rows, each with the reason."""
         left_out = [odd.what for odd in page.odd]
         if page.surplus:
-            left_out.append(f"{self.where}: {page.surplus} rows beyond the {limit} that were asked for")
+            left_out.append(f"{self.where}: {page.surplus} rows beyond the {limit} that were requested")
         return left_out
 
 

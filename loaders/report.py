@@ -66,7 +66,7 @@ class Report:
     def __str__(self) -> str:
         outcomes = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
         if self.not_reached:
-            outcomes.append(f"{self.not_reached} not asked")
+            outcomes.append(f"{self.not_reached} not requested")
         apart = f", {len(self.set_apart)} set apart ({self.set_apart[0]})" if self.set_apart else ""
         return (
             f"{self.kind}: {', '.join(outcomes) or 'nothing to do'}; {self.rows} rows landed{apart}, "

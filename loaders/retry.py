@@ -33,7 +33,7 @@ def find_fetched_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str,
     if unknown:
         more = f" and {len(unknown) - SHOWN_ITEMS} more" if len(unknown) > SHOWN_ITEMS else ""
         raise SmartTraderError(
-            f"never asked for in this lake: {', '.join(unknown[:SHOWN_ITEMS])}{more}",
+            f"never requested in this lake: {', '.join(unknown[:SHOWN_ITEMS])}{more}",
             "give a token or a wallet whose fetches failed; `smart-trader status` lists those that are left alone",
         )
     return found

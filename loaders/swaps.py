@@ -247,7 +247,7 @@ class _TimePaging:
             return "an empty page where rows are known to be" if is_known else None
         is_first = not self._overlap and offset == 0
         if not is_first and max(times) > before:
-            return f"the page asked for before {before} has a swap at {max(times)}"
+            return f"the page requested before {before} has a swap at {max(times)}"
         if offset == 0 and self._overlap:
             # a bound that is itself included may fill the page before the overlap comes
             is_before = len(times) == PAGE_ROWS and min(times) >= before

@@ -92,14 +92,14 @@ class TestWarehouse(OnDelta):
         ]  # fmt: skip
 
     def test_constraints_hold_for_later_writes(self, project: Any) -> None:
-        """Whoever else writes to the table has to keep the contract, too."""
+        """Other writers of the table have to keep the contract, too."""
         insert = "insert into {s}.typed select {id}, amount, traded_at, traded_date, is_new, name"
         assert "delta.constraints.id_not_null" in dict(rows(project, "show tblproperties {s}.typed"))
         with pytest.raises(Exception, match=r"CHECK constraint positive .* violated"):
             rows(project, insert.replace("{id}", "-1") + " from {s}.typed")
 
     def test_newest_date_can_be_queried(self, project: Any) -> None:
-        """The question every incremental model asks; Delta answers it from its statistics."""
+        """The query of every incremental model; Delta answers it from its statistics."""
         ((newest,),) = rows(project, "select max(traded_date) from {s}.typed")
         assert newest == "2026-01-02"
 

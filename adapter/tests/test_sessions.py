@@ -122,7 +122,7 @@ class TestSessions(OnDelta):
 
     def test_server_that_dies_in_a_python_model(self, project: Any, proxies: dict[str, Proxy], engine: Engine) -> None:
         """Left alone, the client would retry for ten minutes."""
-        # the first connection only asks whether the server answers
+        # the first connection only checks whether the server answers
         _when_used(proxies["connect"], 2, proxies["connect"].cut)
         start = time.monotonic()
         message = failure(["run", "-s", "slow"])

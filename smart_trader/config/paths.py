@@ -43,7 +43,7 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class LakePaths:
-    """Files of one embedded lakehouse.
+    """Files of one lake and its Spark server.
 
     Attributes:
         home: Folder of the server's own files; owner-only.

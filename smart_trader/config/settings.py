@@ -36,7 +36,7 @@ MemorySize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mg]$")]
 
 
 class LakehouseSettings(BaseSettings):
-    """Settings of the embedded server, each an environment variable `LAKEHOUSE_<NAME>` or a line of `.env`."""
+    """Settings of Spark's server, each an environment variable `LAKEHOUSE_<NAME>` or a line of `.env`."""
 
     model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", extra="ignore", env_ignore_empty=True)
 
@@ -113,7 +113,7 @@ class ClusterSettings(BaseSettings):
         "spark://127.0.0.1:7077", description="where the master listens; its own name for it, and everybody else's"
     )
     host: str = Field("127.0.0.1", description="name or address by which the others reach this process")
-    secret: SecretStr = Field(description="what every process of the cluster must know; also encrypts their talk")
+    secret: SecretStr = Field(description="what every process of the cluster must know; also encrypts their traffic")
     worker_cores: Annotated[int, Field(ge=1)] = Field(1, description="cores a worker gives to executors")
     worker_memory: MemorySize = Field("1500m", description="memory a worker gives to executors")
     executor_memory: MemorySize = Field("1g", description="heap of one executor")

@@ -63,7 +63,7 @@ def lake_holder(paths: LakePaths) -> Holder | str | None:
 def ensure_lake_is_free(uri: str) -> None:
     """Refuse to go on while somebody else writes to a lake; dbt calls this before each build.
 
-    Whoever holds the lock may build: this process, or one that started it.
+    The holder of the lock may build: this process, or one that started it.
 
     Args:
         uri: Root of the lake's tables, as Spark names it.

@@ -1,4 +1,4 @@
-"""Commands of the embedded lakehouse, and those a cluster is made of. Heavy imports wait until a command needs them."""
+"""Commands of Spark's server, and those a cluster is made of. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
-    """Return whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
+    """Report whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
     from smart_trader.lakehouse import server
     from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 
@@ -210,7 +210,7 @@ def fetch_jars() -> None:
 
 @cluster.command("ping")
 def ping_server() -> None:
-    """Query that server at both its endpoints; exit code 0 if it answers."""
+    """Query the server of `serve` on this machine at both endpoints; exit code 0 if it answers."""
     from smart_trader.lakehouse.cluster import ping
 
     ping(cluster_settings())

@@ -29,7 +29,7 @@ class ProcessMark:
     boot: str
 
     def process(self) -> psutil.Process | None:
-        """Return the process, or None if it has ended, whoever has its pid now."""
+        """Return the process, or None if it has ended, whichever process has its pid now."""
         if mark_of(self.pid) != self:
             return None
         try:

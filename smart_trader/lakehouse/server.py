@@ -132,7 +132,7 @@ def _start_locked(
         if mark is None:
             raise explain_failed_start(paths, "the process ended at once")
         # before the server answers: whatever ends this process, the next command knows whom it finds
-        record = ServerRecord(mark, endpoints, paths.uri, java.build, None)
+        record = ServerRecord(mark, endpoints, paths.uri, f"{java.version} ({java.source})", None)
         for lock in locks:
             lock.write_holder(mark.pid)
         write_record(paths.server_file, record)
@@ -162,7 +162,7 @@ def _explain_file_errors() -> Iterator[None]:
 
 
 def _forget_server(paths: LakePaths) -> None:
-    """Remove what a server's end leaves behind; what cannot be removed is named by whoever writes it next."""
+    """Remove what a server's end leaves behind; what cannot be removed is named by the next writer."""
     for leftover in (paths.server_file, paths.properties):
         with suppress(OSError):
             leftover.unlink()

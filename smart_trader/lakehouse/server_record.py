@@ -22,7 +22,7 @@ class ServerRecord:
         mark: Process of the JVM.
         endpoints: Where it listens.
         uri: Root of its tables.
-        java: Version text of its Java.
+        java: Version of its Java, and where it is from.
         ready_s: Seconds it took to answer on both endpoints; None until it has.
     """
 

@@ -76,7 +76,7 @@ def choose_engine(machine: LakehouseSettings) -> Choice:
     if "endpoint_file" not in output:
         return Choice(SPARK, f"target {target}")
     if wanted != "auto":
-        return Choice(wanted, "asked for" if machine.engine == wanted else f"target {target}")
+        return Choice(wanted, "requested" if machine.engine == wanted else f"target {target}")
     if _is_server_up(machine.paths):
         return Choice(SPARK, "the lake's server is up")
     return Choice(EMBEDDED, "no server of the lake is up")
@@ -184,7 +184,7 @@ class ServerEngine:
         self._is_left.set()
         if self._starting is None:
             return
-        # an error of the start was raised by whoever waited for it
+        # an error of the start was raised where it was waited for
         if self._starting.exception() is None and not self._starting.result().was_running:
             from smart_trader.lakehouse import server
 

@@ -99,7 +99,7 @@ def ensure_retention_is_safe(paths: LakePaths, hours: int) -> None:
 def maintain_lake(lake: Lake, work: Work, progress: ProgressFn) -> Gain:
     """Remove old files first, since compaction needs room; then compact the tables where that pays.
 
-    Both go by each table's own log, whoever wrote it, and need no server.
+    Both go by each table's own log, whichever engine wrote it, and need no server.
 
     Args:
         lake: The lake; the caller holds its lock.

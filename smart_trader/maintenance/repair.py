@@ -111,7 +111,7 @@ def report_losses(findings: Findings) -> None:
         raise SmartTraderError(
             f"bronze has lost rows that its own log speaks of:\n{shown}",
             "restore the lake from a backup (smart-trader restore). Without one these rows are gone for this lake, "
-            "since a fetch that is complete is not asked again: a new lake (LAKEHOUSE_HOME) fetches everything",
+            "since a fetch that is complete is not requested again: a new lake (LAKEHOUSE_HOME) fetches everything",
         )
 
 

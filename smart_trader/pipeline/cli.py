@@ -153,7 +153,7 @@ def retry(items: tuple[str, ...]) -> None:
         request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
     counts = Counter(ITEM_NAMES[kind] for kind, _ in wanted)
     counted = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
-    report_line(f"asked again by the next run: {counted}")
+    report_line(f"requested again by the next run: {counted}")
 
 
 @click.command("as-of")

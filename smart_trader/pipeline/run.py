@@ -154,7 +154,7 @@ class _Run:
         """Run a loader; what fails it as a whole waits until what has landed is built."""
         if any(isinstance(failure, TerminalApiError) for failure in self.failures):
             record.outcome = "skipped"
-            self._progress("      not asked: the API takes no further request of this run")
+            self._progress("      not requested: the API takes no further request of this run")
             return
         given = {WHALES: self._request.tokens, TRANSACTIONS: self._request.wallets}.get(step.resource)
         job = Job(

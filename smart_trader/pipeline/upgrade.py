@@ -165,7 +165,7 @@ def rebuilding(paths: LakePaths, engine: Engine, what: str, progress: ProgressFn
     """Return dbt for making tables again as they are due at the lake's own newest time.
 
     Time alone makes nothing due then: what is due at that time may be about to be fetched for it. Where bronze is too
-    broken to tell, the builds are those of now; whoever makes tables again reads bronze first, and fails on it.
+    broken to tell, the builds are those of now; the command reads bronze first, and fails on it.
     """
     try:
         timestamp = Bronze(paths, schema_name("bronze")).newest_as_of() or now()
@@ -187,7 +187,7 @@ def _write_version(paths: LakePaths, prefix: str, number: int) -> None:
 def ensure_lake_is_current(uri: str, bronze_schema: str) -> None:
     """Refuse to build upon tables of another version of the project; dbt calls this before each build.
 
-    Whoever holds the lake's lock has seen to it already.
+    A command that holds the lake's lock has checked it already.
 
     Args:
         uri: Root of the lake's tables, as Spark names it.

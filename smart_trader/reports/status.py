@@ -40,12 +40,12 @@ def status_facts(lake: Lake) -> dict[str, Any]:
             due = lake.read("silver", queue, ["due_at"])["due_at"].to_pylist()
             facts["pending"][what] = {"due": sum(at <= present for at in due), "later": sum(at > present for at in due)}
     if lake.has("silver", "tracked_whales"):
-        for flag in ("is_exhausted", "is_too_active"):
-            facts["left_alone"][f"wallets {flag}"] = _count_flagged(lake, "tracked_whales", "wallet_address", flag)
+        for what in ("exhausted", "too_active"):
+            found = _count_flagged(lake, "tracked_whales", "wallet_address", f"is_{what}")
+            facts["left_alone"][f"wallets {what}"] = found
     if lake.has("silver", "tracked_tokens"):
-        facts["left_alone"]["tokens is_exhausted"] = _count_flagged(
-            lake, "tracked_tokens", "token_address", "is_exhausted"
-        )
+        found = _count_flagged(lake, "tracked_tokens", "token_address", "is_exhausted")
+        facts["left_alone"]["tokens exhausted"] = found
     facts["left_alone"]["wallets quarantined"] = quarantined_wallets(lake)
     if lake.has("bronze", "pipeline_runs"):
         runs = rows_of(lake.read("bronze", "pipeline_runs").sort_by([("started_at", "ascending")]))
@@ -103,7 +103,7 @@ def status_text(facts: dict[str, Any]) -> str:
     for what, items in facts["left_alone"].items():
         more = f" and {len(items) - SHOWN_ITEMS} more" if len(items) > SHOWN_ITEMS else ""
         lines.append(f"{what}: {len(items)}" + (f" ({', '.join(items[:SHOWN_ITEMS])}{more})" if items else ""))
-        if items and what.endswith("is_exhausted"):
+        if items and what.endswith("exhausted"):
             lines.append("  they come back after exhausted_retry_days, or at once with: smart-trader retry")
     if facts["last_run"]:
         run = facts["last_run"]

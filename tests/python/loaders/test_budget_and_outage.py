@@ -108,7 +108,7 @@ def test_the_months_end_is_no_outage(lake: Lake, api: str) -> None:
     fail(api, "cu_exhausted", after=1)
     report = load(lake, api, WALLETS[:4], "run")
     assert isinstance(report.whole_failure, TerminalApiError)
-    assert str(report).startswith("transactions: 1 complete, 3 not asked; 2 rows landed")
+    assert str(report).startswith("transactions: 1 complete, 3 not requested; 2 rows landed")
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_a_request_to_retry_is_a_line_of_the_log_and_no_fetch(lake: Lake, api: s
     assert (line["data_source"], line["as_of"], line["cu"]) == ("replay", AS_OF_TIME, 0)
     assert with_known_swaps([WorkItem(WALLETS[0], "given")], str(lake.root / "bronze" / "fetch_log")) == known
     assert known == [replace(known[0], newest_known_time=AS_OF)]
-    with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {WALLETS[5]}"):
+    with pytest.raises(SmartTraderError, match=f"never requested in this lake: {WALLETS[5]}"):
         find_fetched_items(bronze, [WALLETS[0], WALLETS[5]])

@@ -76,7 +76,7 @@ def lake(whole: Lake, tmp_path: Path) -> Lake:
 @pytest.mark.parametrize("step", ["normalize", "load"])
 def test_a_pending_package_lands_before_source_and_time_are_looked_at(lake: Lake, api: str, step: str) -> None:
     leave_pending(lake, api, step, as_of=AS_OF + 20 * DAY)
-    # a scheduler asks this before the run that lands it
+    # a scheduler checks this before the run that lands it
     assert Bronze(lake.paths).newest_as_of() == datetime.fromtimestamp(AS_OF + 20 * DAY, UTC)
     with pytest.raises(SettingsError, match="before the lake's newest, 2025-07-05"):
         lake.load("transactions", api, WALLETS[2], AS_OF + DAY)

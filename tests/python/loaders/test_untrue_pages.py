@@ -239,7 +239,7 @@ def test_a_page_beyond_its_limit_is_cut_and_reported() -> None:
     ) as api:
         fetch = api.swaps(max_pages_per_wallet=3)
     assert (fetch.outcome, fetch.pages, fetch.rows) == ("partial", 3, 298)
-    assert fetch.set_apart[0] == f"swaps of {WALLET}: 900 rows beyond the 100 that were asked for"
+    assert fetch.set_apart[0] == f"swaps of {WALLET}: 900 rows beyond the 100 that were requested"
 
 
 def test_a_token_list_beyond_its_limit_is_cut_and_reported() -> None:
@@ -247,7 +247,7 @@ def test_a_token_list_beyond_its_limit_is_cut_and_reported() -> None:
     with hostile(lambda *_: (tokens, True)) as api:
         fetch = api.fetch(TOKENS, TOKEN_LIST_ITEM, **NO_FILTERS, token_limit=50)
     assert (fetch.outcome, fetch.rows, len(api.requests)) == ("complete", 50, 1)
-    assert "4950 rows beyond the 50 that were asked for" in (fetch.error or "")
+    assert "4950 rows beyond the 50 that were requested" in (fetch.error or "")
 
 
 def test_an_odd_row_does_not_end_a_listing_without_has_next() -> None:

@@ -23,7 +23,7 @@ from smart_trader.pipeline.fingerprints import ProjectCode
 from smart_trader.pipeline.renamed import FOLDED, SAME_FIGURES, TABLES, VIEWS, move_tables
 from smart_trader.sandbox.running import serving
 from tests.python.support.engine import PROJECT, EmbeddedLake, clean_environment, run_module
-from tests.python.support.kill_targets import DoomedLake, lake_at
+from tests.python.support.kill_targets import KilledLake, lake_at
 from tests.python.support.market_lake import FIRST, SEED, WALLETS, MarketLake
 from tests.python.support.object_store import object_store
 
@@ -63,14 +63,14 @@ def make_with(commit: str, folder: Path) -> Path:
     return lake
 
 
-def give_to(engine: EmbeddedLake, prefix: str, old: Path) -> DoomedLake:
+def give_to(engine: EmbeddedLake, prefix: str, old: Path) -> KilledLake:
     """Put an old lake's tables into the session's lake, in schemas of their own."""
     for layer in LAYERS:
         shutil.copytree(old / layer, engine.paths.local_root / f"{prefix}{layer}")
     return lake_at(engine, prefix, FIRST)
 
 
-def upgrade_and_compare(old: DoomedLake, expected: dict[str, Counter[str]]) -> None:
+def upgrade_and_compare(old: KilledLake, expected: dict[str, Counter[str]]) -> None:
     """Upgrade a lake; see that its histories are still there, and that all equals what is made now."""
     prefix = old.lake.prefix
     histories = {name: old.lake.rows(*EARLIER.get(name, name).split(".")) for name in HISTORIES}
@@ -103,7 +103,7 @@ def rows_of(table: Path) -> set[str]:
     return {str(row) for row in DeltaTable(str(table)).to_pyarrow_table().to_pylist()}
 
 
-def env_of(old: DoomedLake) -> dict[str, str]:
+def env_of(old: KilledLake) -> dict[str, str]:
     own = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": old.lake.prefix.rstrip("_"), "SMART_TRADER_AS_OF": str(FIRST)}
     return {**old.engine.environment, **own}
 
@@ -111,7 +111,7 @@ def env_of(old: DoomedLake) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def fresh(calm: MarketLake) -> dict[str, Counter[str]]:
     """The tables of the same market's first run, made now."""
-    return DoomedLake(calm, FIRST).tables(UNKNOWN)
+    return KilledLake(calm, FIRST).tables(UNKNOWN)
 
 
 def test_an_old_lake_equals_a_new_one_once_it_is_upgraded(

@@ -28,8 +28,8 @@ S3 = "s3://bucket/lake"
     [
         pytest.param("auto", "local", None, False, ("embedded", "no server of the lake is up"), id="auto"),
         pytest.param("auto", "local", None, True, ("spark", "the lake's server is up"), id="auto-beside-a-server"),
-        pytest.param("embedded", "local", None, True, ("embedded", "asked for"), id="embedded-beside-a-server"),
-        pytest.param("spark", "ci", None, False, ("spark", "asked for"), id="spark"),
+        pytest.param("embedded", "local", None, True, ("embedded", "requested"), id="embedded-beside-a-server"),
+        pytest.param("spark", "ci", None, False, ("spark", "requested"), id="spark"),
         pytest.param("auto", "embedded", None, True, ("embedded", "target embedded"), id="by-target"),
         pytest.param("auto", "spark", None, False, ("spark", "target spark"), id="spark-by-target"),
         pytest.param("auto", "cluster", S3, False, ("spark", "target cluster"), id="cluster"),
@@ -71,7 +71,7 @@ def test_an_engine_that_cannot_be_had_is_refused(
 
 def test_a_run_reports_its_engine_and_needs_no_java(lake: MarketLake, shown: str) -> None:
     # the lake's environment names a Java that does not exist
-    assert "engine: embedded (asked for)" in shown
+    assert "engine: embedded (requested)" in shown
     assert not lake.engine.paths.server_file.exists()
     assert not lake.engine.paths.metastore.exists()
 

@@ -14,7 +14,7 @@ import pytest
 from smart_trader.sandbox.replay import load_recordings, parse
 from tests.python.reference import Verdict, compute_reference, differences
 from tests.python.support.engine import PROJECT, EmbeddedLake, Engine
-from tests.python.support.kill_targets import DoomedLake, Kill
+from tests.python.support.kill_targets import Kill, KilledLake
 from tests.python.support.market_lake import DAY, MarketLake, quote_assets
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
@@ -63,7 +63,7 @@ def replay(replayed: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> Re
     listed = tmp_path_factory.mktemp("wallets") / "wallets.txt"
     listed.write_text("\n".join(recordings.swaps))
     source = ("--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders))
-    killed_lake = DoomedLake(replayed, AS_OF, source)
+    killed_lake = KilledLake(replayed, AS_OF, source)
     assert killed_lake.kill(KILL, KILLED_STEP_S), f"{KILL}: came too late"
     # the data tests run in the made-up market's first run
     shown = killed_lake.run()
@@ -118,32 +118,32 @@ def test_one_step_can_be_run_alone(replay: Replay) -> None:
 
 
 @pytest.fixture(scope="module")
-def on_spark(replay: Replay, engine: Engine) -> DoomedLake:
+def on_spark(replay: Replay, engine: Engine) -> KilledLake:
     """The same run on Spark."""
-    spark = DoomedLake(MarketLake(engine, "recorded_"), AS_OF, replay.source)
+    spark = KilledLake(MarketLake(engine, "recorded_"), AS_OF, replay.source)
     assert "engine: spark" in spark.run()
     return spark
 
 
-def differences_of_tables(one: DoomedLake, other: DoomedLake) -> dict[str, tuple[Counter[str], Counter[str]]]:
+def differences_of_tables(one: KilledLake, other: KilledLake) -> dict[str, tuple[Counter[str], Counter[str]]]:
     """Return what each of two lakes has alone, by table; both must have the same tables."""
     found, expected = one.tables(), other.tables()
     assert found.keys() == expected.keys()
     return {name: (found[name] - rows, rows - found[name]) for name, rows in expected.items() if found[name] != rows}
 
 
-def test_spark_makes_the_same_tables_of_the_recordings(replay: Replay, on_spark: DoomedLake) -> None:
-    assert differences_of_tables(on_spark, DoomedLake(replay.lake, AS_OF)) == {}
+def test_spark_makes_the_same_tables_of_the_recordings(replay: Replay, on_spark: KilledLake) -> None:
+    assert differences_of_tables(on_spark, KilledLake(replay.lake, AS_OF)) == {}
 
 
 def test_the_embedded_engine_goes_on_with_sparks_lake_as_with_its_own(
-    replay: Replay, on_spark: DoomedLake, tmp_path: Path
+    replay: Replay, on_spark: KilledLake, tmp_path: Path
 ) -> None:
     later = []
     for source in (replay.lake, on_spark.lake):
         copy = MarketLake(EmbeddedLake(tmp_path / source.prefix), source.prefix)
         source.copy_to(copy)
-        later.append(DoomedLake(copy, AS_OF + 15 * DAY, replay.source))
+        later.append(KilledLake(copy, AS_OF + 15 * DAY, replay.source))
         assert "engine: embedded" in later[-1].run()
         assert len(copy.rows("bronze", "fetch_log")) > len(source.rows("bronze", "fetch_log"))
     assert differences_of_tables(*later) == {}

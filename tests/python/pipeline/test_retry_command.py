@@ -63,12 +63,12 @@ def test_a_request_lands_for_each(
 ) -> None:
     done = CliRunner().invoke(retry, items)
     assert (done.exit_code, done.exception) == (0, None)
-    assert done.stderr == f"asked again by the next run: {reported}\n"
+    assert done.stderr == f"requested again by the next run: {reported}\n"
     assert requests(paths) == {(*item, "sandbox") for item in requested}
 
 
 def test_an_item_that_was_never_requested_is_refused_by_name(paths: LakePaths) -> None:
-    with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {'X' * 43}"):
+    with pytest.raises(SmartTraderError, match=f"never requested in this lake: {'X' * 43}"):
         CliRunner().invoke(retry, [WALLET, "X" * 43], catch_exceptions=False)
     assert requests(paths) == set()
 

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.python.support.engine import EmbeddedLake, Engine
-from tests.python.support.kill_targets import STEP_NAMES, DoomedLake, Kill, Reference, Tally, chain, lake_at
+from tests.python.support.kill_targets import STEP_NAMES, Kill, KilledLake, Reference, Tally, chain, lake_at
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
 # chains of kills, each on a first run and then on a refresh of the same lake
@@ -36,7 +36,7 @@ def version(table: Path) -> int:
 
 
 def test_builds_killed_in_and_after_commits_end_like_an_undisturbed_one(calm: MarketLake, tmp_path: Path) -> None:
-    doomed = DoomedLake(MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix), FIRST)
+    killed = KilledLake(MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix), FIRST)
     shutil.copytree(
         calm.engine.paths.local_root,
         tmp_path / "lake",
@@ -45,18 +45,18 @@ def test_builds_killed_in_and_after_commits_end_like_an_undisturbed_one(calm: Ma
     for table, is_logged in COMMITS:
         folder = tmp_path / "lake" / f"{calm.prefix}{table}"
         before, files = version(folder), set(folder.glob("*.parquet"))
-        assert doomed.kill_in_commit(table, is_logged), f"{table}: the build ended before it was killed"
+        assert killed.kill_in_commit(table, is_logged), f"{table}: the build ended before it was killed"
         assert (version(folder) > before) == is_logged, table
         assert set(folder.glob("*.parquet")) - files, f"{table}: the commit wrote no file"
-    assert doomed.start_build("build_traders").wait() == 0
-    doomed.check(DoomedLake(calm, FIRST).tables(), "after kills in commits")
+    assert killed.start_build("build_traders").wait() == 0
+    killed.check(KilledLake(calm, FIRST).tables(), "after kills in commits")
 
 
 @pytest.mark.full
 def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(embedded: EmbeddedLake, calm: MarketLake) -> None:
-    undisturbed = DoomedLake(calm, FIRST)
+    undisturbed = KilledLake(calm, FIRST)
     expected, seconds = undisturbed.tables(), undisturbed.step_seconds()
-    doomed = lake_at(embedded, "killed_", FIRST)
+    killed = lake_at(embedded, "killed_", FIRST)
     kills = [
         Kill("load_whales", "pipeline", 0.5),
         Kill("load_transactions", "loader", 0.9),
@@ -64,9 +64,9 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(embedded: Emb
         Kill("build_traders", "commit", 0.5),
     ]
     for kill in kills:
-        assert doomed.kill(kill, seconds[kill.step]), f"{kill}: came too late"
-    doomed.run()
-    doomed.check(expected, ", ".join(map(str, kills)))
+        assert killed.kill(kill, seconds[kill.step]), f"{kill}: came too late"
+    killed.run()
+    killed.check(expected, ", ".join(map(str, kills)))
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +81,14 @@ def carry_out(
     target: Engine | EmbeddedLake, prefix: str, at: int, kills: list[Kill], reference: Reference, tally: Tally
 ) -> None:
     """Kill a run once or several times, run it plainly, compare."""
-    doomed = lake_at(target, prefix, at)
+    killed = lake_at(target, prefix, at)
     for kill in kills:
-        if doomed.kill(kill, reference.seconds[kill.step]):
+        if killed.kill(kill, reference.seconds[kill.step]):
             tally.hits[kill.step, kill.target] += 1
         else:
             tally.missed += 1
-    doomed.run()
-    doomed.check(reference.tables, f"{prefix} at {at}: " + ", ".join(map(str, kills)))
+    killed.run()
+    killed.check(reference.tables, f"{prefix} at {at}: " + ", ".join(map(str, kills)))
 
 
 @pytest.mark.full

@@ -24,7 +24,7 @@ from tests.python.support.engine import (
     run_module,
     small_disk,
 )
-from tests.python.support.kill_targets import DoomedLake, Reference, lake_at
+from tests.python.support.kill_targets import KilledLake, Reference, lake_at
 from tests.python.support.market_lake import DAY, FIRST, REFRESH, MarketLake
 
 GENESIS = (FIRST // DAY - 30) * DAY
@@ -100,26 +100,26 @@ def test_a_disk_that_fills_during_a_build_loses_nothing(calm: MarketLake, tmp_pa
     bronze = calm.engine.paths.local_root / f"{calm.prefix}bronze"
     size = sum(path.stat().st_size for path in bronze.rglob("*") if path.is_file())
     with small_disk(tmp_path / "small disk", f"{size // 1024 + 700}k") as disk:
-        doomed = DoomedLake(MarketLake(EmbeddedLake(disk / "lake"), calm.prefix), FIRST)
+        killed = KilledLake(MarketLake(EmbeddedLake(disk / "lake"), calm.prefix), FIRST)
         shutil.copytree(bronze, disk / "lake" / bronze.name)
         shutil.copy(calm.engine.paths.local_root / "_lake.market.json", disk / "lake")
         env = {"SMART_TRADER_AS_OF": str(FIRST), "DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": "market"}
         places = ("--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"))
         command = ("build", "--exclude-resource-type", "unit_test", "test", *places)
-        full = run_dbt(doomed.engine, *command, **env)
+        full = run_dbt(killed.engine, *command, **env)
         assert not full.success
         assert any("No space left on device" in failure for failure in full.failures), full.failures
         subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
-        whole = run_dbt(doomed.engine, *command, **env)
+        whole = run_dbt(killed.engine, *command, **env)
         assert whole.success, whole.failures
-        assert doomed.tables() == DoomedLake(calm, FIRST).tables()
+        assert killed.tables() == KilledLake(calm, FIRST).tables()
 
 
 @pytest.mark.full
 def test_a_disk_that_fills_during_a_build_on_spark_loses_nothing(calm: MarketLake, tmp_path: Path) -> None:
     bronze = calm.engine.paths.local_root / f"{calm.prefix}bronze"
     with small_disk(tmp_path / "small disk", "900m") as disk, own_engine(disk / "lake") as engine:
-        doomed = DoomedLake(MarketLake(engine, calm.prefix), FIRST)
+        killed = KilledLake(MarketLake(engine, calm.prefix), FIRST)
         shutil.copytree(bronze, disk / "lake" / bronze.name)
         shutil.copy(calm.engine.paths.local_root / "_lake.market.json", disk / "lake")
         filler = disk / "filler"
@@ -134,8 +134,8 @@ def test_a_disk_that_fills_during_a_build_on_spark_loses_nothing(calm: MarketLak
         assert "No space left on device" in full.stdout
         assert "Traceback" not in full.stdout
         filler.unlink()
-        doomed.run()
-        assert doomed.tables() == DoomedLake(calm, FIRST).tables()
+        killed.run()
+        assert killed.tables() == KilledLake(calm, FIRST).tables()
 
 
 def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def damaged(target: Engine | EmbeddedLake, references: dict[int, Reference]) -> DoomedLake:
+def damaged(target: Engine | EmbeddedLake, references: dict[int, Reference]) -> KilledLake:
     """A lake of the whole project, as the undisturbed runs left it."""
     assert references
     return lake_at(target, "calm_", REFRESH)
@@ -161,7 +161,7 @@ def damaged(target: Engine | EmbeddedLake, references: dict[int, Reference]) -> 
 
 @pytest.mark.full
 def test_a_lost_metastore_is_refused_by_dbt_and_mended_by_a_run(
-    damaged: DoomedLake, references: dict[int, Reference]
+    damaged: KilledLake, references: dict[int, Reference]
 ) -> None:
     engine = damaged.engine
     if not isinstance(engine, Engine):
@@ -183,7 +183,7 @@ def test_a_lost_metastore_is_refused_by_dbt_and_mended_by_a_run(
 
 @pytest.mark.full
 def test_lost_files_and_a_corrupt_log_are_named_and_made_again(
-    damaged: DoomedLake, references: dict[int, Reference]
+    damaged: KilledLake, references: dict[int, Reference]
 ) -> None:
     engine = damaged.engine
     silver = engine.paths.local_root / "calm_silver"

@@ -16,7 +16,7 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.reference import differences
 from tests.python.support.engine import PROJECT, EmbeddedLake, Engine, clean_environment
-from tests.python.support.kill_targets import DoomedLake, Reference, lake_at, wait_for_step
+from tests.python.support.kill_targets import KilledLake, Reference, lake_at, wait_for_step
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
 TABLES = (("silver", "quote_assets"), ("silver", "wallet_pnl"), ("gold", "leaderboard"))
@@ -62,7 +62,7 @@ def check_readers(lake: MarketLake, tmp_path: Path) -> None:
     names = [name for _, name in TABLES]
     places = [lake.engine.paths.table(f"{lake.prefix}{schema}", name) for schema, name in TABLES]
     before = [DeltaTable(place).version() for place in places]
-    build = DoomedLake(lake, FIRST).start(
+    build = KilledLake(lake, FIRST).start(
         *("dbt.cli.main", "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test"),
         *("--select", *names, "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
     )
@@ -128,7 +128,7 @@ def test_a_loader_against_a_lake_being_built_is_safe(target: Engine | EmbeddedLa
     check_figures(busy.lake)
 
 
-def wait_for_first_model(lake: DoomedLake, build: subprocess.Popen[str]) -> None:
+def wait_for_first_model(lake: KilledLake, build: subprocess.Popen[str]) -> None:
     """Wait until a build is past the check of the lock: a loader that was faster would have it refused."""
     log = lake.engine.paths.home / "dbt-alone" / "dbt.log"
     while not (log.is_file() and "START sql" in log.read_text()):
@@ -150,7 +150,7 @@ def check_figures(lake: MarketLake) -> None:
     assert differences(expected, found) == []
 
 
-def _load(lake: DoomedLake, loader: str) -> None:
+def _load(lake: KilledLake, loader: str) -> None:
     with serving(sandbox_app(lake.lake.source(lake.at), clock=lake.at)) as url:
         process = lake.start("loaders", loader, "--sandbox", url, "--as-of", str(lake.at))
         _, output = process.communicate(timeout=120)

@@ -12,7 +12,7 @@ from .wallets import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Candidate:
     """What gold looks at for one wallet: its ALL_TOKENS row and how well its history is known."""
 
     row: Row
@@ -23,7 +23,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Gold's word on one wallet; tier, score and ranks are None unless it qualified."""
+    """Gold's verdict on one wallet; tier, score and ranks are None unless it qualified."""
 
     wallet_address: str
     is_qualified: bool
@@ -35,18 +35,18 @@ class Evaluation:
     tier_rank: int | None = None
 
 
-def failed_rules(evidence: Evidence, thresholds: Thresholds) -> tuple[str, ...]:
+def failed_rules(candidate: Candidate, thresholds: Thresholds) -> tuple[str, ...]:
     """Name every rule the wallet fails."""
-    row, coverage = evidence.row, evidence.basis_coverage
+    row, coverage = candidate.row, candidate.basis_coverage
     least_coverage = thresholds.min_basis_coverage
     passes = {
         "total_pnl": row["total_pnl"] >= thresholds.min_total_pnl,
         "roi": row["roi"] >= thresholds.min_roi,
         "win_rate": row["win_rate"] >= thresholds.min_win_rate,
         "trade_count": row["trade_count"] >= thresholds.min_trade_count,
-        "history_complete": evidence.history_complete or not thresholds.require_history_complete,
+        "history_complete": candidate.history_complete or not thresholds.require_history_complete,
         "basis_coverage": least_coverage == 0 or (coverage is not None and coverage >= least_coverage),
-        "too_active": not evidence.too_active,
+        "too_active": not candidate.too_active,
     }
     return tuple(name for name, passed in passes.items() if not passed)
 
@@ -71,10 +71,10 @@ def score_of(row: Row) -> Decimal:
     return Decimal(tenths) / 10
 
 
-def evaluate(evidence: Evidence, settings: Settings) -> Evaluation:
+def evaluate(candidate: Candidate, settings: Settings) -> Evaluation:
     """Evaluate one wallet, without ranks."""
-    row = evidence.row
-    reasons = failed_rules(evidence, settings.thresholds)
+    row = candidate.row
+    reasons = failed_rules(candidate, settings.thresholds)
     return Evaluation(
         wallet_address=row["wallet_address"],
         is_qualified=not reasons,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from . import differences
-from .gold import Evidence, evaluate, rank
+from .gold import Candidate, evaluate, rank
 from .market import AS_OF, START, WALLET, buy, extra, leg, pnl, run, run_pages, sell, swap
 from .rows import distinct_swaps, read_swap
 from .settings import Settings, Thresholds
@@ -436,7 +436,7 @@ def test_decimals_scale_the_open_quantity_only() -> None:
 # --- gold
 
 
-def evidence(pnl_usd: object = 10, roi: object = 1, win_rate: object = 40, trades: int = 1, **more: Any) -> Evidence:
+def candidate(pnl_usd: object = 10, roi: object = 1, win_rate: object = 40, trades: int = 1, **more: Any) -> Candidate:
     """What just qualifies."""
     row = {
         "wallet_address": more.pop("wallet", WALLET),
@@ -445,26 +445,26 @@ def evidence(pnl_usd: object = 10, roi: object = 1, win_rate: object = 40, trade
         "win_rate": D(str(win_rate)),
         "trade_count": trades,
     }
-    return Evidence(**{"row": row, "basis_coverage": D("0.9"), "history_complete": True, **more})
+    return Candidate(**{"row": row, "basis_coverage": D("0.9"), "history_complete": True, **more})
 
 
 OFF = Settings(thresholds=replace(Thresholds(), require_history_complete=False, min_basis_coverage=D(0)))
 GOLD = [
-    pytest.param(evidence(), Settings(), (), id="all at the least"),
-    pytest.param(evidence("9.999999"), Settings(), ("total_pnl",), id="too little"),
-    pytest.param(evidence(10, "0.99", 39), Settings(), ("roi", "win_rate"), id="two reasons"),
-    pytest.param(evidence(trades=0), Settings(), ("trade_count",), id="no trades"),
-    pytest.param(evidence(history_complete=False), Settings(), ("history_complete",), id="a cut history"),
-    pytest.param(evidence(basis_coverage=D("0.89")), Settings(), ("basis_coverage",), id="a half-known one"),
-    pytest.param(evidence(basis_coverage=None), Settings(), ("basis_coverage",), id="nothing sold"),
-    pytest.param(evidence(basis_coverage=None, history_complete=False), OFF, (), id="both rules off"),
-    pytest.param(evidence(too_active=True), OFF, ("too_active",), id="never ranked"),
+    pytest.param(candidate(), Settings(), (), id="all at the least"),
+    pytest.param(candidate("9.999999"), Settings(), ("total_pnl",), id="too little"),
+    pytest.param(candidate(10, "0.99", 39), Settings(), ("roi", "win_rate"), id="two reasons"),
+    pytest.param(candidate(trades=0), Settings(), ("trade_count",), id="no trades"),
+    pytest.param(candidate(history_complete=False), Settings(), ("history_complete",), id="a cut history"),
+    pytest.param(candidate(basis_coverage=D("0.89")), Settings(), ("basis_coverage",), id="a half-known one"),
+    pytest.param(candidate(basis_coverage=None), Settings(), ("basis_coverage",), id="nothing sold"),
+    pytest.param(candidate(basis_coverage=None, history_complete=False), OFF, (), id="both rules off"),
+    pytest.param(candidate(too_active=True), OFF, ("too_active",), id="never ranked"),
 ]
 
 
 @pytest.mark.parametrize(("given", "settings", "reasons"), GOLD)
 def test_a_wallet_qualifies_or_the_reasons_are_kept(
-    given: Evidence, settings: Settings, reasons: tuple[str, ...]
+    given: Candidate, settings: Settings, reasons: tuple[str, ...]
 ) -> None:
     found = evaluate(given, settings)
     assert (found.is_qualified, found.reasons) == (not reasons, reasons)
@@ -483,18 +483,18 @@ TIERS = [
 
 @pytest.mark.parametrize(("usd", "roi", "win_rate", "tier", "score"), TIERS)
 def test_tier_is_the_first_that_fits(usd: int, roi: int, win_rate: int, tier: str, score: Decimal) -> None:
-    found = evaluate(evidence(usd, roi, win_rate), Settings())
+    found = evaluate(candidate(usd, roi, win_rate), Settings())
     assert (found.tier, found.score) == (tier, score)
 
 
 def test_ranks_follow_score_then_pnl_then_address() -> None:
     # all four scores are capped or equal: 200,000 and 100,000 USD score the same
     given = [
-        evidence(100_000, 100, 40, wallet="d"),
-        evidence(100_000, 100, 40, wallet="c"),
-        evidence(200_000, 100, 40, wallet="e"),
-        evidence(20, 100, 100, wallet="q"),
-        evidence(1, 100, 100, wallet="n"),
+        candidate(100_000, 100, 40, wallet="d"),
+        candidate(100_000, 100, 40, wallet="c"),
+        candidate(200_000, 100, 40, wallet="e"),
+        candidate(20, 100, 100, wallet="q"),
+        candidate(1, 100, 100, wallet="n"),
     ]
     found = rank(evaluate(each, Settings()) for each in given)
     ranks = {name: (each.overall_rank, each.tier_rank) for name, each in found.items()}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from .gold import Evaluation, Evidence, evaluate, rank
+from .gold import Candidate, Evaluation, evaluate, rank
 from .marks import Market, Observation, read_market
 from .rows import Page, distinct_swaps
 from .settings import Settings
@@ -75,7 +75,7 @@ def compute_reference(
         totals = {row["wallet_address"]: row for row in rows if row["token_address"] == ALL_TOKENS}
         evaluations = [
             evaluate(
-                Evidence(
+                Candidate(
                     row=totals[wallet],
                     basis_coverage=found.total.basis_coverage,
                     history_complete=history_complete[wallet],

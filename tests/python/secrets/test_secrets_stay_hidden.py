@@ -67,7 +67,7 @@ def model(dbt, session):
 BROKEN_MODEL = """
 def model(dbt, session):
     if dbt.ref("notes"):
-        raise ValueError("a mistake, told with all there is to tell")
+        raise ValueError("a mistake, with all its local values")
     return dbt.ref("notes")
 """
 PROPERTIES = """
@@ -242,7 +242,7 @@ def test_the_run_did_what_it_was_to_do(run: Run) -> None:
         "refused with 400: no such key: ***",
         "DEBUG urllib3.connectionpool",
         "dbt run succeeded: False",
-        "a mistake, told with all there is to tell",
+        "a mistake, with all its local values",
         "dbt docs succeeded: True",
     ):
         assert text in run.shown, run.shown[-5000:]
@@ -260,7 +260,7 @@ def test_no_file_holds_a_secret_but_the_two_that_hold_the_token(run: Run, secret
     holders = {paths.server_file, paths.properties}
     assert files_with([paths.home, run.folder], secrets, holders) == {}
     # what is to be found is found: in a table's file, a log, an artifact
-    for name in (SERVED, "told with all there is to tell"):
+    for name in (SERVED, "with all its local values"):
         assert files_with([paths.home, run.folder], {"": name}, set()), name
     for path in holders:
         assert found_in(path.read_bytes(), secrets) == {"Connect token"}

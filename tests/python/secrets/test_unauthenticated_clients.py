@@ -1,4 +1,4 @@
-"""Whoever has no token is refused by every call of Spark Connect.
+"""A client without the token is refused by every call of Spark Connect.
 
 A wrong token is tried in tests/python/lakehouse/test_server.py and adapter/tests/test_unreachable.py, and that
 both endpoints listen on loopback only in the first of them.

@@ -1,4 +1,4 @@
-"""Runs of a small market that are killed at a moment of choice, and what a lake must look like afterwards."""
+"""Runs of a small market that are killed at a chosen time, and what a lake must look like afterwards."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ MARKET = ("--demo", "--market", "easy", "--seed", str(SEED), "--market-wallets",
 
 
 @dataclass(frozen=True)
-class DoomedLake:
+class KilledLake:
     """A lake whose runs are killed.
 
     Attributes:
         lake: The lake.
-        at: The moment of its runs.
+        at: The time of its runs, in unix seconds.
         source: The source they name.
     """
 
@@ -112,7 +112,7 @@ class DoomedLake:
         }
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start one of the project's programs on the lake, at its moment."""
+        """Start one of the project's programs on the lake, at its time."""
         return subprocess.Popen(
             [sys.executable, "-m", *arguments],
             env=self._environment(),
@@ -162,7 +162,7 @@ class DoomedLake:
         _, said = run.communicate(timeout=180)
         assert "Traceback" not in said, f"{kill}: {said}"
         server.start(self.engine.settings, lambda line: None)
-        # the last step may have asked its last question
+        # the last step may have sent its last request
         return run.returncode != 0 or kill.step in LOADERS
 
     def kill_in_commit(self, table: str, is_logged: bool) -> bool:
@@ -328,6 +328,6 @@ def _kill(process: subprocess.Popen[str]) -> bool:
     return True
 
 
-def lake_at(engine: Engine | EmbeddedLake, prefix: str, at: int) -> DoomedLake:
+def lake_at(engine: Engine | EmbeddedLake, prefix: str, at: int) -> KilledLake:
     """Return a lake with schemas of its own on an engine."""
-    return DoomedLake(MarketLake(engine, prefix), at)
+    return KilledLake(MarketLake(engine, prefix), at)

@@ -19,7 +19,7 @@ _writing = threading.Lock()
 
 
 class SharedViews:
-    """The file of views, for whoever runs on Spark.
+    """The file of views, for commands on Spark.
 
     Args:
         storage: Where the lake lies.
