@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,68 @@ def test_tables_it_would_read_wrong_are_refused(
     (log / f"{1:020}.json").write_text(json.dumps({"protocol": protocol}) + "\n" + json.dumps(changed) + "\n")
     with pytest.raises(DbtDatabaseError, match=named):
         session.execute("select * from silver.trades")
+
+
+@pytest.mark.parametrize(
+    ("action", "statement", "reason"),
+    [
+        pytest.param(
+            {"protocol": {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["rowTracking"]}},
+            "insert into silver.trades values (3, 'c', 1d)",
+            "RowTracking",
+            id="writer-feature",
+        ),
+        pytest.param({}, "delete from silver.trades where id = 1", "append-only", id="append-only"),
+    ],
+)
+def test_a_table_that_takes_no_such_commit_is_not_called_written_by_another(
+    lake: Lake, session: EmbeddedSession, action: dict[str, Any], statement: str, reason: str
+) -> None:
+    make_trades(session)
+    if action:
+        log = Path(lake.storage.folder("silver", "trades")) / "_delta_log"
+        (log / f"{1:020}.json").write_text(json.dumps(action) + "\n")
+    else:
+        session.execute("alter table silver.trades set tblproperties ('delta.appendOnly' = 'true')")
+    with pytest.raises(DbtDatabaseError, match=rf"cannot write silver\.trades: .*{reason}") as error:
+        session.execute(statement)
+    assert "CONCURRENT" not in str(error.value)
+    assert rows(session, "select count(*) from silver.trades") == [(2,)]
+
+
+PARTITIONS = ["a b", "a/b", "100%", "%20", "é", "a=b", "[x]*?", "{x}", "#", "a:b", "a\\b", "it's", None]
+
+
+@pytest.mark.parametrize("is_linked", [False, True], ids=["folder", "link"])
+def test_the_value_of_a_partition_may_hold_any_sign(tmp_path: Path, is_linked: bool) -> None:
+    root = tmp_path / "lake with space"
+    root.mkdir()
+    if is_linked:
+        (tmp_path / "a link").symlink_to(root)
+        root = tmp_path / "a link"
+    lake = Lake(str(root), "600MB", 1)
+    session = EmbeddedSession(lake)
+    session.execute(
+        "create or replace table silver.parts using delta partitioned by (k) as select cast(null as string) as k, 0 as n"
+    )
+    listed = pa.table({"k": PARTITIONS, "n": pa.array(range(len(PARTITIONS)), pa.int32())})
+    write_deltalake(lake.storage.folder("silver", "parts"), listed, mode="overwrite")
+    assert rows(session, "select k from silver.parts order by n") == [(value,) for value in PARTITIONS]
+    session.execute(
+        "create or replace table silver.copies using delta partitioned by (k) as select * from silver.parts"
+    )
+    assert rows(session, "select k from silver.copies order by n") == [(value,) for value in PARTITIONS]
+    assert DeltaTable(lake.storage.folder("silver", "copies")).to_pyarrow_table().num_rows == len(PARTITIONS)
+
+
+def test_a_partition_of_a_time_or_of_an_empty_text_is_read_as_delta_does(session: EmbeddedSession) -> None:
+    session.execute(
+        "create or replace table silver.parts using delta partitioned by (at, k) as "
+        "select timestamp '2026-01-31 09:00:00.5' as at, '' as k, 1 as n"
+    )
+    # as Thrift has it, without a zone
+    at = datetime(2026, 1, 31, 9, 0, 0, 500_000, tzinfo=UTC).replace(tzinfo=None)
+    assert rows(session, "select at, k, n from silver.parts") == [(at, None, 1)]
 
 
 def test_a_check_is_kept_by_later_writes(session: EmbeddedSession) -> None:

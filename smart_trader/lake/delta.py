@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 import pyarrow.fs
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, DeltaProtocolError
 
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.store import arrow_location, check_reachable, is_remote, storage_options
 
 REPAIR_FIX = "run: smart-trader repair"
+FEATURE_FIX = "take the feature away on Spark (alter table ... drop feature), then run this again"
 BACKUP_FIX = (
     f"{REPAIR_FIX}, which names all that is broken; bronze and histories cannot be made again: they come back from a "
     "backup (smart-trader restore)"
@@ -90,6 +91,7 @@ def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Ex
 
     Raises:
         BrokenTableError: Its log or one of its files cannot be read.
+        SmartTraderError: It uses a feature of Delta that is not known here.
     """
     try:
         return _dataset(location).to_table(list(columns) if columns else None, filter=where)
@@ -102,6 +104,7 @@ def first_value(location: str, column: str) -> object:
 
     Raises:
         BrokenTableError: Its log or one of its files cannot be read.
+        SmartTraderError: It uses a feature of Delta that is not known here.
     """
     try:
         rows = _dataset(location).head(1, columns=[column])
@@ -125,8 +128,18 @@ def _dataset(location: str) -> pyarrow.dataset.Dataset:
 
     Delta's would call back into Python from Arrow's threads, which ends a process with an abort when a callback comes
     while the interpreter shuts down.
+
+    Raises:
+        BrokenTableError: The table's log cannot be read.
+        SmartTraderError: It uses what a plain reader of its files would read wrong.
     """
     table = open_table(location)
     files, path = arrow_location(location)
     root = path if is_remote(location) else str(Path(path).resolve())
-    return table.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, files))
+    if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+        # delta-rs refuses it by its name alone, which a table of an earlier protocol need not have
+        raise SmartTraderError(f"cannot read the table {location}: it uses column mapping", FEATURE_FIX)
+    try:
+        return table.to_pyarrow_dataset(filesystem=pyarrow.fs.SubTreeFileSystem(root, files))
+    except DeltaProtocolError as error:
+        raise SmartTraderError(f"cannot read the table {location}: {cause_of(error)}", FEATURE_FIX) from None

@@ -226,7 +226,12 @@ class Lake:
         if self._lack_columns(name, files, set(columns) - set(partitions)):
             # a column that was added later is null in the files before
             rows = f"{nothing.replace(' where false', '')} where false union all by name {rows}"
-        casts = ", ".join(f"cast({quoted(column)} as {kind}) as {quoted(column)}" for column, kind in columns.items())
+        # an empty text in a path is null to Delta
+        read = {column: f"nullif({quoted(column)}, '')" for column in partitions}
+        casts = ", ".join(
+            f"cast({read.get(column, quoted(column))} as {kind}) as {quoted(column)}"
+            for column, kind in columns.items()
+        )
         return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
 
     def _lack_columns(self, name: str, files: list[str], columns: set[str]) -> bool:

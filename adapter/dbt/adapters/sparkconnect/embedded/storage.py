@@ -174,7 +174,9 @@ class LocalStorage:
 
     def data_files(self, schema: str, name: str, uris: Iterable[str]) -> list[str]:
         """See `Storage`."""
-        return [unquote(urlparse(uri).path if uri.startswith("file:") else uri) for uri in uris]
+        folder = self.folder(schema, name)
+        roots = dict.fromkeys((folder, os.path.realpath(folder)))
+        return [_on_disk(urlparse(uri).path if uri.startswith("file:") else uri, roots) for uri in uris]
 
     def text_files(self, path: str) -> list[str]:
         """See `Storage`."""
@@ -187,6 +189,19 @@ class LocalStorage:
     def without_secrets(self, message: str) -> str:
         """See `Storage`."""
         return message
+
+
+def _on_disk(path: str, roots: Iterable[str]) -> str:
+    """Return a data file's path: delta-rs escapes the table's part of it, and the rest is as it is on the disk.
+
+    The values of partitions are escaped there, so that reading those escapes would name another file.
+    """
+    for root in roots:
+        depth = root.count("/") + 1
+        parts = path.split("/", depth)
+        if len(parts) > depth and unquote("/".join(parts[:depth])) == root:
+            return f"{root}/{parts[depth]}"
+    return unquote(path)
 
 
 def _owner_only(path: str, flags: int) -> int:

@@ -1,6 +1,7 @@
 """Writes to Delta tables: one commit each, with the types, the order and the nullability that Spark would write."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ FILE_BYTES = 16 * 1024**2
 ROW_GROUP = WriterProperties(max_row_group_size=131_072)
 ENGINE_INFO = "dbt-sparkconnect"
 _CHECK = "delta.constraints."
+#: delta-rs' words for a commit that this table never takes, whoever else writes.
+_REFUSED_COMMIT = re.compile(r"append-only|unsupported|table features must be specified", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +314,8 @@ class Writer:
         try:
             write()
         except CommitFailedError as exc:
+            if _REFUSED_COMMIT.search(str(exc)):
+                raise EmbeddedError(f"`method: embedded` cannot write {schema}.{name}: {exc}") from exc
             raise EmbeddedError(
                 f"[DELTA_CONCURRENT_WRITE] {schema}.{name} was written by another process meanwhile: {exc}"
             ) from exc
