@@ -17,8 +17,7 @@ PY := $(BIN)/python
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the kernel
-	@$(PY) -m smart_trader.fifo --compile
+setup: .venv/.ready .venv/.kernel ## Make .venv with the exact, hashed packages; compile the kernel
 
 .venv/.ready: requirements.lock pyproject.toml adapter/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found"; echo "  fix: install one, or run make PYTHON=/path/to/python"; exit 1; }
@@ -29,6 +28,10 @@ setup: .venv/.ready ## Make .venv with the exact, hashed packages; compile the k
 	@$(PY) tools/check_installed.py
 	@$(PY) -m smart_trader.pipeline
 	@touch .venv/.ready
+
+.venv/.kernel: .venv/.ready $(wildcard smart_trader/fifo/*.py)
+	@$(PY) -m smart_trader.fifo --compile
+	@touch .venv/.kernel
 
 demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
 	$(BIN)/smart-trader run --demo

@@ -49,6 +49,7 @@ class Job:
         given: Addresses that stand in for the work list; None takes dbt's queue.
         with_queue: What is due in the queue is fetched as well as what is given.
         run_id: Names the run in every row; what it has spent counts against the budget.
+        tables: The tables it writes, if the caller has them open: dlt takes a while to get ready.
     """
 
     resource: Resource
@@ -59,11 +60,12 @@ class Job:
     given: Sequence[str] | None = None
     with_queue: bool = False
     run_id: str = ""
+    tables: Bronze | None = None
 
     @property
     def bronze(self) -> Bronze:
         """The tables it writes."""
-        return Bronze(self.paths, schema_name("bronze"))
+        return self.tables or Bronze(self.paths, schema_name("bronze"))
 
     @property
     def stamped_run_id(self) -> str:

@@ -132,6 +132,14 @@ def test_token_is_shown_nowhere() -> None:
     assert credentials(connect_token=12345).connect_token == "12345"
 
 
+def test_another_lake_is_no_reason_to_parse_again() -> None:
+    """What dbt compares a parse by holds neither the lake nor the file of its server; `dbt debug` shows both."""
+    one, two = (credentials(method="auto", lake=f"/{name}", endpoint_file=f"/{name}/e.json") for name in ("one", "two"))
+    assert dict(one.connection_info()) == dict(two.connection_info())
+    assert two.place() == "lake: /two, endpoint_file: /two/e.json"
+    assert credentials(host="h").place() == ""
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

@@ -41,6 +41,11 @@ def cache_dir() -> Path:
     return Path(override) if override else platformdirs.user_cache_path("smart-trader")
 
 
+def parse_dir() -> Path:
+    """Return where the project as dbt has parsed it is kept for all lakes: in the folder that `dbt clean` empties."""
+    return project_root() / "target" / "parsed"
+
+
 @dataclass(frozen=True, slots=True)
 class LakePaths:
     """Files of one lake and its Spark server.

@@ -1,4 +1,4 @@
-"""`python -m smart_trader.pipeline`: read the dbt project ahead, so that a lake's first run finds it read."""
+"""`python -m smart_trader.pipeline`: read the dbt project ahead, so that the first run on any lake finds it read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smart_trader.pipeline.dbt import Builds
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 def prepare() -> None:
-    """Read the dbt project for the lake that the settings name, and keep what was read beside it.
+    """Read the dbt project with the engine that the settings name, and keep what was read for all lakes.
 
     dbt takes some seconds to read all of the project, and a fraction of that where only little was edited since.
     """

@@ -22,6 +22,7 @@ from smart_trader.lake.delta import REPAIR_FIX, repair_fix
 from smart_trader.lake.disk import FULL_DISK_FIX
 from smart_trader.lake.object_lock import LockLostError
 from smart_trader.lakehouse.session import Engine
+from smart_trader.pipeline.known_parse import KnownParse
 
 SHOWN_FAILURES = 5
 # New objects after which Python looks for garbage: some hundred bytes each.
@@ -191,15 +192,21 @@ class Builds:
         """Read the project; dbt keeps what it has parsed, so that the next run reads what was edited since."""
         from dbt.cli.main import dbtRunner
 
+        variables = self._parsed_variables()
+        known = KnownParse(self._target, self._engine.choice.name)
+        # dbt parses everything again for other settings, which are of this run alone
+        arguments = known.arguments() if not variables else []
         _collect_less()
         with _environment(self._environment):
-            parsed = dbtRunner().invoke(["--log-level", "none", "parse", *self._common(self._parsed_variables())])
+            parsed = dbtRunner().invoke(["--log-level", "none", "parse", *arguments, *self._common(variables)])
         _collect_less()
         _raise_end(parsed.exception)
         if not parsed.success:
             raise SmartTraderError(
                 f"dbt cannot read the project: {_take_first_line(parsed.exception)}", "run: dbt parse"
             )
+        if not variables:
+            known.keep()
         return parsed.result
 
     def _parsed_variables(self) -> dict[str, Any]:
@@ -245,9 +252,13 @@ class Builds:
         common = ["--project-dir", root, "--profiles-dir", root, "--log-path", str(self.log.parent)]
         # nothing reads the JSON files that dbt would write for each command
         common.append("--no-write-json")
-        # a folder for each engine, since another connection makes dbt parse everything again
-        common += ["--target-path", str(self._paths.home / "dbt-target" / self._engine.choice.name)]
+        common += ["--target-path", str(self._target)]
         return [*common, "--vars", simplejson.dumps(variables)] if variables else common
+
+    @property
+    def _target(self) -> Path:
+        """Where dbt writes; a folder for each engine, since another connection makes it parse everything again."""
+        return self._paths.home / "dbt-target" / self._engine.choice.name
 
     @property
     def log(self) -> Path:

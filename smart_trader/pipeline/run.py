@@ -165,6 +165,7 @@ class _Run:
             given=given,
             with_queue=True,
             run_id=self._request.run_id,
+            tables=self._bronze,
         )
         report = run_job(job, api)
         self._defects += report.defects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,9 @@ AT_GENESIS = ("blue",) * 4 + ("pump",) * 9 + ("moonshot",) * 3 + ("slow", "chopp
 SYLLABLES = ("bo", "nk", "wif", "pe", "pu", "moo", "deng", "fart", "gi", "ga", "cat", "dog", "zer", "ro", "mew", "pop")
 
 
-def launched(seed: int, genesis: int, day: int) -> list[Token]:
+# asked for at each step of a day
+@lru_cache(maxsize=16)
+def launched(seed: int, genesis: int, day: int) -> tuple[Token, ...]:
     """Return the tokens launched on a day since genesis, in time order; day -1 are those that exist already."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 1000 + day]))
     if day < 0:
@@ -88,10 +91,10 @@ def launched(seed: int, genesis: int, day: int) -> list[Token]:
         styles = (*LAUNCHES_A_DAY[:-1], OTHERS[day % 3])
         # at the beginning of a step, so that no one trades a token before it is there
         times = sorted(genesis + day * DAY + int(step) * 900 for step in rng.integers(0, DAY // 900, len(styles)))
-    return [
+    return tuple(
         _token(rng, style, time, address(seed, f"mint of day {day}", number), number, genesis)
         for number, (style, time) in enumerate(zip(styles, times, strict=True))
-    ]
+    )
 
 
 def _token(rng: np.random.Generator, style: str, time: int, mint: str, number: int, genesis: int) -> Token:

@@ -121,19 +121,18 @@ class SparkConnectCredentials(SparkCredentials):
         return str(self.lake if self.method == ConnectionMethod.EMBEDDED else self.endpoint_file or self.host)
 
     def _connection_keys(self) -> tuple[str, ...]:
-        """Settings that dbt may show: never the token."""
-        return (
-            "host",
-            "port",
-            "schema",
-            "endpoint_file",
-            "connect_host",
-            "connect_port",
-            "offline",
-            "method",
-            "lake",
-            "memory",
-        )
+        """Settings that dbt may show: never the token.
+
+        They make up `target` in Jinja, so dbt parses a project once more where one of them changed. Which lake and
+        which of its servers it is changes no project: `lake` and `endpoint_file` are looked up at each connection, and
+        one parse holds for all lakes.
+        """
+        return ("host", "port", "schema", "connect_host", "connect_port", "offline", "method", "memory")
+
+    def place(self) -> str:
+        """Return which lake and which file of endpoints the profile names, for `dbt debug`."""
+        named = {"lake": self.lake, "endpoint_file": self.endpoint_file}
+        return ", ".join(f"{name}: {value}" for name, value in named.items() if value)
 
     @property
     def is_embedded(self) -> bool:

@@ -158,6 +158,12 @@ class SparkConnectAdapter(SparkAdapter):
 
     # ---------------------------------------------------------------- what else dbt calls
 
+    def debug_query(self) -> None:
+        """Ask the engine for an answer, as `dbt debug` does, and say which lake that is; dbt does not show it."""
+        if place := self.config.credentials.place():
+            logger.info(place)
+        super().debug_query()
+
     def list_schemas(self, database: str) -> list[str]:
         """List the schemas; without a server there are none."""
         return [] if self._is_offline else list(super().list_schemas(database))
