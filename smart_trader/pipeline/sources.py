@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
@@ -15,6 +16,9 @@ from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
 from smart_trader.lake.atomic import write_whole
+
+if TYPE_CHECKING:
+    from smart_trader.sandbox.market.market_source import MarketSource
 
 DAY_S = 86_400
 MARKET_DAYS = 30
@@ -101,17 +105,42 @@ class World:
     genesis: int
 
 
+def remembered_market(paths: LakePaths, clock: int) -> MarketSource:
+    """Return the made-up market that a lake was filled from, carried on to a clock.
+
+    Raises:
+        SettingsError: The lake remembers none, or what it remembers cannot be read.
+    """
+    from smart_trader.sandbox.market.market_source import market
+
+    world = _known_world(paths)
+    if world is None:
+        raise SettingsError(
+            f"this lake remembers no made-up market: there is no {paths.market_file}",
+            "only smart-trader run --demo leaves one; for a lake of another sandbox give --truth FILE, as "
+            "`smart-trader sandbox truth --format csv` writes it",
+        )
+    return market(world.seed, world.wallets, world.genesis, clock)
+
+
+def _known_world(paths: LakePaths) -> World | None:
+    """Return what a lake remembers; None if that is nothing."""
+    try:
+        return World(**json.loads(paths.market_file.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start anew") from None
+
+
 def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
     """Return the market this lake was filled from, or a new one that began a month ago."""
     world = World(spec.seed, spec.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
-    try:
-        known = World(**json.loads(paths.market_file.read_text()))
-    except FileNotFoundError:
+    known = _known_world(paths)
+    if known is None:
         paths.market_file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(str(paths.market_file), json.dumps(asdict(world)).encode())
         return world
-    except (OSError, ValueError, TypeError):
-        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start anew") from None
     if (known.seed, known.wallets) != (world.seed, world.wallets):
         raise SettingsError(
             f"this lake is filled from the market of seed {known.seed} with {known.wallets} wallets, "
