@@ -40,7 +40,17 @@ def as_of_text(at: int) -> str:
 
 def run_command(at: int, *arguments: str) -> list[str]:
     """Return the command of a run on the market of 1,000 wallets."""
-    command = [*COMMAND, "run", "--demo", "--seed", str(SEED), "--market-wallets", str(LOADED_WALLETS)]
+    command = [
+        *COMMAND,
+        "run",
+        "--demo",
+        "--market",
+        "easy",
+        "--seed",
+        str(SEED),
+        "--market-wallets",
+        str(LOADED_WALLETS),
+    ]
     return [*command, "--as-of", str(at), "--skip-tests", "--top", "0", *arguments]
 
 
@@ -66,7 +76,7 @@ def call(lake: Path, command: list[str]) -> None:
 
 
 def _addresses() -> list[str]:
-    command = [*COMMAND, "sandbox", "truth", "--seed", str(SEED), "--wallets", str(LOADED_WALLETS)]
+    command = [*COMMAND, "sandbox", "truth", "--market", "easy", "--seed", str(SEED), "--wallets", str(LOADED_WALLETS)]
     listed = subprocess.run(
         [*command, "--genesis", str(GENESIS), "--clock", str(GENESIS), "--format", "csv"],
         check=True, capture_output=True, text=True, cwd=PROJECT,

@@ -46,6 +46,7 @@ from smart_trader.evaluation.standings import read_standings
 from smart_trader.lake.delta import table_names
 from smart_trader.lake.reader import Lake
 from smart_trader.sandbox.market.roles import ROLES, SKILLED
+from smart_trader.sandbox.market.spec import EASY, MARKETS
 from smart_trader.sandbox.market.truth import truths
 
 DAY = 86_400
@@ -78,7 +79,16 @@ class World:
 
     def command(self, as_of: int) -> list[str]:
         """Return the command of a run."""
-        options = ["--seed", str(self.seed), "--market-wallets", str(self.wallets), "--as-of", str(as_of)]
+        options = [
+            "--market",
+            self.market,
+            "--seed",
+            str(self.seed),
+            "--market-wallets",
+            str(self.wallets),
+            "--as-of",
+            str(as_of),
+        ]
         return [*COMMAND, "run", "--demo", "--engine", "embedded", *options, "--skip-tests", "--top", "0"]
 
 
@@ -254,7 +264,7 @@ def seeds_of(text: str) -> list[int]:
 def main() -> None:
     """Fill, judge and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--market", choices=["easy"], default="easy", help="which world (default easy)")
+    parser.add_argument("--market", choices=MARKETS, default=EASY, help="which world (default easy)")
     parser.add_argument("--seeds", type=seeds_of, required=True, help="such as 1,2,3,4")
     parser.add_argument("--wallets", type=int, default=4000, help="wallets of each market (default 4000)")
     parser.add_argument("--rule", type=rule_of, action="append", default=[], metavar="NAME=SQL", help="a rule more")

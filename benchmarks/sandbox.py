@@ -21,6 +21,7 @@ from typing import Any
 import requests
 
 from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -61,7 +62,7 @@ def measure(wallets: int) -> dict[str, float]:
     """Make a market, carry it on by half a day, serve it."""
     clock = GENESIS + DAYS * DAY
     begun = time.perf_counter()
-    source: MarketSource = market(7, wallets, GENESIS, clock)
+    source: MarketSource = market(WorldSpec("easy", 7, wallets, GENESIS), clock)
     made = time.perf_counter() - begun
     swaps = len(source.world.rows.time)
     begun = time.perf_counter()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
-from smart_trader.sandbox.market.history import BEFORE, STEP
 from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.market.prices import price_series
 from smart_trader.sandbox.market.state import Floats, Ints
 from smart_trader.sandbox.market.world import World
 
@@ -133,23 +133,12 @@ def _trades(time: int, deltas: Mapping[int, int]) -> Iterator[Trade]:
 
 
 def world_prices(world: World) -> Prices:
-    """Return the last price that each asset had at a time: of its newest swap, or of the step's end before it."""
-    rows, history = world.rows, world.history
-    a = world.pools.a[rows.pool]
-    steps_end = world.genesis + STEP * np.arange(history.count + 1)
-
-    @cache
-    def known(asset: int) -> tuple[Ints, Floats]:
-        swaps = np.nonzero((a == asset) & (rows.amount_a > 0))[0]
-        ends = history.price[BEFORE - 1 : BEFORE + history.count, asset]
-        times = np.concatenate([rows.time[swaps], steps_end])
-        prices = np.concatenate([rows.price_a[swaps], ends])
-        order = np.argsort(times, kind="stable")
-        order = order[~np.isnan(prices[order])]
-        return times[order], prices[order]
+    """Return the prices of a world; each token's series is put together once."""
+    series = cache(partial(price_series, world))
 
     def prices(asset: int, times: Ints) -> Floats:
-        at, price = known(asset)
-        return np.asarray(price[np.maximum(np.searchsorted(at, times, "right") - 1, 0)], np.float64)
+        known = series(asset)
+        newest = np.searchsorted(known.time, times, "right") - 1
+        return np.asarray(known.usd[np.maximum(newest, 0)], np.float64)
 
     return prices

@@ -16,6 +16,8 @@ from smart_trader.console import say, show
 from smart_trader.errors import SettingsError
 from smart_trader.pipeline.options import engine_option, target_option
 from smart_trader.run_ids import RunIdType
+from smart_trader.sandbox.market.options import market_option, strength_option
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET
 
 
 @click.command("run")
@@ -34,6 +36,8 @@ from smart_trader.run_ids import RunIdType
     type=RunIdType(),
     help="Name of the run; the steps of one run share it, and its cu_budget. Default: made up.",
 )
+@market_option(None, f"The made-up market's name. [default: the lake's own, else {DEFAULT_MARKET}]")
+@strength_option(None)
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
     "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
@@ -49,6 +53,8 @@ def run_pipeline(
     as_of: datetime | None,
     step: str | None,
     run_id: str | None,
+    market: str | None,
+    strength: float | None,
     seed: int,
     market_wallets: int,
     top: int,
@@ -80,7 +86,7 @@ def run_pipeline(
     }
     run_as_of = as_of or now()
     request = RunRequest(
-        SourceSpec(demo, replay, seed, market_wallets),
+        SourceSpec(demo, replay, seed, market_wallets, market, strength),
         run_as_of,
         run_id or f"{run_as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         step,

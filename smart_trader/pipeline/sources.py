@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
-from smart_trader.errors import SettingsError
+from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, FULL_STRENGTH, WorldSpec
 
 if TYPE_CHECKING:
     from smart_trader.sandbox.market.market_source import MarketSource
@@ -33,12 +34,16 @@ class SourceSpec:
         replay: Folder of recordings.
         seed: The market's seed.
         market_wallets: Its size.
+        market: Its name; None is the one the lake was filled from, else the default.
+        strength: How well its adversaries hide, from 0 to 1; None likewise.
     """
 
     demo: bool = False
     replay: Path | None = None
     seed: int = 7
     market_wallets: int = 200
+    market: str | None = None
+    strength: float | None = None
 
     def check(self) -> None:
         """Refuse what is no clear choice.
@@ -90,61 +95,58 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     else:
         from smart_trader.sandbox.market.market_source import market
 
-        world = _remembered_world(spec, paths, clock)
-        app = sandbox_app(market(world.seed, world.wallets, world.genesis, clock), clock=clock)
+        app = sandbox_app(market(remembered_world(spec, paths, clock), clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """What names a market."""
+def remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> WorldSpec:
+    """Return the market this lake was filled from, or a new one that began a month ago and is remembered now.
 
-    seed: int
-    wallets: int
-    genesis: int
+    Raises:
+        SmartTraderError: The market asked for is another one, is none, or what is remembered cannot be read.
+    """
+    known = _read_world(paths.market_file)
+    fallback = (known.market, known.strength) if known else (DEFAULT_MARKET, FULL_STRENGTH)
+    name = spec.market or fallback[0]
+    # another market than the remembered one has a strength of its own
+    strength = spec.strength if spec.strength is not None else fallback[1] if name == fallback[0] else FULL_STRENGTH
+    genesis = known.genesis if known else (clock // DAY_S - MARKET_DAYS) * DAY_S
+    world = WorldSpec(name, spec.seed, spec.market_wallets, genesis, strength)
+    if known is None:
+        paths.market_file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(str(paths.market_file), json.dumps(world.as_json()).encode())
+    elif known != world:
+        raise SettingsError(
+            f"this lake is filled from {known.title}, not from {world.title}",
+            "give the same, or point LAKEHOUSE_HOME at another folder",
+        )
+    return world
 
 
 def remembered_market(paths: LakePaths, clock: int) -> MarketSource:
     """Return the made-up market that a lake was filled from, carried on to a clock.
 
     Raises:
-        SettingsError: The lake remembers none, or what it remembers cannot be read.
+        SmartTraderError: The lake remembers none, or what it remembers cannot be read.
     """
     from smart_trader.sandbox.market.market_source import market
 
-    world = _known_world(paths)
+    world = _read_world(paths.market_file)
     if world is None:
         raise SettingsError(
             f"this lake remembers no made-up market: there is no {paths.market_file}",
             "only smart-trader run --demo leaves one; for a lake of another sandbox give --truth FILE, as "
             "`smart-trader sandbox truth --format csv` writes it",
         )
-    return market(world.seed, world.wallets, world.genesis, clock)
+    return market(world, clock)
 
 
-def _known_world(paths: LakePaths) -> World | None:
-    """Return what a lake remembers; None if that is nothing."""
+def _read_world(file: Path) -> WorldSpec | None:
+    """Return the market a file remembers; None if there is no file."""
     try:
-        return World(**json.loads(paths.market_file.read_text()))
+        return WorldSpec.from_json(json.loads(file.read_text()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError):
-        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start anew") from None
-
-
-def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
-    """Return the market this lake was filled from, or a new one that began a month ago."""
-    world = World(spec.seed, spec.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
-    known = _known_world(paths)
-    if known is None:
-        paths.market_file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(str(paths.market_file), json.dumps(asdict(world)).encode())
-        return world
-    if (known.seed, known.wallets) != (world.seed, world.wallets):
-        raise SettingsError(
-            f"this lake is filled from the market of seed {known.seed} with {known.wallets} wallets, "
-            f"not of seed {world.seed} with {world.wallets}",
-            "give the same, or point LAKEHOUSE_HOME at another folder",
-        )
-    return known
+    except (OSError, ValueError, TypeError, SmartTraderError):
+        raise SettingsError(f"{file} cannot be read", "remove this demo lake and start again") from None

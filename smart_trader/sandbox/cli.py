@@ -15,6 +15,8 @@ from smart_trader.clock import FORMS, TimestampType, check_as_of, now
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError
+from smart_trader.sandbox.market.options import market_option, strength_option
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, FULL_STRENGTH, WorldSpec
 
 if TYPE_CHECKING:
     from smart_trader.sandbox.market.market_source import MarketSource
@@ -35,6 +37,8 @@ def _whole_seconds(_: click.Context, option: click.Parameter, at: datetime | Non
 def market_options(command: Any) -> Any:
     """Add the options that name a world and its clock."""
     options = (
+        market_option(DEFAULT_MARKET, "Which market."),
+        strength_option(FULL_STRENGTH),
         click.option("--wallets", default=DEFAULT_WALLETS, show_default=True, help="Wallets in the market, from 20."),
         click.option(
             "--genesis",
@@ -83,14 +87,13 @@ def sandbox() -> None:
 def serve(
     seed: int | None,
     folder: Path | None,
-    wallets: int,
-    genesis: int | None,
     clock: int | None,
     plan: str,
     requests_per_second: int | None,
     requests_per_minute: int | None,
     faults: tuple[str, ...],
     port: int,
+    **world: Any,
 ) -> None:
     """Serve a seeded market, or recorded responses, until stopped."""
     from smart_trader.sandbox.faults import fault_named
@@ -104,7 +107,7 @@ def serve(
     rate = plan_rate(plan, requests_per_second, requests_per_minute)
     wrong = [fault_named(text) for text in faults]
     clock = int(now().timestamp()) if clock is None else clock
-    source: Source = made(seed, wallets, genesis, clock) if seed is not None else replayed(folder or Path())
+    source: Source = made(clock, seed=seed, **world) if seed is not None else replayed(folder or Path())
     app = sandbox_app(source, clock=clock, rate=rate, faults=wrong)
     serve_until_stopped(app, port, lambda url: say(f"  on {url}"))
 
@@ -113,12 +116,12 @@ def serve(
 @click.option("--seed", type=int, required=True, help="The market's seed.")
 @market_options
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def truth(seed: int, wallets: int, genesis: int | None, clock: int | None, form: str) -> None:
+def truth(clock: int | None, form: str, **world: Any) -> None:
     """Print what each wallet of a market really is."""
     from smart_trader.sandbox.market.truth import as_text, truths
 
     clock = int(now().timestamp()) if clock is None else clock
-    click.echo(as_text(truths(made(seed, wallets, genesis, clock), clock), form))
+    click.echo(as_text(truths(made(clock, **world), clock), form))
 
 
 @sandbox.command()
@@ -157,15 +160,16 @@ def record(
         say(f"wrote {path}")
 
 
-def made(seed: int, wallets: int, genesis: int | None, clock: int) -> MarketSource:
-    """Return the market of a seed and say how to come back to it."""
-    from smart_trader.sandbox.market.market_source import market
+def made(clock: int, *, market: str, strength: float, seed: int, wallets: int, genesis: int | None) -> MarketSource:
+    """Return the market that options name, and report how to come back to it."""
+    from smart_trader.sandbox.market.market_source import market as carried_market
 
     genesis = (clock // DAY - DEFAULT_DAYS) * DAY if genesis is None else genesis
-    source = market(seed, wallets, genesis, clock)
+    spec = WorldSpec(market, seed, wallets, genesis, strength)
+    source = carried_market(spec, clock)
     say(
-        f"market of seed {seed}: {wallets} wallets, {len(source.world.rows.time):,} swaps; the same market later: "
-        f"--seed {seed} --wallets {wallets} --genesis {genesis} --clock {clock} or more"
+        f"{spec.title}: {len(source.world.rows.time):,} swaps; the same market later: "
+        f"{spec.options} --clock {clock} or more"
     )
     return source
 

@@ -13,7 +13,7 @@ from tests.python.support.market_lake import DAY, REFRESH, SEED, WALLETS
 
 from .compose import Stack
 
-MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
+MARKET = ("--demo", "--market", "easy", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # everything is due once more
 LATER = REFRESH + 15 * DAY
 Tables = dict[str, Counter[str]]

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from smart_trader.lake.object_lock import BEAT_TAKES_S, GIVE_UP_S, HEARTBEAT_S, STALE_S, look
 from smart_trader.lakehouse.server import free_port
 from smart_trader.sandbox.market.market_source import market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.market_lake import FIRST, SEED, WALLETS
@@ -123,7 +124,7 @@ def test_a_store_that_cannot_be_used_is_told_before_any_work(
 @pytest.fixture(scope="module")
 def api() -> Iterator[tuple[str, list[str]]]:
     """The made-up market on loopback, and its wallets."""
-    source = market(SEED, WALLETS, GENESIS, FIRST)
+    source = market(WorldSpec("easy", SEED, WALLETS, GENESIS), FIRST)
     with serving(sandbox_app(source, clock=FIRST)) as url:
         yield url, source.wallets
 

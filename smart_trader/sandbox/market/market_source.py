@@ -12,6 +12,7 @@ from smart_trader.sandbox.market.holding import Account, accounts, holder_text
 from smart_trader.sandbox.market.listing import token_rows
 from smart_trader.sandbox.market.names import address
 from smart_trader.sandbox.market.rows import RowWriter, is_late, oddity
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.market.world import World
 from smart_trader.sandbox.source import Row, SwapQuery
 
@@ -53,7 +54,7 @@ class MarketSource:
 
     def facts(self) -> Row:
         """Return what identifies the world."""
-        return {"seed": self.world.seed, "wallets": len(self.world.pace), "genesis": self.world.genesis}
+        return self.world.spec.as_json()
 
     def tokens_at(self, now: int) -> list[Row]:
         """Return every token's metrics at the last whole step."""
@@ -107,16 +108,16 @@ class MarketSource:
         self._seen_at = rows.time + LATE_SECONDS * is_late(odd)
 
 
-def market(seed: int, wallets: int, genesis: int, clock: int) -> MarketSource:
+def market(spec: WorldSpec, clock: int) -> MarketSource:
     """Return a market carried on to a clock.
 
     Raises:
-        SmartTraderError: A number is out of range or the clock lies before genesis.
+        SmartTraderError: The clock lies before genesis, or further behind it than a market lasts.
     """
-    if clock < genesis:
+    if clock < spec.genesis:
         raise SmartTraderError(
-            f"clock {clock} lies before genesis {genesis}", "give a later --clock or an earlier --genesis"
+            f"clock {clock} lies before genesis {spec.genesis}", "give a later --clock or an earlier --genesis"
         )
-    source = MarketSource(World(seed, wallets, genesis))
+    source = MarketSource(World(spec))
     source.world.carry_to(clock)
     return source

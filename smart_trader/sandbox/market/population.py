@@ -17,10 +17,10 @@ from smart_trader.sandbox.market.simulation import (
     SKILLED,
     WASH_PAIR,
 )  # fmt: skip
+from smart_trader.sandbox.market.spec import FEWEST_WALLETS
 from smart_trader.sandbox.market.state import SLOTS, Floats, Wallets
 from smart_trader.sandbox.market.tokens import DAY
 
-FEWEST_WALLETS = 20
 # share of all wallets, the fewest there are, occasions to act in a day, usual USD of a trade
 MEMBERS = {
     SKILLED: (0.08, 3, 5.0, 450.0),

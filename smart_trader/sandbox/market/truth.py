@@ -23,13 +23,17 @@ class Truth(NamedTuple):
         address: Wallet, pool, pool authority or locker.
         kind: One of the kinds of wallets, or what else it is.
         swaps: Its swap rows with a block time up to the clock.
-        partner: The other wallet of a wash pair.
+        partner: The wallet it belongs with: the other of a wash pair; else empty.
+        style: How a skilled wallet trades, where skilled wallets differ in it; else empty.
+        skill_until: Unix time at which a skilled wallet's skill ends; empty if it never does.
     """
 
     address: str
     kind: str
     swaps: int
-    partner: str
+    partner: str = ""
+    style: str = ""
+    skill_until: str = ""
 
 
 def truths(source: MarketSource, clock: int) -> list[Truth]:
@@ -42,9 +46,9 @@ def truths(source: MarketSource, clock: int) -> list[Truth]:
         Truth(address, KINDS[kind], count, source.wallets[partner] if kind == WASH_PAIR else "")
         for address, kind, count, partner in zip(source.wallets, kinds, swaps, partners, strict=True)
     ]
-    found += [Truth(address, "pool", 0, "") for address in source.pools]
-    found.append(Truth(RAYDIUM_AUTHORITY, "pool_authority", 0, ""))
-    return found + [Truth(locker(world.seed, number), "locker", 0, "") for number in range(ADDRESSES_OF_LOCKERS)]
+    found += [Truth(address, "pool", 0) for address in source.pools]
+    found.append(Truth(RAYDIUM_AUTHORITY, "pool_authority", 0))
+    return found + [Truth(locker(world.seed, number), "locker", 0) for number in range(ADDRESSES_OF_LOCKERS)]
 
 
 def as_text(found: list[Truth], form: str) -> str:

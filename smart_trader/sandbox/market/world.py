@@ -1,6 +1,6 @@
 """The market carried forward in time, a quarter of an hour at a step.
 
-A world is (seed, wallets, genesis). Each step draws its chances from (seed, step), so a world that is carried on later
+A world follows from its `WorldSpec`. Each step draws its chances from (seed, step), so a world that is carried on later
 is the one that would have been made at once.
 """
 
@@ -14,8 +14,9 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market import crowd, launching
 from smart_trader.sandbox.market.compiling import Run, kernel_for
 from smart_trader.sandbox.market.history import STEP, History
-from smart_trader.sandbox.market.population import FEWEST_WALLETS, populate
+from smart_trader.sandbox.market.population import populate
 from smart_trader.sandbox.market.simulation import CHANCES, ROWS_PER_INTENT
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.market.state import (
     Assets,
     Intents,
@@ -30,8 +31,6 @@ from smart_trader.sandbox.market.state import (
 )  # fmt: skip
 from smart_trader.sandbox.market.tokens import DAY, Token
 
-MOST_WALLETS = 100_000
-LARGEST_SEED = 2**32 - 1
 # every token's past is kept for the token list, so a market cannot go on for ever
 MOST_DAYS = 120
 
@@ -40,29 +39,19 @@ class World:
     """A market from genesis to the end of its last step.
 
     Args:
-        seed: A whole number from 0.
-        wallets: How many wallets are known, at least 20.
-        genesis: Unix time it begins at.
+        spec: What it follows from.
         run: The kernel in a form of the caller's choice.
-
-    Raises:
-        SmartTraderError: The seed or the number of wallets is out of range.
     """
 
-    def __init__(self, seed: int, wallets: int, genesis: int, run: Run | None = None) -> None:
-        if not 0 <= seed <= LARGEST_SEED:
-            raise SmartTraderError(f"seed {seed} is negative or too large", f"give one from 0 to {LARGEST_SEED}")
-        if not FEWEST_WALLETS <= wallets <= MOST_WALLETS:
-            raise SmartTraderError(
-                f"{wallets} wallets make no market", f"give a number from {FEWEST_WALLETS} to {MOST_WALLETS}"
-            )
-        self.seed, self.genesis = seed, genesis
-        self.run = run or kernel_for(wallets)
+    def __init__(self, spec: WorldSpec, run: Run | None = None) -> None:
+        self.spec = spec
+        self.seed, self.genesis = spec.seed, spec.genesis
+        self.run = run or kernel_for(spec.wallets)
         self.tokens: list[Token] = []
         self.transfers: list[Transfer] = []
         self.scheduled: list[Scheduled] = []
         self.history = History()
-        self.wallets, self.pace = populate(seed, wallets, 64)
+        self.wallets, self.pace = populate(spec.seed, spec.wallets, 64)
         self.first_money = self.wallets.balance[:, :3].copy()
         self.assets = launching.no_assets(64)
         self.pools = Pools(*(np.zeros(128, np.int64) for _ in Pools._fields))

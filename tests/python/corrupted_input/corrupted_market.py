@@ -14,6 +14,7 @@ from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import Row, SwapQuery
@@ -41,7 +42,7 @@ class Corrupts(Protocol):
 
 def made() -> MarketSource:
     """Return the market that everything here is cut from."""
-    return market(7, TEMPLATES, GENESIS, NOW)
+    return market(WorldSpec("easy", 7, TEMPLATES, GENESIS), NOW)
 
 
 @dataclass

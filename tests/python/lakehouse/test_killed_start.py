@@ -26,7 +26,7 @@ from smart_trader.lakehouse.server_record import ServerRecord, read_record, writ
 from smart_trader.lakehouse.spark_config import MAIN_CLASS, Endpoints
 from tests.python.support.engine import PROJECT, clean_environment, run_module, small_disk
 
-RUN = ("run", "--demo", "--seed", "11", "--market-wallets", "20")
+RUN = ("run", "--demo", "--market", "easy", "--seed", "11", "--market-wallets", "20")
 # A program that takes as long as a JVM and is called like one: what is tested here is who holds and who ends it.
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(120)", MAIN_CLASS]
 # A start that never gets further than its JVM, as one that is killed.

@@ -16,6 +16,7 @@ from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 from smart_trader.lakehouse.probe import execute_connect
 from smart_trader.loopback import bypass_proxies
 from smart_trader.sandbox.market.market_source import market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
@@ -73,7 +74,9 @@ def test_a_python_models_session_reaches_connect_directly(proxied: None, connect
 
 def test_requests_reach_a_sandbox_directly(proxied: None) -> None:
     bypass_proxies()
-    with serving(sandbox_app(market(3, 20, 1_790_000_000, 1_790_100_000), clock=1_790_100_000)) as url:
+    with serving(
+        sandbox_app(market(WorldSpec("easy", 3, 20, 1_790_000_000), 1_790_100_000), clock=1_790_100_000)
+    ) as url:
         assert requests.get(f"{url}/sandbox/info", timeout=5).json()["data_source"] == "sandbox"
     with pytest.raises(requests.exceptions.ProxyError):
         requests.get("http://192.0.2.1/", timeout=5)

@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 
 from smart_trader.lake.file_lock import is_held
 from smart_trader.sandbox.market.market_source import market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import PROJECT, clean_environment
@@ -101,7 +102,7 @@ def test_a_closed_terminal_ends_a_command_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_loader_told_to_stop_lands_what_it_fetched(tmp_path: Path, number: signal.Signals) -> None:
-    source = market(3, 40, FIRST - 30 * 86400, FIRST)
+    source = market(WorldSpec("easy", 3, 40, FIRST - 30 * 86400), FIRST)
     with serving(sandbox_app(source, clock=FIRST)) as url:
         load = subprocess.Popen(
             [

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.replay import load_recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -45,7 +46,7 @@ class Walked:
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
-    source = market(7, 150, GENESIS, FIRST)
+    source = market(WorldSpec("easy", 7, 150, GENESIS), FIRST)
     second = FIRST + 13 * HOUR
     lake = Lake(tmp_path_factory.mktemp("market"))
     with serving(sandbox_app(source, clock=FIRST)) as url:

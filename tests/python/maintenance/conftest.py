@@ -14,13 +14,14 @@ from deltalake import DeltaTable, write_deltalake
 
 from smart_trader.config.paths import LakePaths
 from smart_trader.sandbox.market.market_source import market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import clean_environment, run_module
 from tests.python.support.market_lake import DAY, FIRST
 
 GENESIS = (FIRST // DAY - 30) * DAY
-SOURCE = market(3, 20, GENESIS, FIRST)
+SOURCE = market(WorldSpec("easy", 3, 20, GENESIS), FIRST)
 BUILT = ("silver.wallet_trades", "silver.pnl_history", "gold.leaderboard", "snapshots.tracked_tokens_history")
 
 

@@ -31,7 +31,7 @@ from tests.python.support.object_store import object_store
 KEPT = Path(__file__).parent / "lake_of_8750c72.tar.xz"
 # the same market's first run on the embedded engine, of version 1: the last commit with the earlier names
 VERSION_1 = Path(__file__).parent / "lake_of_910abe9.tar.xz"
-MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
+MARKET = ("--demo", "--market", "easy", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 # the first commit that had a whole pipeline, and the last before lakes had a version
 COMMITS = ("0b8b769", "c21225b")
 HISTORIES = ("silver.pnl_history", "gold.trader_evaluations", "gold.smart_traders")

@@ -156,7 +156,7 @@ with lock_lake(machine.paths, "discard-future"), lake_engine(machine, say) as en
 @pytest.mark.full
 def test_a_built_lake_is_as_it_was_before_the_future(embedded: EmbeddedLake) -> None:
     lake = MarketLake(embedded, "future_")
-    options = ("run", "--demo", "--seed", "3", "--market-wallets", "20", "--skip-tests", "--as-of")
+    options = ("run", "--demo", "--market", "easy", "--seed", "3", "--market-wallets", "20", "--skip-tests", "--as-of")
     tables = {}
     for at in (FIRST, REFRESH):
         done = lake.smart_trader(*options, str(at))

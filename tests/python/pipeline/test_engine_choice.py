@@ -186,7 +186,7 @@ def test_a_damaged_table_is_named_with_its_file_and_repaired(embedded: EmbeddedL
     files = sorted((embedded.home / "damaged_silver" / "token_observations").glob("*.parquet"))
     for file in files:
         file.write_bytes(b"no parquet")
-    arguments = ("--demo", "--seed", "11", "--market-wallets", "30", "--as-of", str(FIRST + 86_400))
+    arguments = ("--demo", "--market", "easy", "--seed", "11", "--market-wallets", "30", "--as-of", str(FIRST + 86_400))
     for name in ("load_tokens", "build_tokens"):
         failed = lake.smart_trader("run", *arguments, "--step", name, "--run-id", "two", "--skip-tests")
     assert failed.returncode == 1

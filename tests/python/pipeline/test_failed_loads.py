@@ -34,6 +34,7 @@ from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.sources import SourceSpec
 from smart_trader.sandbox.faults import fault_of
 from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
@@ -78,7 +79,7 @@ class Pipeline:
 
 @pytest.fixture(scope="module")
 def source() -> MarketSource:
-    return market(11, 20, AS_OF - 30 * 86_400, AS_OF)
+    return market(WorldSpec("easy", 11, 20, AS_OF - 30 * 86_400), AS_OF)
 
 
 @pytest.fixture

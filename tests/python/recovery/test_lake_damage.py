@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from smart_trader.lakehouse import server
 from smart_trader.sandbox.market.market_source import market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.dbt_lake import run_dbt
@@ -72,7 +73,7 @@ def test_a_broken_history_is_named_and_nothing_is_changed(embedded: EmbeddedLake
 
 
 def test_a_disk_that_fills_while_rows_land_loses_nothing(tmp_path: Path) -> None:
-    source = market(3, 40, GENESIS, FIRST)
+    source = market(WorldSpec("easy", 3, 40, GENESIS), FIRST)
     wallets = ",".join(source.wallets[:30])
     with small_disk(tmp_path / "small disk", "900k") as disk, serving(sandbox_app(source, clock=FIRST)) as url:
         env = clean_environment(LAKEHOUSE_HOME=str(disk / "lake"))
@@ -110,7 +111,7 @@ def test_a_lake_that_may_not_be_written_is_explained(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     lake.mkdir()
     deny(lake)
-    with serving(sandbox_app(market(3, 20, GENESIS, FIRST), clock=FIRST)) as url:
+    with serving(sandbox_app(market(WorldSpec("easy", 3, 20, GENESIS), FIRST), clock=FIRST)) as url:
         done = run_module(
             "loaders", "tokens", "--sandbox", url, env=clean_environment(LAKEHOUSE_HOME=str(lake)), unprivileged=True
         )
@@ -163,7 +164,18 @@ def test_lost_files_and_a_corrupt_log_are_named_and_made_again(
         server.stop(engine.paths, print)
         server.start(engine.settings, print)
     later = lake_at(engine, "calm_", REFRESH + 20 * DAY)
-    arguments = ["--demo", "--seed", "11", "--market-wallets", "30", "--as-of", str(later.at), "--skip-tests"]
+    arguments = [
+        "--demo",
+        "--market",
+        "easy",
+        "--seed",
+        "11",
+        "--market-wallets",
+        "30",
+        "--as-of",
+        str(later.at),
+        "--skip-tests",
+    ]
     failed = later.lake.smart_trader("run", *arguments)
     assert failed.returncode == 1
     assert "smart-trader repair" in failed.stderr

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.source import Source, SwapQuery
 
 LIST, HOLDER, SWAPS = "/defi/v3/token/list", "/defi/v3/token/holder", "/trader/txs/seek_by_time"
@@ -26,7 +27,7 @@ QUOTES = {
 
 def made(seed: int = 7, wallets: int = 40, days: float = 4.0) -> MarketSource:
     """Return a market some days old."""
-    return market(seed, wallets, GENESIS, GENESIS + int(days * DAY))
+    return market(WorldSpec("easy", seed, wallets, GENESIS), GENESIS + int(days * DAY))
 
 
 def asked(url: str, path: str, **query: object) -> requests.Response:

@@ -154,8 +154,8 @@ def test_the_clock_goes_on_and_never_back(url: str) -> None:
             assert requests.post(f"{url}/sandbox/clock", json={"now": wrong}, timeout=10).status_code == 400
         info = requests.get(f"{url}/sandbox/info", timeout=10).json()
     assert info == {
-        "data_source": "sandbox", "seed": 7, "wallets": 20, "genesis": GENESIS, "clock": GENESIS + 7200, "requests": 0,
-        "refused_for_rate": 0,
+        "data_source": "sandbox", "market": "easy", "strength": 1.0, "seed": 7, "wallets": 20, "genesis": GENESIS,
+        "clock": GENESIS + 7200, "requests": 0, "refused_for_rate": 0,
     }  # fmt: skip
 
 

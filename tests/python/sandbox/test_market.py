@@ -16,6 +16,7 @@ from smart_trader.sandbox.market.holding import LOCKED_SHARE
 from smart_trader.sandbox.market.market_source import LATE_SECONDS, MarketSource, market
 from smart_trader.sandbox.market.population import kinds_of
 from smart_trader.sandbox.market.simulation import KINDS
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.market.tokens import DEAD
 from smart_trader.sandbox.market.truth import as_text, truths
 from smart_trader.sandbox.market.world import World
@@ -58,7 +59,7 @@ def test_late_rows_show_up_half_a_day_after_their_block_time(source: MarketSourc
     assert 20 <= len(late) <= 200
     number = int(late[len(late) // 2])
     time, wallet = int(world.rows.time[number]), int(world.rows.wallet[number])
-    again = market(7, 200, GENESIS, GENESIS)
+    again = market(WorldSpec("easy", 7, 200, GENESIS), GENESIS)
     owner = again.wallets[wallet]
     hashes = [
         Counter(json.loads(text)["tx_hash"] for text in texts_of(again, owner, now, time))
@@ -131,7 +132,7 @@ def test_no_token_has_more_units_than_were_made(source: MarketSource) -> None:
 def test_holders_at_a_clock_are_what_swaps_up_to_it_left(source: MarketSource) -> None:
     """The world is carried to the end of its step; rows behind the clock must not count."""
     now = GENESIS + DAY + 1
-    early = market(7, 200, GENESIS, now)
+    early = market(WorldSpec("easy", 7, 200, GENESIS), now)
     world = early.world
     assert (world.rows.time > now).any()
     shown: Counter[tuple[str, str]] = Counter()
@@ -158,7 +159,7 @@ def test_holders_at_a_clock_are_what_swaps_up_to_it_left(source: MarketSource) -
 
 @pytest.mark.full
 def test_compiled_and_plain_kernel_give_the_same_bits() -> None:
-    worlds = [World(3, 60, GENESIS, run) for run in (agents.run, compiled_run())]
+    worlds = [World(WorldSpec("easy", 3, 60, GENESIS), run) for run in (agents.run, compiled_run())]
     for world in worlds:
         world.carry_to(GENESIS + 3 * DAY)
     for one, other in zip(worlds[0].rows, worlds[1].rows, strict=True):
@@ -256,7 +257,7 @@ def test_skilled_wallets_are_on_top_and_some_qualify(
 )
 def test_a_market_that_cannot_be_is_refused(wallets: int, clock: int, said: str) -> None:
     with pytest.raises(SmartTraderError, match=said):
-        market(7, wallets, GENESIS, clock)
+        market(WorldSpec("easy", 7, wallets, GENESIS), clock)
     for seed in (-1, 2**32):
         with pytest.raises(SmartTraderError, match="negative or too large"):
-            market(seed, 20, GENESIS, GENESIS)
+            market(WorldSpec("easy", seed, 20, GENESIS), GENESIS)

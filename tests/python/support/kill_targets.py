@@ -75,7 +75,7 @@ class Tally:
         return "\n".join(lines)
 
 
-MARKET = ("--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS))
+MARKET = ("--demo", "--market", "easy", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from smart_trader.sandbox.market.market_source import MarketSource, market
+from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import SwapQuery
 from tests.python.reference import Verdict, judge
@@ -25,6 +26,8 @@ from .engine import PROJECT, EmbeddedLake, Engine, run_module
 OWN_FIELDS = frozenset({"processed_at", "batch_id", "landed_at", "_dlt_load_id", "load_batch", "run_id"})
 WALLETS = 30
 SEED = 11
+# rows, counts and kill points of these tests are those of the easy market
+MARKET = ("--demo", "--market", "easy", "--seed", str(SEED), "--market-wallets", str(WALLETS))
 HOUR = 3600
 DAY = 24 * HOUR
 # the moment of the first run
@@ -50,9 +53,7 @@ class MarketLake:
 
     def demo(self, at: int, *arguments: str) -> str:
         """Run the pipeline on the market at a moment; returns what it showed."""
-        done = self.smart_trader(
-            "run", "--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS), "--as-of", str(at), *arguments
-        )
+        done = self.smart_trader("run", *MARKET, "--as-of", str(at), *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stderr + done.stdout
 
@@ -91,8 +92,7 @@ class MarketLake:
 
     def source(self, at: int) -> MarketSource:
         """Return the market the lake was filled from."""
-        world = json.loads(self.engine.paths.market_file.read_text())
-        return market(world["seed"], world["wallets"], world["genesis"], at)
+        return market(WorldSpec.from_json(json.loads(self.engine.paths.market_file.read_text())), at)
 
     def verdict(self, at: int) -> Verdict:
         """Let the independent judge compute every fetched wallet from what the market serves."""
