@@ -1,4 +1,4 @@
-"""Whom a run asks: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
+"""Whom a run asks: BirdEye with a key, the seeded market, recordings, or a server; never one instead of another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loaders.apis import Api, live_api, sandbox_api
+from loaders.transport import is_loopback
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
@@ -36,6 +37,7 @@ class SourceSpec:
         market_wallets: Its size.
         market: Its name; None is the one the lake was filled from, else the default.
         strength: How well its adversaries hide, from 0 to 1; None likewise.
+        sandbox: A server of this machine that is up already, from `running_sandbox`.
     """
 
     demo: bool = False
@@ -44,6 +46,7 @@ class SourceSpec:
     market_wallets: int = 200
     market: str | None = None
     strength: float | None = None
+    sandbox: Api | None = None
 
     def check(self) -> None:
         """Refuse what is no clear choice.
@@ -51,18 +54,45 @@ class SourceSpec:
         Raises:
             SettingsError: Two sources are named, or none and there is no key.
         """
-        if self.demo and self.replay is not None:
-            raise SettingsError("--demo and --replay name two sources", "give one of them")
-        if not self.demo and self.replay is None and birdeye_api_key() is None:
+        check_sources(demo=self.demo, replay=self.replay, sandbox=self.sandbox)
+        if self.data_source == "birdeye" and birdeye_api_key() is None:
             raise SettingsError(
                 "no source: there is no BIRDEYE_API_KEY in the environment or .env, and no flag names another source",
-                "set the key, or run with --demo (a made-up market) or --replay FOLDER (recordings)",
+                "set the key, or run with --demo (a made-up market), --replay FOLDER (recordings) or --sandbox URL",
             )
 
     @property
     def data_source(self) -> str:
         """What rows of it are stamped with."""
+        if self.sandbox is not None:
+            return self.sandbox.data_source
         return "sandbox" if self.demo else "replay" if self.replay is not None else "birdeye"
+
+
+def check_sources(*, demo: bool, replay: Path | None, sandbox: object) -> None:
+    """Refuse more than one source.
+
+    Raises:
+        SettingsError: Two are named.
+    """
+    given = {"--demo": demo, "--replay": replay is not None, "--sandbox": sandbox is not None}
+    named = [flag for flag, is_given in given.items() if is_given]
+    if len(named) > 1:
+        raise SettingsError(f"{' and '.join(named)} name {len(named)} sources", "give one of them")
+
+
+def running_sandbox(url: str) -> Api:
+    """Return the BirdEye-compatible server of this machine at an address, which must be up.
+
+    Raises:
+        SmartTraderError: It is not on loopback, or no sandbox answers there.
+    """
+    if not is_loopback(url):
+        raise SettingsError(
+            f"--sandbox {url!r} is no address of this machine",
+            "give one such as http://127.0.0.1:8765; BirdEye itself is asked with BIRDEYE_API_KEY and no flag",
+        )
+    return sandbox_api(url)
 
 
 @contextmanager
@@ -77,6 +107,10 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     Raises:
         SmartTraderError: The source cannot be had.
     """
+    if spec.sandbox is not None:
+        _check_same_world(spec.sandbox, paths)
+        yield spec.sandbox
+        return
     if spec.data_source == "birdeye":
         yield live_api()
         return
@@ -98,6 +132,21 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
         app = sandbox_app(market(remembered_world(spec, paths, clock), clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
+
+
+def _check_same_world(api: Api, paths: LakePaths) -> None:
+    """Refuse a server whose market is another one than the demo market this lake was filled from.
+
+    Raises:
+        SettingsError: It is.
+    """
+    known = _read_world(paths.market_file)
+    served = {name: api.facts.get(name) for name in known.as_json()} if known else {}
+    if known is not None and served != known.as_json():
+        raise SettingsError(
+            f"this lake is filled from {known.title}, and {api.url} serves another world: {served}",
+            "point LAKEHOUSE_HOME at another folder: two worlds never mix",
+        )
 
 
 def remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> WorldSpec:
