@@ -42,7 +42,7 @@ PRICES_CU = {
 
 def multi_price_cu(tokens: int) -> int:
     """Return the compute units of one request for the prices of some tokens."""
-    return math.ceil(3 * tokens**0.8)
+    return math.ceil(3 * math.pow(tokens, 0.8))
 
 
 class Plan(NamedTuple):

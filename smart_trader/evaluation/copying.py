@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from smart_trader.sandbox.market.lookups import PriceBook
 from smart_trader.sandbox.market.market_source import MarketSource
-from smart_trader.sandbox.market.prices import price_series
 from smart_trader.sandbox.market.state import Floats, Ints
 from smart_trader.sandbox.market.world import World
 
@@ -58,7 +57,7 @@ def copied_returns(source: MarketSource, wallets: Iterable[str], begin: int) -> 
     wanted = {numbers[wallet]: wallet for wallet in wallets if wallet in numbers}
     # a trade that the slowest follower could not copy any more is copied by none
     trades = trades_of(world, wanted, begin, end - max(DELAYS_S))
-    prices = world_prices(world)
+    prices = PriceBook(world).at
     found = {}
     for number, mine in trades.items():
         if any(trade.amount > 0 for trade in mine):
@@ -130,15 +129,3 @@ def _trades(time: int, deltas: Mapping[int, int]) -> Iterator[Trade]:
     for asset, amount in sorted(deltas.items(), key=lambda delta: (delta[1], delta[0])):
         if asset >= QUOTE_ASSETS and amount:
             yield Trade(time, asset, amount)
-
-
-def world_prices(world: World) -> Prices:
-    """Return the prices of a world; each token's series is put together once."""
-    series = cache(partial(price_series, world))
-
-    def prices(asset: int, times: Ints) -> Floats:
-        known = series(asset)
-        newest = np.searchsorted(known.time, times, "right") - 1
-        return np.asarray(known.usd[np.maximum(newest, 0)], np.float64)
-
-    return prices

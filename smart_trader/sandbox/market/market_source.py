@@ -10,8 +10,9 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market.history import STEP
 from smart_trader.sandbox.market.holding import Account, accounts, holder_text
 from smart_trader.sandbox.market.listing import token_rows
-from smart_trader.sandbox.market.lookups import creation_row, price_row, transfer_page
+from smart_trader.sandbox.market.lookups import PriceBook, creation_row, price_row
 from smart_trader.sandbox.market.names import address
+from smart_trader.sandbox.market.passing import TransferBook
 from smart_trader.sandbox.market.prices import asset_numbers
 from smart_trader.sandbox.market.rows import RowWriter, is_late, oddity
 from smart_trader.sandbox.market.spec import WorldSpec
@@ -38,6 +39,8 @@ class MarketSource:
         self._indexed = -1
         self._order = self._begins = self._seen_at = np.zeros(0, np.int64)
         self._tokens: tuple[int, list[Row]] = (-1, [])
+        self._prices = PriceBook(world)
+        self._passed: tuple[int, TransferBook] | None = None
         self._accounts: dict[tuple[int, int], list[Account]] = {}
 
     @cached_property
@@ -105,12 +108,17 @@ class MarketSource:
     def price_at(self, mint: str, now: int) -> Row | None:
         """Return a token's last price and its liquidity."""
         asset = self._asset(mint, now)
-        return None if asset is None else price_row(self.world, asset, now)
+        return None if asset is None else price_row(self.world, self._prices, asset, now)
 
     def transfer_rows(self, query: TransferQuery, now: int) -> tuple[list[Row], bool]:
         """Return a page of a wallet's transfers and whether there are more."""
         self.world.carry_to(now)
-        return transfer_page(self.world, self.wallets, self._numbers, query, now)
+        wallet = self._numbers.get(query.wallet)
+        if wallet is None:
+            return [], False
+        if self._passed is None or self._passed[0] != self.world.now:
+            self._passed = (self.world.now, TransferBook(self.world, self.wallets, self._prices))
+        return self._passed[1].page(wallet, query, now)
 
     def _asset(self, mint: str, now: int) -> int | None:
         """Return the number of a token that is launched by now."""

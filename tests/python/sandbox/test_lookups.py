@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -15,11 +16,15 @@ import pytest
 import requests
 
 from smart_trader import birdeye
+from smart_trader.sandbox.market.lookups import PriceBook
 from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.market.passing import TransferBook
 from smart_trader.sandbox.market.prices import asset_numbers, price_at
+from smart_trader.sandbox.market.state import Transfer
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
+from smart_trader.sandbox.source import TransferQuery
 
 from .sandboxes import CLOCK, DAY, QUOTES, SORTED, asked
 from .test_wire import ERROR, SHARED
@@ -169,6 +174,26 @@ def test_airdrops_are_transfers_in(market_url: str, source: MarketSource) -> Non
     for row in rows:
         assert row["to_address"] == source.wallets[wallet] != row["from_address"]
         assert (row["flow"], row["action"], isinstance(row["amount"], str)) == ("in", "transfer", True)
+
+
+def test_a_transfer_between_wallets_shows_at_both_ends(source: MarketSource) -> None:
+    """The world notes what one gave and what the other got; for the API it is one transaction."""
+    one, other = source.wallets[:2]
+    world = SimpleNamespace(
+        seed=source.world.seed, tokens=source.world.tokens,
+        transfers=[Transfer(CLOCK - 9, 1, 5, 70), Transfer(CLOCK - 9, 0, 5, -70), Transfer(CLOCK - 8, 1, 5, 70)],
+    )  # fmt: skip
+    book = TransferBook(world, source.wallets, PriceBook(source.world))  # type: ignore[arg-type]
+
+    def rows(wallet: int, flow: str | None = None) -> list[dict[str, Any]]:
+        return book.page(wallet, TransferQuery(source.wallets[wallet], None, flow, 0, None, 0, 100), CLOCK)[0]
+
+    assert [(row["flow"], row["to_address"]) for row in rows(0)] == [("out", other)]
+    assert [(row["flow"], row["from_address"] == one) for row in rows(1)] == [("in", False), ("in", True)]
+    assert rows(0)[0]["tx_hash"] == rows(1)[1]["tx_hash"] != rows(1)[0]["tx_hash"]
+    assert {**rows(0)[0], "flow": "in"} == rows(1)[1]
+    assert [row["flow"] for row in rows(0, "out")] == ["out"]
+    assert rows(0, "in") == rows(1, "out") == []
 
 
 def test_transfers_are_filtered_and_paged_by_cursor(market_url: str, source: MarketSource) -> None:
