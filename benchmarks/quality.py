@@ -46,7 +46,7 @@ from smart_trader.evaluation.standings import read_standings
 from smart_trader.lake.delta import table_names
 from smart_trader.lake.reader import Lake
 from smart_trader.sandbox.market.roles import ROLES, SKILLED
-from smart_trader.sandbox.market.spec import EASY, MARKETS
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, MARKETS
 from smart_trader.sandbox.market.truth import truths
 
 DAY = 86_400
@@ -264,19 +264,22 @@ def seeds_of(text: str) -> list[int]:
 def main() -> None:
     """Fill, judge and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--market", choices=MARKETS, default=EASY, help="which world (default easy)")
-    parser.add_argument("--seeds", type=seeds_of, required=True, help="such as 1,2,3,4")
+    parser.add_argument(
+        "--market", choices=MARKETS, default=DEFAULT_MARKET, help=f"which world (default {DEFAULT_MARKET})"
+    )
+    parser.add_argument("--seeds", type=seeds_of, nargs="+", required=True, help="such as 1 2 3 4, or 1,2,3,4")
     parser.add_argument("--wallets", type=int, default=4000, help="wallets of each market (default 4000)")
     parser.add_argument("--rule", type=rule_of, action="append", default=[], metavar="NAME=SQL", help="a rule more")
     parser.add_argument("--lakes", type=Path, help="keep the lakes in this folder")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     asked = parser.parse_args()
     rules = {**RULES, **dict(asked.rule)}
+    seeds = list(dict.fromkeys(seed for some in asked.seeds for seed in some))
     # the lakes' schemas have no prefix, whatever dbt's target is here
     os.environ.pop("DBT_TARGET", None)
     found = []
     with tempfile.TemporaryDirectory() as scratch:
-        for seed in asked.seeds:
+        for seed in seeds:
             world = World(asked.market, seed, asked.wallets)
             home = (asked.lakes.resolve() if asked.lakes else Path(scratch)) / world.name
             fill(home, world)
@@ -288,7 +291,7 @@ def main() -> None:
         content = {
             "market": asked.market,
             "wallets": asked.wallets,
-            "seeds": asked.seeds,
+            "seeds": seeds,
             "machine": machine(),
             "base_rate": round(sum(base_rates) / len(base_rates), 4),
             "base_rate_range": [round(min(base_rates), 4), round(max(base_rates), 4)],
@@ -298,7 +301,7 @@ def main() -> None:
         print(json.dumps(content, indent=1))
         return
     spread = f"{min(base_rates):.3f} to {max(base_rates):.3f}"
-    print(f"Market {asked.market}, {asked.wallets:,} wallets, seeds {', '.join(map(str, asked.seeds))}. {machine()}.")
+    print(f"Market {asked.market}, {asked.wallets:,} wallets, seeds {', '.join(map(str, seeds))}. {machine()}.")
     print(f"Base rate among evaluated wallets: {sum(base_rates) / len(base_rates):.3f} ({spread}).\n")
     columns = {f"p{cut}": f"P@{cut}" for cut in CUTS}
     columns |= {"average_precision": "AP", "adversaries_top": "adversaries", "copied_10": "copied"}

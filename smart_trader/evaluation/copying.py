@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.lookups import PriceBook
 from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.market.state import Floats, Ints
-from smart_trader.sandbox.market.world import World
 
 DAY_S = 86_400
 DAYS = 14
@@ -102,7 +102,7 @@ def mean_returns(returns: Mapping[str, Returns], wallets: Iterable[str]) -> dict
     return {delay: sum(one[delay] for one in mine) / len(mine) if mine else None for delay in DELAYS_S}
 
 
-def trades_of(world: World, wallets: Iterable[int], begin: int, end: int) -> dict[int, list[Trade]]:
+def trades_of(world: MarketWorld, wallets: Iterable[int], begin: int, end: int) -> dict[int, list[Trade]]:
     """Return what some wallets did in (begin, end], netted by transaction and token, oldest first."""
     rows = world.rows
     mine = np.nonzero((rows.time > begin) & (rows.time <= end) & np.isin(rows.wallet, list(wallets)))[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from numba.extending import register_jitable
 
+from smart_trader.sandbox.market.pool_math import DUST
 from smart_trader.sandbox.market.simulation import (
     AIRDROP_SELLER,
     BAG_HOLDER,
     BUY,
-    DUST,
     INSIDER,
     MARTINGALE,
     MEV_BOT,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from smart_trader.sandbox.market.state import Assets, Floats, grown
@@ -9,6 +11,17 @@ from smart_trader.sandbox.market.state import Assets, Floats, grown
 STEP = 900
 # steps before genesis for which the first tokens' prices are made up
 BEFORE = 200
+
+
+class Series(NamedTuple):
+    """One asset's values, a step each; NaN for a price it did not have yet."""
+
+    price: Floats
+    liquidity: Floats
+    bought: Floats
+    sold: Floats
+    buys: Floats
+    sells: Floats
 
 
 class History:
@@ -45,6 +58,11 @@ class History:
         self.liquidity[rows, asset] = liquidity
         self.bought[rows, asset] = self.sold[rows, asset] = bought
         self.buys[rows, asset] = self.sells[rows, asset] = np.floor(bought / 180.0)
+
+    def series(self, asset: int) -> Series:
+        """Return what is known of an asset, from `BEFORE` steps before genesis to the newest."""
+        rows = slice(0, BEFORE + self.count)
+        return Series(*(getattr(self, name)[rows, asset] for name in Series._fields))
 
     def _make_room(self, rows: int, columns: int) -> None:
         height, width = self.price.shape

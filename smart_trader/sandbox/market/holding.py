@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.names import address
 from smart_trader.sandbox.market.rows import number
 from smart_trader.sandbox.market.state import Ints
-from smart_trader.sandbox.market.world import World
 
 RAYDIUM_AUTHORITY = "5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1"
 LOCKED_SHARE = 25
@@ -23,9 +23,9 @@ class Account(NamedTuple):
     account: str
 
 
-def balances(world: World, asset: int, now: int) -> Ints:
+def balances(world: MarketWorld, asset: int, now: int) -> Ints:
     """Return what each wallet holds of an asset at one time of the world's last step."""
-    held = world.wallets.balance[:, asset].copy()
+    held = world.held(asset, now)
     rows = world.rows
     # the world is carried to the end of its step; what lies behind the clock is taken back
     later = np.nonzero(rows.time > now)[0]
@@ -36,7 +36,7 @@ def balances(world: World, asset: int, now: int) -> Ints:
     return held
 
 
-def accounts(world: World, asset: int, now: int, wallets: list[str], pools: list[str]) -> list[Account]:
+def accounts(world: MarketWorld, asset: int, now: int, wallets: list[str], pools: list[str]) -> list[Account]:
     """Return a token's accounts, largest first: wallets (some with two), exchanges, pools and a locker."""
     found = []
     for wallet, amount in enumerate(balances(world, asset, now).tolist()):

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from smart_trader.sandbox.market.history import BEFORE, STEP
+from smart_trader.sandbox.market.history import BEFORE, STEP, Series
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.state import Floats
-from smart_trader.sandbox.market.world import World
 
 WINDOWS = {"1h": 4, "2h": 8, "4h": 16, "8h": 32, "24h": 96, "7d": 672, "30d": 2880}
 # in the order of the wire
@@ -18,19 +18,22 @@ UNIQUE_TRADES = 3.1
 Metrics = dict[str, Any]
 
 
-def token_rows(world: World, now: int) -> list[Metrics]:
+def token_rows(world: MarketWorld, now: int) -> list[Metrics]:
     """Return the metrics of every token that had a price at the end of the last whole step."""
     row = BEFORE + min((now - world.genesis) // STEP, world.history.count) - 1
-    price = world.history.price
-    listed = [asset for asset in range(len(world.tokens)) if not np.isnan(price[row, asset])]
-    return [_metrics(world, asset, row, now) for asset in listed]
+    found, holders = [], world.holder_counts()
+    for asset in range(len(world.tokens)):
+        past = world.history.series(asset)
+        if not np.isnan(past.price[row]):
+            found.append(_metrics(world, asset, past, row, now, int(holders[asset])))
+    return found
 
 
-def _metrics(world: World, asset: int, row: int, now: int) -> Metrics:
-    token, past = world.tokens[asset], world.history
-    price = float(past.price[row, asset])
+def _metrics(world: MarketWorld, asset: int, past: Series, row: int, now: int, holders: int) -> Metrics:
+    token = world.tokens[asset]
+    price = float(past.price[row])
     supply = token.supply / 10**token.decimals
-    idle = int(world.assets.phase[asset] == 4) * 4000 + asset * 37 % 300
+    idle = int(world.is_dead(asset)) * 4000 + asset * 37 % 300
     found: Metrics = {
         "address": token.mint,
         "logo_uri": None if asset % 5 == 3 else f"https://example.invalid/logo/{token.mint}.png",
@@ -42,25 +45,25 @@ def _metrics(world: World, asset: int, row: int, now: int) -> Metrics:
         "fdv": price * supply,
         "total_supply": supply,
         "circulating_supply": supply * 0.96,
-        "liquidity": float(past.liquidity[row, asset]),
+        "liquidity": float(past.liquidity[row]),
         "last_trade_unix_time": now - idle,
     }
-    found |= _flows(world, asset, row)
+    found |= _flows(past, row)
     found["price"] = price
     for window, steps in WINDOWS.items():
-        found[f"price_change_{window}_percent"] = _price_change(past.price[:, asset], row, steps)
-    found["holder"] = 150 + int(np.count_nonzero(world.wallets.balance[:, asset])) + int(found["liquidity"] / 400)
-    found["recent_listing_time"] = token.launched_at if token.launched_at > world.genesis else None
+        found[f"price_change_{window}_percent"] = _price_change(past.price, row, steps)
+    found["holder"] = 150 + holders + int(found["liquidity"] / 400)
+    found["recent_listing_time"] = world.listing_time(asset)
     # whole numbers stand without a point
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in found.items()
     }
 
 
-def _flows(world: World, asset: int, row: int) -> Metrics:
+def _flows(past: Series, row: int) -> Metrics:
     """Return volumes and numbers of trades over the windows, and how they changed."""
-    past, found = world.history, Metrics()
-    volume, trades = past.bought[:, asset] + past.sold[:, asset], past.buys[:, asset] + past.sells[:, asset]
+    found = Metrics()
+    volume, trades = past.bought + past.sold, past.buys + past.sells
     for window, steps in WINDOWS.items():
         found[f"volume_{window}_usd"] = _sum(volume, row, steps)
         found[f"volume_{window}_change_percent"] = _change(volume, row, steps)
@@ -69,10 +72,10 @@ def _flows(world: World, asset: int, row: int) -> Metrics:
     flows_of = {"buy": (past.buys, past.bought), "sell": (past.sells, past.sold)}
     for side, window in SIDES:
         steps, (counts, flows) = WINDOWS[window], flows_of[side]
-        found[f"{side}_{window}"] = int(_sum(counts[:, asset], row, steps))
-        found[f"{side}_{window}_change_percent"] = _change(counts[:, asset], row, steps)
-        found[f"volume_{side}_{window}_usd"] = _sum(flows[:, asset], row, steps)
-        found[f"volume_{side}_{window}_change_percent"] = _change(flows[:, asset], row, steps)
+        found[f"{side}_{window}"] = int(_sum(counts, row, steps))
+        found[f"{side}_{window}_change_percent"] = _change(counts, row, steps)
+        found[f"volume_{side}_{window}_usd"] = _sum(flows, row, steps)
+        found[f"volume_{side}_{window}_change_percent"] = _change(flows, row, steps)
     found["unique_wallet_24h"] = int(_sum(trades, row, 96) / UNIQUE_TRADES)
     found["unique_wallet_24h_change_percent"] = _change(trades, row, 96)
     return found

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from smart_trader.sandbox.market.history import BEFORE, STEP
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.names import address, signature
 from smart_trader.sandbox.market.prices import PriceSeries, price_series
 from smart_trader.sandbox.market.rows import BLOCK, BLOCK_TIME
 from smart_trader.sandbox.market.state import Floats, Ints
-from smart_trader.sandbox.market.world import World
 from smart_trader.sandbox.source import Row
 
 DAY_S = 86_400
@@ -29,7 +29,7 @@ class PriceBook:
         world: Carried as far as prices are asked for.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: MarketWorld) -> None:
         self._world, self._at = world, world.now
         self._known: dict[int, PriceSeries] = {}
 
@@ -54,7 +54,7 @@ class PriceBook:
         return price, int(series.time[int(np.searchsorted(series.time, time, "right")) - 1])
 
 
-def creation_row(world: World, asset: int) -> Row | None:
+def creation_row(world: MarketWorld, asset: int) -> Row | None:
     """Return how a token was made; None for money and for the few that the API knows nothing of."""
     token = world.tokens[asset]
     if asset < QUOTE_ASSETS or asset % UNRECORDED == 5:
@@ -75,7 +75,7 @@ def creation_row(world: World, asset: int) -> Row | None:
     return row
 
 
-def price_row(world: World, prices: PriceBook, asset: int, now: int) -> Row | None:
+def price_row(world: MarketWorld, prices: PriceBook, asset: int, now: int) -> Row | None:
     """Return a token's last price at a time, with its liquidity; None where it has not traded yet."""
     price, at = prices.last(asset, now)
     if math.isnan(price):
@@ -90,7 +90,7 @@ def price_row(world: World, prices: PriceBook, asset: int, now: int) -> Row | No
         "priceInNative": price / native,
         # a token that is younger than a day has not changed in one
         "priceChange24h": 0 if math.isnan(before) else (price / before - 1.0) * 100.0,
-        "liquidity": float(world.history.liquidity[step, asset]),
+        "liquidity": float(world.history.series(asset).liquidity[step]),
     }
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market.history import STEP
 from smart_trader.sandbox.market.holding import Account, accounts, holder_text
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.listing import token_rows
 from smart_trader.sandbox.market.lookups import PriceBook, creation_row, price_row
 from smart_trader.sandbox.market.names import address
 from smart_trader.sandbox.market.passing import TransferBook
 from smart_trader.sandbox.market.prices import asset_numbers
 from smart_trader.sandbox.market.rows import RowWriter, is_late, oddity
-from smart_trader.sandbox.market.spec import WorldSpec
-from smart_trader.sandbox.market.world import World
+from smart_trader.sandbox.market.spec import EASY, WorldSpec
 from smart_trader.sandbox.source import Row, SwapQuery, TransferQuery
 
 LATE_SECONDS = 12 * 3600
@@ -33,7 +33,7 @@ class MarketSource:
 
     name = "sandbox"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: MarketWorld) -> None:
         self.world = world
         self._writer = RowWriter(world)
         self._indexed = -1
@@ -46,7 +46,7 @@ class MarketSource:
     @cached_property
     def wallets(self) -> list[str]:
         """Return the address of every wallet."""
-        return [address(self.world.seed, "wallet", number) for number in range(len(self.world.pace))]
+        return [address(self.world.seed, "wallet", number) for number in range(self.world.spec.wallets)]
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -135,8 +135,19 @@ class MarketSource:
         odd = oddity(self.world.seed, np.arange(self._indexed))
         newest_first = (self.world.now + 86_400) - rows.time
         self._order = np.argsort(((rows.wallet.astype(np.int64) << 32) + newest_first << 14) + odd, kind="stable")
-        self._begins = np.searchsorted(rows.wallet[self._order], np.arange(len(self.world.pace) + 1))
+        self._begins = np.searchsorted(rows.wallet[self._order], np.arange(self.world.spec.wallets + 1))
         self._seen_at = rows.time + LATE_SECONDS * is_late(odd)
+
+
+def world_of(spec: WorldSpec) -> MarketWorld:
+    """Return a world at its genesis; what only the other market needs is not imported."""
+    if spec.market == EASY:
+        from smart_trader.sandbox.market.world import World
+
+        return World(spec)
+    from smart_trader.sandbox.market.hard.world import HardWorld
+
+    return HardWorld(spec)
 
 
 def market(spec: WorldSpec, clock: int) -> MarketSource:
@@ -149,6 +160,6 @@ def market(spec: WorldSpec, clock: int) -> MarketSource:
         raise SmartTraderError(
             f"clock {clock} lies before genesis {spec.genesis}", "give a later --clock or an earlier --genesis"
         )
-    source = MarketSource(World(spec))
+    source = MarketSource(world_of(spec))
     source.world.carry_to(clock)
     return source

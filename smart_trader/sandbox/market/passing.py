@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.lookups import PriceBook, block_of
 from smart_trader.sandbox.market.names import address, signature
-from smart_trader.sandbox.market.world import World
 from smart_trader.sandbox.source import Row, TransferQuery
 
 # whoever gives and is no wallet of the market
@@ -42,7 +42,7 @@ class TransferBook:
         prices: What the tokens were worth.
     """
 
-    def __init__(self, world: World, wallets: Sequence[str], prices: PriceBook) -> None:
+    def __init__(self, world: MarketWorld, wallets: Sequence[str], prices: PriceBook) -> None:
         self._world, self._wallets, self._prices = world, wallets, prices
         given: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
         ends = list(world.transfers)

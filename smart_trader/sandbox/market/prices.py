@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smart_trader.sandbox.market.history import BEFORE, STEP
+from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.state import Floats, Ints
-from smart_trader.sandbox.market.world import World
 
 
 class PriceSeries(NamedTuple):
@@ -28,12 +28,12 @@ class PriceSeries(NamedTuple):
     usd: Floats
 
 
-def asset_numbers(world: World) -> dict[str, int]:
+def asset_numbers(world: MarketWorld) -> dict[str, int]:
     """Return the number of each asset that exists so far, by its mint."""
     return {token.mint: number for number, token in enumerate(world.tokens)}
 
 
-def price_series(world: World, asset: int) -> PriceSeries:
+def price_series(world: MarketWorld, asset: int) -> PriceSeries:
     """Return an asset's prices up to the end of the world's last step.
 
     Args:
@@ -43,16 +43,17 @@ def price_series(world: World, asset: int) -> PriceSeries:
     rows = world.rows
     mine = np.nonzero((world.pools.a[rows.pool] == asset) & (rows.amount_a > 0))[0]
     # the crowd trades last in a step: what it leaves is the price at the step's end
-    settled = world.history.price[: BEFORE + world.history.count, asset]
+    settled = world.history.series(asset).price
     known = np.nonzero(~np.isnan(settled))[0]
     settled_at = world.genesis + (known - BEFORE + 1) * STEP
-    time = np.concatenate([rows.time[mine], settled_at])
-    usd = np.concatenate([rows.price_a[mine], settled[known]])
+    crowd_at, crowd = world.crowd_ticks(asset)
+    time = np.concatenate([rows.time[mine], crowd_at, settled_at])
+    usd = np.concatenate([rows.price_a[mine], crowd, settled[known]])
     order = np.argsort(time, kind="stable")
     return PriceSeries(time[order], usd[order])
 
 
-def price_at(world: World, asset: int, times: Sequence[int] | npt.ArrayLike) -> Floats:
+def price_at(world: MarketWorld, asset: int, times: Sequence[int] | npt.ArrayLike) -> Floats:
     """Return what one whole token was worth in USD at each of some unix times.
 
     Args:

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from smart_trader.sandbox.market.interface import AnyToken, MarketWorld
 from smart_trader.sandbox.market.names import address, signature
 from smart_trader.sandbox.market.state import Ints
-from smart_trader.sandbox.market.tokens import Token
 from smart_trader.sandbox.market.venues import CRANK_SIGNER, OPENBOOK, ROUTER, VENUES
-from smart_trader.sandbox.market.world import World
 
 ODDITIES = 10_000
 POISON = 3.1e9
@@ -46,7 +45,7 @@ class Leg(NamedTuple):
 class RowWriter:
     """Writes rows of one world; what repeats is written once."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: MarketWorld) -> None:
         self.world = world
         self._heads: dict[int, str] = {}
         self._pools: dict[int, str] = {}
@@ -118,7 +117,7 @@ class RowWriter:
     def _head(self, asset: int) -> str:
         text = self._heads.get(asset)
         if text is None:
-            token: Token = self.world.tokens[asset]
+            token: AnyToken = self.world.tokens[asset]
             text = self._heads[asset] = (
                 f'{{"symbol":{json.dumps(token.symbol)},"decimals":{token.decimals},"address":"{token.mint}","amount":'
             )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from numba.extending import register_jitable
 
+from smart_trader.sandbox.market import pool_math
+from smart_trader.sandbox.market.pool_math import DUST, LEAST_IN_LOTS, LEAST_USD
 from smart_trader.sandbox.market.state import BRIDGE, SLOTS, Market
 from smart_trader.sandbox.market.venues import DLMM, OPENBOOK
 
@@ -18,22 +20,13 @@ KINDS = (
 NOISE, SKILLED, ONE_HIT, BAG_HOLDER, MARTINGALE, INSIDER, MEV_BOT, WASH_PAIR, AIRDROP_SELLER, EXCHANGE = range(10)
 FREE, BUY, SELL = range(3)
 CHANCES = 6
-KEPT_OF_INPUT = 0.9975
 LARGEST_SHARE = 0.03
-LEAST_USD = 4.0
-# below so many base units, rounding each lot could give away more than the fee brings in
-LEAST_IN_LOTS = 100_000
-# base units that equal lots of an order book can leave behind; a wallet with so little holds nothing
-DUST = 64
 # rows one intent can write at most: a split over three order books and a wash partner's answer
 ROWS_PER_INTENT = 16
 
 
-@register_jitable  # type: ignore[untyped-decorator]
-def received(reserve_in: int, reserve_out: int, amount: int) -> int:
-    """Return what a pool gives for an amount; rounded so that the product of the reserves never shrinks."""
-    kept = amount * KEPT_OF_INPUT
-    return max(0, int(reserve_out * (kept / (reserve_in + kept))) - 1)
+# the swap itself is the same in every market
+received = register_jitable(pool_math.received)
 
 
 @register_jitable  # type: ignore[untyped-decorator]

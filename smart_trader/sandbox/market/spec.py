@@ -7,13 +7,15 @@ from typing import Any
 
 from smart_trader.errors import SmartTraderError
 
-EASY = "easy"
-MARKETS = (EASY,)
-DEFAULT_MARKET = EASY
+EASY, HARD, NO_SKILL = "easy", "hard", "no_skill"
+MARKETS = (EASY, HARD, NO_SKILL)
+DEFAULT_MARKET = HARD
 FULL_STRENGTH = 1.0
 FEWEST_WALLETS = 20
 MOST_WALLETS = 100_000
 LARGEST_SEED = 2**32 - 1
+# every token's past is kept for the token list, so a market cannot go on for ever
+MOST_DAYS = 120
 
 
 @dataclass(frozen=True, slots=True)

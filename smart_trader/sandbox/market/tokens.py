@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from smart_trader.sandbox.market.names import SOL, USDC, USDT, address
-from smart_trader.sandbox.market.venues import OPENBOOK, VENUES
+from smart_trader.sandbox.market.venues import OPENBOOK, POOL_VENUES
 
 HOUR, DAY = 3600, 86_400
 FOREVER = 1 << 40
@@ -107,15 +107,15 @@ def _token(rng: np.random.Generator, style: str, time: int, mint: str, number: i
     decimals, supply = (6, 10**15) if rng.random() < 0.75 else (9, 4 * 10**15)
     # a fortieth to a twentieth of the supply is in the pool, so that it can take in much more of it
     price = liquidity / 2 / (supply / 10**decimals) * float(rng.uniform(10, 20))
-    first = 1 if style in ("pump", "moonshot") and rng.random() < 0.6 else int(rng.integers(0, len(VENUES)))
-    more = rng.choice(len(VENUES), size=int(rng.integers(0, 3)) + (style == "blue"), replace=False)
+    first = 1 if style in ("pump", "moonshot") and rng.random() < 0.6 else int(rng.integers(0, POOL_VENUES))
+    more = rng.choice(POOL_VENUES, size=int(rng.integers(0, 3)) + (style == "blue"), replace=False)
     quote = 1 if first != 1 and rng.random() < 0.15 else 0
     bridged = (style != "blue" and number > 3 and rng.random() < 0.35) or (style == "pump" and rng.random() < 0.3)
     phases = _life(rng, style, time)
     if time < genesis:
         # so that no pump of the first days begins at its end
         price *= float(rng.uniform(0.8, 1.2))
-    name, symbol = _called(rng, number)
+    name, symbol = token_names(rng, number)
     return Token(
         mint, name, symbol, decimals, supply, time, price, liquidity, quote,
         (first, *map(int, more))[:3], bool(bridged), phases,
@@ -143,7 +143,7 @@ def _life(rng: np.random.Generator, style: str, time: int) -> tuple[Phase, ...]:
     return (pump, fade._replace(until=end + int(rng.uniform(3, 6) * DAY)), dead)
 
 
-def _called(rng: np.random.Generator, number: int) -> tuple[str, str | None]:
+def token_names(rng: np.random.Generator, number: int) -> tuple[str, str | None]:
     """Name a token; symbols repeat, end in spaces, begin with a dollar sign or are missing, as in the wild."""
     name = "".join(SYLLABLES[int(pick)] for pick in rng.integers(0, len(SYLLABLES), 2)).capitalize()
     oddity = float(rng.random())

@@ -11,7 +11,6 @@ import numpy as np
 
 from smart_trader.sandbox.market.holding import RAYDIUM_AUTHORITY, locker
 from smart_trader.sandbox.market.market_source import MarketSource
-from smart_trader.sandbox.market.simulation import KINDS, WASH_PAIR
 
 ADDRESSES_OF_LOCKERS = 5
 
@@ -41,10 +40,16 @@ def truths(source: MarketSource, clock: int) -> list[Truth]:
     world = source.world
     world.carry_to(clock)
     swaps = np.bincount(world.rows.wallet[world.rows.time <= clock], minlength=len(source.wallets)).tolist()
-    kinds, partners = world.wallets.kind.tolist(), world.wallets.partner.tolist()
     found = [
-        Truth(address, KINDS[kind], count, source.wallets[partner] if kind == WASH_PAIR else "")
-        for address, kind, count, partner in zip(source.wallets, kinds, swaps, partners, strict=True)
+        Truth(
+            address,
+            member.kind,
+            count,
+            source.wallets[member.partner] if member.partner >= 0 else "",
+            member.style,
+            "" if member.skill_until is None else str(member.skill_until),
+        )
+        for address, member, count in zip(source.wallets, world.members(), swaps, strict=True)
     ]
     found += [Truth(address, "pool", 0) for address in source.pools]
     found.append(Truth(RAYDIUM_AUTHORITY, "pool_authority", 0))

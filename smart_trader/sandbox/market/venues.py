@@ -36,5 +36,8 @@ VENUES = (
     Venue("meteora_damm_v2", "cpamdpZCGKUy5JxQXB4dcpGPiikHawvSWAd6mEn1sGG", "log", text_amounts=True),
     Venue("openbook_v2", "opnb2LAfJYbRMAHHvqjCwQxanZn7ReEHp1k81EohpZb", "log"),
     Venue("lifinity", "2wT8Yq49kHgDzXuPxZSaeLaH1qbmGXtEyPy64bL7aD3c", "transfer"),
+    Venue("pump_dot_fun", "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P", "transfer", quote_first=True),
 )
-DLMM, OPENBOOK = 5, 7
+PUMP_AMM, DLMM, OPENBOOK, CURVE = 1, 5, 7, 9
+# a bonding curve is no exchange a token can choose
+POOL_VENUES = 9

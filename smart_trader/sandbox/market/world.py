@@ -14,12 +14,15 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market import crowd, launching
 from smart_trader.sandbox.market.compiling import Run, kernel_for
 from smart_trader.sandbox.market.history import STEP, History
+from smart_trader.sandbox.market.interface import Member
 from smart_trader.sandbox.market.population import populate
-from smart_trader.sandbox.market.simulation import CHANCES, ROWS_PER_INTENT
-from smart_trader.sandbox.market.spec import WorldSpec
+from smart_trader.sandbox.market.simulation import CHANCES, KINDS, ROWS_PER_INTENT, WASH_PAIR
+from smart_trader.sandbox.market.spec import MOST_DAYS, WorldSpec
 from smart_trader.sandbox.market.state import (
     Assets,
+    Floats,
     Intents,
+    Ints,
     Market,
     Pools,
     Rows,
@@ -29,10 +32,7 @@ from smart_trader.sandbox.market.state import (
     empty_rows,
     grown,
 )  # fmt: skip
-from smart_trader.sandbox.market.tokens import DAY, Token
-
-# every token's past is kept for the token list, so a market cannot go on for ever
-MOST_DAYS = 120
+from smart_trader.sandbox.market.tokens import DAY, DEAD, Token
 
 
 class World:
@@ -65,6 +65,8 @@ class World:
         self._joined: Rows = compact(empty_rows(0), 0)
         launching.begin(self)
 
+    kinds = KINDS
+
     @property
     def now(self) -> int:
         """Unix time up to which the world is known."""
@@ -92,6 +94,35 @@ class World:
             )
         while self.now <= time:
             self._step()
+
+    def held(self, asset: int, now: int) -> Ints:
+        """Return what each wallet holds of an asset at the end of the last step; transfers come at its beginning."""
+        return np.asarray(self.wallets.balance[:, asset].copy(), np.int64)
+
+    def holder_counts(self) -> Ints:
+        """Return how many wallets hold each asset."""
+        return np.asarray(np.count_nonzero(self.wallets.balance, axis=0), np.int64)
+
+    def is_dead(self, asset: int) -> bool:
+        """Whether nobody trades an asset any more."""
+        return bool(self.assets.phase[asset] == DEAD)
+
+    def listing_time(self, asset: int) -> int | None:
+        """Return when an asset was listed; the API knows nothing of before genesis."""
+        launched_at = self.tokens[asset].launched_at
+        return launched_at if launched_at > self.genesis else None
+
+    def members(self) -> list[Member]:
+        """Return what each wallet really is."""
+        kinds, partners = self.wallets.kind.tolist(), self.wallets.partner.tolist()
+        return [
+            Member(KINDS[kind], partner if kind == WASH_PAIR else -1)
+            for kind, partner in zip(kinds, partners, strict=True)
+        ]
+
+    def crowd_ticks(self, asset: int) -> tuple[Ints, Floats]:
+        """Return nothing: here the crowd trades at the ends of steps alone."""
+        return np.zeros(0, np.int64), np.zeros(0)
 
     def make_room(self, assets: int, pools: int) -> None:
         """Widen the arrays so that so many assets and pools fit."""

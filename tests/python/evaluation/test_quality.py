@@ -15,9 +15,11 @@ from smart_trader.cli import smart_trader
 from smart_trader.errors import SmartTraderError
 from smart_trader.evaluation.quality import adversary_share, average_precision, precision_at
 from smart_trader.evaluation.truth import read_truth
+from smart_trader.sandbox.market.hard.kinds import HONEST as HARD_HONEST
+from smart_trader.sandbox.market.hard.kinds import KINDS as HARD_KINDS
 from smart_trader.sandbox.market.names import address
 from smart_trader.sandbox.market.roles import ADVERSARY, HONEST, INFRASTRUCTURE, ROLES, SKILLED
-from smart_trader.sandbox.market.simulation import KINDS
+from smart_trader.sandbox.market.simulation import KINDS as EASY_KINDS
 
 AS_OF = datetime(2026, 9, 21, tzinfo=UTC)
 W = [address(1, "wallet", number) for number in range(12)]
@@ -199,7 +201,8 @@ def test_precision_and_average_precision(ranked: str, relevant: str, expected: t
 
 
 def test_every_kind_has_one_role() -> None:
-    assert set(KINDS) <= set(ROLES)
+    assert {*EASY_KINDS, *HARD_KINDS} <= set(ROLES)
+    assert {kind for kind in HARD_KINDS if ROLES[kind] in (HONEST, SKILLED)} == set(HARD_HONEST)
     assert set(ROLES.values()) == {HONEST, SKILLED, ADVERSARY, INFRASTRUCTURE}
     assert [kind for kind, role in ROLES.items() if role == SKILLED] == ["skilled"]
     assert adversary_share([W[0], W[1], W[4], W[9]], KINDS_OF) == 0.5

@@ -17,16 +17,17 @@ import requests
 
 from smart_trader import birdeye
 from smart_trader.sandbox.market.lookups import PriceBook
-from smart_trader.sandbox.market.market_source import MarketSource
+from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.market.passing import TransferBook
 from smart_trader.sandbox.market.prices import asset_numbers, price_at
+from smart_trader.sandbox.market.spec import MARKETS, WorldSpec
 from smart_trader.sandbox.market.state import Transfer
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import TransferQuery
 
-from .sandboxes import CLOCK, DAY, QUOTES, SORTED, asked
+from .sandboxes import CLOCK, DAY, GENESIS, QUOTES, SORTED, asked
 from .test_wire import ERROR, SHARED
 
 CREATION, PRICES, TRANSFERS, CREDITS = (
@@ -280,6 +281,25 @@ def test_nothing_is_made_up_beside_recordings(tmp_path: Any) -> None:
         assert check(PRICES, posted(url, PRICES, list_address=row["address"]), "post") in ({}, {row["address"]: None})
         assert check(TRANSFERS, posted(url, TRANSFERS, wallet="a" * 40), "post") == []
         assert check(CREDITS, asked(url, CREDITS))["usage"]["api"] > 0
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_every_market_passes_the_schemas(name: str) -> None:
+    clock = GENESIS + 3 * DAY
+    source = market(WorldSpec(name, 5, 150, GENESIS), clock)
+    mints = [token["address"] for token in source.tokens_at(clock)]
+    movers = {transfer.wallet for transfer in source.world.transfers if transfer.time <= clock}
+    with serving(sandbox_app(source, clock=clock)) as url:
+        created = [check(CREATION, asked(url, CREATION, address=mint)) for mint in mints]
+        priced = check(PRICES, posted(url, PRICES, list_address=",".join(mints[-100:]), include_liquidity=True), "post")
+        passed = [check(TRANSFERS, posted(url, TRANSFERS, wallet=source.wallets[wallet]), "post") for wallet in movers]
+    assert sum(row is not None for row in created) > len(mints) / 2
+    assert set(priced) == set(mints[-100:])
+    assert all(row["value"] > 0 for row in priced.values())
+    # what one wallet gives another gets, under one hash
+    ends = Counter((row["tx_hash"], row["flow"]) for rows in passed for row in rows)
+    assert ends
+    assert max(ends.values()) == 1
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared documents are not beside this checkout")
