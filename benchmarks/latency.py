@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,8 @@ def measure(name: str, seed: int, wallets: int, strength: float) -> dict[str, di
     world = made(name, seed, wallets, strength).world
     trades, kinds = net_trades(world), kinds_of(world)
     kept = trades.time <= CLOCK
-    trades = Trades(*(column[kept] for column in trades))
+    columns: list[Any] = [column[kept] for column in trades]
+    trades = Trades(*columns)
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for delay in DELAYS:
         spent: defaultdict[str, float] = defaultdict(float)

@@ -65,7 +65,7 @@ class World:
         self._joined: Rows = compact(empty_rows(0), 0)
         launching.begin(self)
 
-    kinds = KINDS
+    kinds: tuple[str, ...] = KINDS
 
     @property
     def now(self) -> int:

@@ -20,6 +20,7 @@ from smart_trader.sandbox.market.hard.kinds import (
     MARKET_MAKER,
     MARTINGALE,
     MIGRATE,
+    NOISE,
     PASS_ON,
     SANDWICH,
     SELL,
@@ -60,19 +61,14 @@ from smart_trader.sandbox.market.hard.trading import (
 HOUR, DAY = 3600, 86_400
 # a crowd that follows a call: seconds after it, and the share of its rise it has made by then
 RISE = (
-    (1, 0.26),
-    (2, 0.4),
-    (4, 0.5),
-    (8, 0.6),
-    (15, 0.7),
-    (30, 0.79),
-    (60, 0.86),
-    (120, 0.92),
-    (210, 0.97),
+    *((1, 0.36), (2, 0.52), (4, 0.58), (8, 0.64), (15, 0.72), (30, 0.8), (60, 0.87), (120, 0.93), (210, 0.97)),
     (320, 1.0),
 )
 # and how it leaves: seconds after the caller does, and the share of the fall
-FALL = ((1, 0.3), (2, 0.45), (4, 0.55), (8, 0.63), (15, 0.7), (30, 0.77), (60, 0.84), (120, 0.91), (240, 0.96), (600, 1.0))  # fmt: skip  # noqa: E501
+FALL = (
+    *((1, 0.36), (2, 0.52), (4, 0.58), (8, 0.65), (15, 0.71), (30, 0.77), (60, 0.84), (120, 0.91), (240, 0.96)),
+    (600, 1.0),
+)
 LONGEST_CALL = 1500
 # lines of a table that one occasion or event can fill at most: a call and all who follow it
 SPARE = 4096
@@ -95,9 +91,17 @@ def hyped(m: Market) -> int:
 
 def fancied(m: Market, wallet: int) -> int:
     """Pick a token as an ordinary wallet does: what is talked about, or one of the newest launches."""
-    if len(m.scene.fresh) > 0 and draw(m) < m.wallets.degen[wallet]:
-        return int(m.scene.fresh[below(m, len(m.scene.fresh))])
-    return hyped(m)
+    if draw(m) < m.wallets.degen[wallet]:
+        # who waits for launches buys nothing when there is none
+        return int(m.scene.fresh[below(m, len(m.scene.fresh))]) if len(m.scene.fresh) > 0 else 0
+    wallets = m.wallets
+    if wallets.kind[wallet] != NOISE or wallets.memory[wallet] == 0:
+        return hyped(m)
+    token = wallets.chosen[wallet]
+    if token == 0 or m.assets.dead[token] == 1 or draw(m) < 0.02:
+        token = hyped(m)
+        wallets.chosen[wallet] = token
+    return int(token)
 
 
 def held(m: Market, wallet: int) -> int:
@@ -113,8 +117,10 @@ def held(m: Market, wallet: int) -> int:
 
 def bought(m: Market, time: int, wallet: int, token: int, usd: float) -> int:
     """Buy with whoever watches: sandwiches around large purchases, copies some seconds later."""
+    if token <= 0:
+        return 0
     scene = m.scene
-    if usd > 150.0 and len(scene.attackers) > 0 and draw(m) < 0.12:
+    if usd > 150.0 and len(scene.attackers) > 0 and draw(m) < 0.06:
         bot = int(scene.attackers[below(m, len(scene.attackers))])
         if bot != wallet and make_room(m, bot, token) and draw(m) > m.wallets.cover[bot]:
             buy(m, time, bot, token, m.wallets.size[bot] * (0.5 + draw(m)), True)
@@ -156,7 +162,7 @@ def noise(m: Market, time: int, wallet: int) -> None:
         switch(m, time, wallet, wallets.asset[slot], hyped(m))
     elif slot >= 0 and choice < 0.06 + wallets.leave[wallet]:
         token = wallets.asset[slot]
-        if sold(m, time, wallet, token, 1.0 if draw(m) < 0.7 else 0.5) > 0 and draw(m) < 0.03:
+        if sold(m, time, wallet, token, 1.0 if draw(m) < 0.7 else 0.5) > 0 and draw(m) < wallets.twice[wallet]:
             # a second click, before the first one shows
             sell(m, time, wallet, token, 1.0, True)
     elif choice > 0.985:
@@ -166,8 +172,11 @@ def noise(m: Market, time: int, wallet: int) -> None:
         exchange(m, time, wallet, pool, given, quote_amount(m, wallet, given, usd), 2, -1, draw(m))
     else:
         token = fancied(m, wallet)
-        if bought(m, time, wallet, token, usd) > 0 and draw(m) < 0.04:
-            buy(m, time + below(m, 2), wallet, token, usd, True)
+        if bought(m, time, wallet, token, usd) > 0:
+            if draw(m) < wallets.twice[wallet]:
+                buy(m, time + below(m, 2), wallet, token, usd, True)
+            if draw(m) < wallets.haste[wallet]:
+                push(m, time + 45 + int(draw(m) * draw(m) * draw(m) * 5400.0), wallet, SELL, token, 1.0)
 
 
 def is_sharp(m: Market, time: int, wallet: int) -> bool:
@@ -333,7 +342,7 @@ def market_maker(m: Market, time: int, wallet: int) -> None:
     """Quote both sides of one token: buy below the last deal, sell above it, little at a time."""
     wallets = m.wallets
     token = wallets.chosen[wallet]
-    if token == 0 or m.assets.dead[token] == 1 or draw(m) < 0.004:
+    if token == 0 or m.assets.dead[token] == 1 or draw(m) < 0.02:
         if token > 0:
             sell(m, time, wallet, token, 1.0, True)
         wallets.chosen[wallet] = hyped(m)

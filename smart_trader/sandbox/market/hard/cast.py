@@ -69,11 +69,11 @@ class Members(NamedTuple):
 
 CAST = {
     SKILLED: Members(0.02, 3, 5.0, 0.0),
-    INSIDER: Members(0.015, 2, 5.0, 500.0, (0.9, 1.0)),
-    SNIPER: Members(0.01, 2, 9.0, 250.0, (0.9, 1.0)),
+    INSIDER: Members(0.015, 2, 8.0, 500.0, (0.9, 1.0)),
+    SNIPER: Members(0.01, 2, 10.0, 250.0, (0.9, 1.0)),
     BUNDLE: Members(0.015, 4, 4.0, 350.0, (0.9, 1.0), BUNDLED),
-    FRESH_LAUNCHER: Members(0.02, 3, 0.12, 400.0, (1.0, 1.0)),
-    DEPLOYER: Members(0.01, 2, 4.0, 400.0, (0.9, 1.0)),
+    FRESH_LAUNCHER: Members(0.02, 3, 0.6, 400.0, (1.0, 1.0)),
+    DEPLOYER: Members(0.01, 2, 6.0, 400.0, (0.9, 1.0)),
     KOL: Members(0.005, 1, 5.0, 900.0, (0.35, 0.8)),
     FOLLOWER: Members(0.04, 2, 2.5, 150.0, (0.7, 0.9)),
     COPY_BOT: Members(0.015, 2, 3.0, 200.0, (0.6, 1.0)),
@@ -81,8 +81,8 @@ CAST = {
     CLUSTER_SIDE: Members(0.02, 2, 3.0, 150.0, (0.9, 1.0), SIDES),
     WASH_PAIR: Members(0.01, 2, 7.0, 700.0, (0.3, 0.85), 2),
     WASH_RING: Members(0.01, 4, 6.0, 700.0, (0.3, 0.85), RING),
-    MARKET_MAKER: Members(0.005, 1, 40.0, 250.0, (0.1, 0.7)),
-    SANDWICH: Members(0.005, 1, 6.0, 800.0, (0.4, 0.9)),
+    MARKET_MAKER: Members(0.005, 1, 30.0, 250.0, (0.3, 0.9)),
+    SANDWICH: Members(0.005, 1, 9.0, 800.0, (0.4, 0.9)),
     ARBITRAGE: Members(0.005, 1, 24.0, 700.0, (0.25, 0.85)),
     MARTINGALE: Members(0.02, 1, 6.0, 60.0, (0.1, 0.6)),
     BAG_HOLDER: Members(0.05, 1, 3.0, 200.0, (0.1, 0.6)),
@@ -106,12 +106,16 @@ class Cast(NamedTuple):
         pace: Occasions in a second.
         style: Of skilled wallets; -1 for others.
         begins: Unix time from which a wallet acts.
+        part: How much of what its kind could do it does; well hidden ones leave much of it.
+        withdraws: Chance that it takes tokens from an exchange on a day.
     """
 
     wallets: Wallets
     pace: Floats
     style: Ints
     begins: Ints
+    part: Floats
+    withdraws: Floats
 
 
 def kinds_of(count: int, with_skilled: bool = True) -> list[int]:
@@ -140,16 +144,19 @@ def populate(spec: WorldSpec, with_skilled: bool, compiled: bool) -> Cast:
     rng = np.random.Generator(np.random.Philox(key=[spec.seed, 3]))
     count, strength = spec.wallets, spec.strength
     kind = np.array(kinds_of(count, with_skilled), np.int64)
-    u = rng.random((16, count))
+    u = rng.random((20, count))
     members = [CAST.get(number, Members(1.0, 0, 2.6, 0.0, (1.0, 1.0))) for number in range(len(KINDS))]
     own = (kind == NOISE) | (kind == RETIRED) | (kind == SKILLED)
-    usual = np.array([each.size for each in members])[kind] * (0.4 + 2.6 * u[0] * u[0] * u[0])
+    usual = np.array([each.size for each in members])[kind] * (
+        1.0 - strength + strength * (0.05 + 3.0 * u[0] * u[0] * u[0])
+    )
     size = np.where(own, decades(u[0] * (0.2 + 0.8 * u[1]), 15.0), usual)
     size = np.where(kind == SKILLED, decades(u[0], 10.0), size)
     # most act now and then, some all the time
-    pace = np.array([each.pace for each in members])[kind] * (0.25 + 0.9 * u[2] + 6.0 * _power(u[3], 12))
+    pace = np.array([each.pace for each in members])[kind] * (0.25 + 0.9 * u[2] + 18.0 * _power(u[3], 60))
     low = np.array([each.cover[0] for each in members])[kind]
     high = np.array([each.cover[1] for each in members])[kind]
+    is_hasty = np.where(kind == SKILLED, 0.0, 1.0)
     honest = (kind == NOISE) | (kind == RETIRED) | (kind == ONE_HIT)
     cover = np.where(honest, 1.0, (low + (high - low) * u[4]) * strength)
     style = np.where(kind == SKILLED, (u[5] * 3).astype(np.int64), -1)
@@ -170,7 +177,11 @@ def populate(spec: WorldSpec, with_skilled: bool, compiled: bool) -> Cast:
         "size": size,
         "cover": cover,
         # some look at nothing but launches
-        "degen": np.where(u[10] < 0.5, 0.1 * u[10], _power(u[10], 3)) * np.where(kind == SKILLED, 0.05, 0.9),
+        "degen": np.where(u[10] < 0.5, 0.1 * u[10], np.where(u[10] > 0.95, 0.9, 0.75 * _power(u[10], 3)))
+        * np.where(kind == SKILLED, 0.05, 1.0),
+        # and some are out again within minutes, or let a program split their orders
+        "haste": np.where(u[16] < 0.75, 0.08 * u[16], 0.95 * (u[16] - 0.75) * 4.0) * is_hasty,
+        "twice": np.where(u[17] < 0.9, 0.03, 0.6 * (u[17] - 0.9) * 10.0),
         "leave": 0.28 + 0.34 * u[11],
         "goal": np.where(kind == BAG_HOLDER, 1.05 + 0.1 * u[12], 1.12 + 0.9 * u[12] * u[12]),
         "floor": floor,
@@ -183,7 +194,7 @@ def populate(spec: WorldSpec, with_skilled: bool, compiled: bool) -> Cast:
         "partner": partner,
         "bot": bot,
         "next_bot": next_bot,
-        "memory": np.zeros(count, np.int64),
+        "memory": ((kind == NOISE) & (u[18] < 0.06)).astype(np.int64),
         "chosen": np.zeros(count, np.int64),
         "money": money.ravel(),
         "asset": np.zeros(count * SLOTS, np.int64),
@@ -194,7 +205,8 @@ def populate(spec: WorldSpec, with_skilled: bool, compiled: bool) -> Cast:
     wallets = Wallets(**{name: held_in(column, compiled) for name, column in columns.items()})
     # a new wallet shows up on a day of its own
     begins = np.where(kind == FRESH_LAUNCHER, spec.genesis + (u[15] * 45 * DAY).astype(np.int64), spec.genesis)
-    return Cast(wallets, np.minimum(pace / DAY, 1 / 900), style, begins)
+    withdraws = np.where((kind == NOISE) & (u[19] < 0.12), 0.5 * u[11], 0.0)
+    return Cast(wallets, np.minimum(pace / DAY, 1 / 900), style, begins, 1.0 - 0.85 * strength * u[12], withdraws)
 
 
 def _power(chance: Floats, times: int) -> Floats:

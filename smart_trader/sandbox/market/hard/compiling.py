@@ -10,7 +10,7 @@ from typing import Any
 from smart_trader.sandbox.market import pool_math
 from smart_trader.sandbox.market.hard import agents, events, trading
 
-Run = Callable[..., None]
+Run = Callable[..., Any]
 # below so many wallets plain Python is done before machine code is made
 FEWEST_COMPILED = 4000
 

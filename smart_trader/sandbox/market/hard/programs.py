@@ -29,9 +29,14 @@ if TYPE_CHECKING:
 
 Steps = tuple[tuple[int, float], ...]
 # seconds, and the share of the way the price has gone by then
-POP: Steps = ((2, 0.72), (3, 0.8), (5, 0.9), (10, 1.0))
+POP: Steps = ((2, 0.86), (3, 0.91), (5, 0.96), (10, 1.0))
 JUMP: Steps = ((1, 0.56), (2, 0.66), (4, 0.74), (8, 0.81), (15, 0.86), (30, 0.9), (60, 0.94), (120, 0.97), (240, 1.0))
-CRASH: Steps = ((1, 0.36), (2, 0.5), (4, 0.6), (8, 0.68), (15, 0.74), (30, 0.8), (60, 0.86), (120, 0.92), (300, 0.97), (800, 1.0))  # fmt: skip  # noqa: E501
+CRASH: Steps = (
+    *((1, 0.36), (2, 0.5), (4, 0.6), (8, 0.68), (15, 0.74), (30, 0.8), (60, 0.86), (120, 0.92), (300, 0.97)),
+    (800, 1.0),
+)
+# a launch that nothing comes of is forgotten by and by
+SAG: Steps = ((75, 0.15), (110, 0.35), (150, 0.55), (220, 0.8), (300, 1.0))
 # the crowd stays at least so long, longer than a slow copier needs
 LEAST_STAY = 330
 # of a curve's quote money, what those who know put in together at most
@@ -69,6 +74,8 @@ class Programme:
         self._move(self.begin, POP, self.pop)
         if self.is_jump:
             self._move(self.jump, JUMP, self.height)
+        elif self.end > self.begin + SAG[-1][0]:
+            self._move(self.begin, SAG, 0.55 + 0.3 * self.rng.random())
         self._move(self.end, CRASH, self.left)
         if self.token.ending in (FADE, LIVE):
             self._push(self.jump + 150 + int(self.rng.random() * 150), -1, MIGRATE, self.world.new_pool(self.asset))
@@ -95,9 +102,9 @@ class Programme:
             before = level
 
     def _chosen(self, kind: int, chance: float) -> list[int]:
-        """Return the wallets of a kind that take part, each with the same chance."""
+        """Return the wallets of a kind that take part, each as often as it does at most and dares to."""
         members = self.world.of_kind[kind]
-        return [int(number) for number in members[self.rng.random(len(members)) < chance]]
+        return [int(number) for number in members[self.rng.random(len(members)) < chance * self.world.part[members]]]
 
     def _leaves(self) -> int:
         """Return when one who knows leaves: with the last of the crowd, now and then too early."""
@@ -108,9 +115,11 @@ class Programme:
     def _snipers(self) -> list[tuple[int, int, int]]:
         """The first seconds are theirs, whatever becomes of the launch; a few take a quick profit."""
         orders = []
-        for wallet in self._chosen(SNIPER, 0.42):
+        for wallet in self._chosen(SNIPER, 0.55):
             bought_at = self.begin + int(self.rng.random() * 2)
-            sold_at = self._leaves() if self.rng.random() < 0.8 else self.begin + 14 + int(self.rng.random() * 30)
+            # out at once, before anything can happen, or with the last; few sit through a jump
+            is_flip = self.rng.random() < (0.7 if self.is_jump else 0.2)
+            sold_at = self.begin + 7 + int(self.rng.random() * 6) if is_flip else self._leaves()
             orders.append((wallet, bought_at, sold_at))
         return orders
 
@@ -122,7 +131,7 @@ class Programme:
         for first in firsts:
             if self.rng.random() < 0.05:
                 for wallet in members[self.world.partner[members] == first].tolist():
-                    orders.append((wallet, self.begin, max(self.begin + 20, self.end - int(self.rng.random() * 60))))
+                    orders.append((wallet, self.begin, max(self.begin + 20, self.end - int(self.rng.random() * 5))))
         return orders
 
     def _knowing(self) -> list[tuple[int, int, int]]:
@@ -130,11 +139,11 @@ class Programme:
         orders = []
         if not self.is_jump:
             # what they buy among the duds hides what they know, and costs them a little
-            for wallet in self._chosen(INSIDER, 0.16 * self.world.spec.strength):
+            for wallet in self._chosen(INSIDER, 0.28 * self.world.spec.strength):
                 bought_at = self.begin + 20 + int(self.rng.random() * 200)
                 orders.append((wallet, bought_at, bought_at + 60 + int(self.rng.random() * 2400)))
             return orders
-        for wallet in self._chosen(INSIDER, 0.4):
+        for wallet in self._chosen(INSIDER, 0.6):
             orders.append((wallet, self.jump - int(self.rng.random() * 2), self._leaves()))
         today = (self.begin - self.world.genesis) // DAY
         for wallet in self.world.of_kind[FRESH_LAUNCHER].tolist():
@@ -157,7 +166,7 @@ class Programme:
         if self.rng.random() > 0.3 + 0.6 * self.world.spec.strength:
             self.world.receive(self.begin, wallet, self.asset, self.token.supply // 400)
         for number in range(3):
-            sold_at = self.end - 60 + number * 35
+            sold_at = self.end - 3 + number * 4
             self._push(max(sold_at, self.begin + 20 + number), wallet, SELL, 0.45 if number < 2 else 1.0)
 
 

@@ -60,6 +60,8 @@ class Wallets(NamedTuple):
         size: Usual USD of a trade.
         cover: Chance that an occasion is used as anybody would; of an honest wallet 1.
         degen: Chance that a purchase is of a new launch.
+        haste: Chance that a purchase is sold again within minutes.
+        twice: Chance that an order is sent twice at once.
         leave: Chance that an occasion with holdings is a sale.
         goal: Gain at which a position is sold.
         floor: The same for a loss.
@@ -71,7 +73,7 @@ class Wallets(NamedTuple):
         partner: The wallet it belongs with: pair, ring's next, leader, main; itself if none.
         bot: First wallet that copies this one; -1 for none.
         next_bot: The next one that copies the same; -1 for none.
-        memory: State of a plan.
+        memory: State of a plan; of noise, whether it keeps to one token.
         chosen: Token of a plan.
         money: SOL, USDC, USDT.
         asset: Held token by slot; 0 is free.
@@ -84,6 +86,8 @@ class Wallets(NamedTuple):
     size: Real
     cover: Real
     degen: Real
+    haste: Real
+    twice: Real
     leave: Real
     goal: Real
     floor: Real
@@ -195,7 +199,8 @@ class Market(NamedTuple):
 
 
 REAL = {
-    *("scale", "usd", "fair", "bought", "sold", "size", "cover", "degen", "leave", "goal", "floor", "edge", "cost"),
+    *("scale", "usd", "fair", "bought", "sold", "size", "cover", "degen", "haste", "twice"),
+    *("leave", "goal", "floor", "edge", "cost"),
     *("hype", "price_a", "price_b", "nearest_a", "value", "rules"),
 }  # fmt: skip
 

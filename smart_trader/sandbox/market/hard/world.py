@@ -16,9 +16,11 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market.hard import agents, programs
 from smart_trader.sandbox.market.hard.cast import populate
 from smart_trader.sandbox.market.hard.compiling import FEWEST_COMPILED, Run, compiled_run
+from smart_trader.sandbox.market.hard.events import push
 from smart_trader.sandbox.market.hard.history import LivingHistory
 from smart_trader.sandbox.market.hard.kinds import (
     AIRDROP_SELLER,
+    DRAIN,
     DUST_SPAMMER,
     EXCHANGE,
     FOLLOWER,
@@ -67,7 +69,7 @@ PHASE_ENDS = 1 / 100
 RUG_AGAIN = 1 / (40 * 96)
 # share of its highest price below which a token is given up
 LOST = 0.03
-FRESH_FOR = 2700
+FRESH_FOR = 2100
 THIN_USD = 600_000.0
 NORMAL = 1.7320508075688772
 
@@ -96,14 +98,14 @@ class HardWorld:
             bits.
     """
 
-    kinds = KINDS
+    kinds: tuple[str, ...] = KINDS
 
     def __init__(self, spec: WorldSpec, compiled: bool | None = None) -> None:
         self.spec, self.seed, self.genesis = spec, spec.seed, spec.genesis
         self.compiled = spec.wallets >= FEWEST_COMPILED if compiled is None else compiled
         self._run: Run = compiled_run() if self.compiled else agents.run
         cast = populate(spec, spec.market != NO_SKILL, self.compiled)
-        self.wallets, self.pace, self.style, self.begins = cast
+        self.wallets, self.pace, self.style, self.begins, self.part, self.withdraws = cast
         self.kind, self.partner = np.asarray(self.wallets.kind), np.asarray(self.wallets.partner)
         self.until = np.asarray(self.wallets.until)
         self.of_kind = [np.nonzero(self.kind == kind)[0] for kind in range(len(KINDS))]
@@ -123,6 +125,8 @@ class HardWorld:
         self._left: list[Any] = []
         self._cached: tuple[int, Any] = (-1, None)
         self._known_floor: TradingFloor | None = None
+        # when the newest launch was
+        self._newest = spec.genesis
         self._is_stale = True
         self.market = self._empty_market()
         self._begin()
@@ -364,13 +368,16 @@ class HardWorld:
     def _live(self, asset: int, rng: np.random.Generator) -> None:
         """Let a token rise, fall or stay for a while; nobody knows for how long."""
         which, how = rng.random(2).tolist()
+        # what has risen far draws sellers
+        grown = float(self.market.assets.fair[asset]) / self.tokens[asset].price
+        rises = (0.48 if self.tokens[asset].is_sound else 0.3) - (0.16 if grown > 25 else 0.08 if grown > 8 else 0.0)
         turnover = 0.05 + 0.5 * how
         if self.tokens[asset].ending == BLUE:
             self.drift[asset], self.turnover[asset] = 0.012 * (how - 0.5), 0.03
-        elif which < (0.55 if self.tokens[asset].is_sound else 0.35):
-            self.drift[asset], self.turnover[asset] = 0.12 + 0.29 * how, turnover
-        elif which < 0.84:
-            self.drift[asset], self.turnover[asset] = -0.25 - 0.33 * how, turnover * 0.6
+        elif which < rises:
+            self.drift[asset], self.turnover[asset] = 0.2 + 0.3 * how, turnover
+        elif which < 0.82:
+            self.drift[asset], self.turnover[asset] = -0.25 - 0.35 * how, turnover * 0.6
         else:
             self.drift[asset], self.turnover[asset] = 0.0, turnover * 0.4
 
@@ -397,7 +404,7 @@ class HardWorld:
         rng = np.random.Generator(np.random.Philox(key=[self.seed, 10**7 + self.steps]))
         self._launch_due(begin, end, rng)
         self._change(begin, rng)
-        if self.steps % 4 == 0 or self._is_stale:
+        if self.steps % 4 == 0 or self._is_stale or begin <= self._newest + STEP:
             self.market = self.market._replace(scene=self._scene(begin))
         self._reset_counts()
         times, wallets = self._occasions(begin, rng)
@@ -419,6 +426,8 @@ class HardWorld:
                 self._due.setdefault((token.launched_at - self.genesis) // STEP, []).append(token)
         for token in self._due.get((begin - self.genesis) // STEP, ()):
             self._launch(token, rng)
+        if begin == self.genesis + day * DAY:
+            self._withdraw_tokens(begin, rng)
         spammers = self.of_kind[DUST_SPAMMER]
         if len(spammers) and rng.random() < len(spammers) / (3 * 96):
             self._spam(begin, int(spammers[int(rng.random() * len(spammers))]), rng)
@@ -427,6 +436,7 @@ class HardWorld:
         asset = self._enter(token)
         self._open_pool(asset, 0, 0, CURVE, token.liquidity)
         # the crowd's orders make the price until the launch is through
+        self._newest = token.launched_at
         self.calm[asset] = programs.Programme(self, asset, rng).schedule()
         self.turnover[asset] = 1.0
         if token.ending != LIVE:
@@ -434,6 +444,18 @@ class HardWorld:
         if rng.random() < 0.2:
             programs.airdrop(self, asset, AIRDROP_SELLER, rng)
         self._is_stale = True
+
+    def _withdraw_tokens(self, time: int, rng: np.random.Generator) -> None:
+        """Let some wallets take tokens from an exchange, where they bought them unseen."""
+        chance = rng.random((2, len(self.pace)))
+        lives = [
+            asset for asset in self.alive.tolist() if self.tokens[asset].ending == LIVE and self.calm[asset] < time
+        ]
+        for wallet in np.nonzero(chance[0] < self.withdraws)[0].tolist() if lives else []:
+            asset = lives[int(chance[1][wallet] * len(lives))]
+            usd = float(self.wallets.size[wallet]) * (0.5 + chance[0][wallet])
+            amount = int(usd / self.market.assets.usd[asset] * self.market.assets.scale[asset])
+            self.receive(time, wallet, asset, amount)
 
     def _spam(self, time: int, spammer: int, rng: np.random.Generator) -> None:
         asset = len(self.tokens) - 1
@@ -461,7 +483,7 @@ class HardWorld:
             self._calm_down(asset, rng)
         for asset in alive[(chance[1] < RUG_AGAIN) & ~over & (self.calm[alive] < begin)].tolist():
             if self.tokens[asset].ending == LIVE and self.dies[asset] == FOREVER:
-                programs.push(self.market, begin + int(rng.random() * STEP), -1, programs.DRAIN, asset, 0.03)
+                push(self.market, begin + int(rng.random() * STEP), -1, DRAIN, asset, 0.03)
                 self.dies[asset] = begin + 6 * HOUR
             elif self.dies[asset] == FOREVER and self.market.assets.fair[asset] < LOST * self.peak[asset]:
                 self.dies[asset] = begin + 12 * HOUR
@@ -573,7 +595,7 @@ class HardWorld:
         b = self._take(self.market.pools.b, pools)
         side = self._take(self.market.pools.reserve_b, pools) / self._take(self.market.assets.scale, b)
         usd = 2.0 * side * self._take(self.market.assets.usd, b)
-        return np.asarray(np.bincount(every, usd, len(assets)), np.float64)
+        return _by_token(every, usd, len(assets))
 
     def _pools_of(self, assets: Ints) -> tuple[Ints, Ints]:
         """Return the pools of some assets, and to which of them each belongs."""
@@ -634,14 +656,16 @@ class HardWorld:
         # rounded up by more than a float can be off, so that the product never shrinks
         new_b = (product / new_a * (1.0 + 1e-12)).astype(np.int64) + 2
         moved = (new_b - reserve_b) * unit_b
-        follow = self._following(floor, fair, np.bincount(every, 2.0 * new_b * unit_b, count))[every]
+        follow = self._following(floor, fair, np.asarray(np.bincount(every, 2.0 * new_b * unit_b, count), np.float64))[
+            every
+        ]
         new_a, new_b = (new_a * follow).astype(np.int64), (new_b * follow).astype(np.int64)
         self._put(pools.reserve_a, mine, new_a)
         self._put(pools.reserve_b, mine, new_b)
-        liquidity = np.bincount(every, 2.0 * new_b * unit_b, count)
+        liquidity = _by_token(every, 2.0 * new_b * unit_b, count)
         flow = self.turnover[alive] * liquidity * (STEP / HOUR / 2) * (0.5 + chance[6])
-        bought = np.bincount(every, np.maximum(moved, 0.0), count) + flow
-        sold = np.bincount(every, np.maximum(-moved, 0.0), count) + flow
+        bought = _by_token(every, np.maximum(moved, 0.0), count) + flow
+        sold = _by_token(every, np.maximum(-moved, 0.0), count) + flow
         values = np.array([fair, liquidity, bought, sold, np.floor(bought / 180.0), np.floor(sold / 180.0)])
         for row, column in enumerate((assets.bought, assets.sold, assets.buys, assets.sells), 2):
             values[row] += self._take(column, alive)
@@ -681,6 +705,11 @@ class HardWorld:
         if len(self._ticks) > 1:
             self._ticks = [tuple(np.concatenate(column) for column in zip(*self._ticks, strict=True))]  # type: ignore[list-item]
         return self._ticks[0] if self._ticks else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
+
+def _by_token(every: Ints, values: Floats, count: int) -> Floats:
+    """Add up what pools have, token by token."""
+    return np.asarray(np.bincount(every, values, count), np.float64)
 
 
 PRICES = {"price_a", "price_b", "nearest_a"}
