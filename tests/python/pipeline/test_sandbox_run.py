@@ -20,6 +20,7 @@ from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.pipeline.sources import SourceSpec, running_sandbox, serving_api
 from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.market.spec import WorldSpec
+from smart_trader.sandbox.market.truth import as_text, truths
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -67,6 +68,19 @@ def test_a_running_market_fills_a_lake_as_the_demo_does(lake: MarketLake, url: s
     said = lake.smart_trader("status")
     assert "data from  a sandbox: made up" in said.stdout
     assert json.loads(lake.smart_trader("status", "--json").stdout)["data_source"] == "sandbox"
+
+
+@pytest.mark.full
+def test_a_whole_run_lists_whom_the_demo_lists(lake: MarketLake, calm: MarketLake) -> None:
+    source = calm.source(FIRST)
+    with serving(sandbox_app(source, clock=FIRST)) as url:
+        done = lake.smart_trader("run", "--sandbox", url, "--skip-tests")
+    assert done.returncode == 0, done.stderr
+    assert lake.business("gold", "leaderboard") == calm.business("gold", "leaderboard")
+    truth = lake.engine.paths.home / "truth.csv"
+    truth.write_text(as_text(truths(source, FIRST), "csv"))
+    judged = [each.smart_trader("evaluate", "--truth", str(truth), "--format", "json").stdout for each in (lake, calm)]
+    assert judged[0] == judged[1] != ""
 
 
 def test_a_time_of_ones_own_wins_and_is_said(lake: MarketLake, url: str) -> None:
