@@ -2,10 +2,10 @@
 
     python benchmarks/separation.py --market hard --seeds 1 2 3 4 [--wallets 1000] [--strength 1] [--format json]
 
-Of each kind, the share of its wallets that lie where the middle 98 % of honest wallets lie, feature by feature. The last
-column is the best single feature's, the one with the smallest share: 0 would separate the whole kind. Wallets with fewer
-than five trades are left out. Honest are noise, skilled and unlucky wallets: who trades on its own account by what
-everybody can see.
+Of each kind, the share of its wallets that lie where the middle 98 % of honest wallets lie, feature by feature. The
+last column is the best single feature's, the one with the smallest share: 0 would separate the whole kind. Wallets
+with fewer than five trades are left out. Honest are noise, skilled and unlucky wallets: who trades on its own account
+by what everybody can see.
 """
 
 from __future__ import annotations

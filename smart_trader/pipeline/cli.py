@@ -18,7 +18,7 @@ from smart_trader.errors import SettingsError
 from smart_trader.pipeline.options import engine_option, target_option
 from smart_trader.run_ids import RunIdType
 from smart_trader.sandbox.market.options import market_option, strength_option
-from smart_trader.sandbox.market.spec import DEFAULT_MARKET
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS
 
 if TYPE_CHECKING:
     from loaders.apis import Api
@@ -49,7 +49,9 @@ if TYPE_CHECKING:
 @strength_option(None)
 @click.option("--seed", default=7, show_default=True, help="The made-up market's seed.")
 @click.option(
-    "--market-wallets", default=200, show_default=True, type=click.IntRange(20, 20_000), help="The market's size."
+    "--market-wallets",
+    type=click.IntRange(20, 20_000),
+    help=f"The market's size. [default: that of the lake's own, else {DEMO_WALLETS}]",
 )
 @click.option("--top", default=10, show_default=True, type=click.IntRange(min=0), help="Traders to show at the end.")
 @click.option("--skip-tests", is_flag=True, help="Build without the data tests.")
@@ -66,7 +68,7 @@ def run_pipeline(
     market: str | None,
     strength: float | None,
     seed: int,
-    market_wallets: int,
+    market_wallets: int | None,
     top: int,
     skip_tests: bool,
     variables: tuple[str, ...],

@@ -17,7 +17,7 @@ from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import say
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
-from smart_trader.sandbox.market.spec import DEFAULT_MARKET, FULL_STRENGTH, WorldSpec
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS, FULL_STRENGTH, WorldSpec
 
 if TYPE_CHECKING:
     from smart_trader.sandbox.market.market_source import MarketSource
@@ -34,7 +34,7 @@ class SourceSpec:
         demo: The seeded market.
         replay: Folder of recordings.
         seed: The market's seed.
-        market_wallets: Its size.
+        market_wallets: Its size; None is that of the lake's market, else the default.
         market: Its name; None is the one the lake was filled from, else the default.
         strength: How well its adversaries hide, from 0 to 1; None likewise.
         sandbox: A server of this machine that is up already, from `running_sandbox`.
@@ -43,7 +43,7 @@ class SourceSpec:
     demo: bool = False
     replay: Path | None = None
     seed: int = 7
-    market_wallets: int = 200
+    market_wallets: int | None = None
     market: str | None = None
     strength: float | None = None
     sandbox: Api | None = None
@@ -161,7 +161,8 @@ def remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> WorldSpe
     # another market than the remembered one has a strength of its own
     strength = spec.strength if spec.strength is not None else fallback[1] if name == fallback[0] else FULL_STRENGTH
     genesis = known.genesis if known else (clock // DAY_S - MARKET_DAYS) * DAY_S
-    world = WorldSpec(name, spec.seed, spec.market_wallets, genesis, strength)
+    wallets = spec.market_wallets or (known.wallets if known else DEMO_WALLETS)
+    world = WorldSpec(name, spec.seed, wallets, genesis, strength)
     if known is None:
         paths.market_file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(str(paths.market_file), json.dumps(world.as_json()).encode())

@@ -51,6 +51,11 @@ def test_a_new_lake_remembers_the_whole_spec(tmp_path: Path) -> None:
     assert remembered(tmp_path, seed=5, market_wallets=60) == first
 
 
+def test_a_later_run_that_names_no_market_goes_on_in_the_lakes_own(tmp_path: Path) -> None:
+    first = remembered(tmp_path, market="no_skill", strength=0.5, market_wallets=60)
+    assert first == remembered(tmp_path) == remembered(tmp_path, market="no_skill")
+
+
 def test_a_lake_of_before_there_were_names_goes_on_as_easy(tmp_path: Path) -> None:
     written(tmp_path, OLD)
     assert remembered(tmp_path) == remembered(tmp_path, market="easy") == WorldSpec("easy", **OLD)
@@ -61,6 +66,10 @@ def test_a_lake_of_before_there_were_names_goes_on_as_easy(tmp_path: Path) -> No
     [
         pytest.param(OLD, {"seed": 8}, "seed 7 with 200 wallets, not from .* seed 8", id="seed"),
         pytest.param(OLD, {"market_wallets": 20}, "200 wallets, not from .* 20 wallets", id="wallets"),
+        pytest.param(OLD, {"market": "hard"}, "the easy market of .*, not from the hard market", id="market"),
+        pytest.param(
+            {**OLD, "market": "hard", "strength": 1.0}, {"strength": 0.5}, "not from .* at strength 0.5", id="strength"
+        ),
         pytest.param({"seed": 7}, {}, "cannot be read", id="incomplete"),
         pytest.param({**OLD, "market": "harsh"}, {}, "cannot be read", id="unknown-market"),
         pytest.param([1], {}, "cannot be read", id="no-object"),

@@ -22,6 +22,7 @@ from smart_trader.sandbox.market.hard.kinds import (
     MIGRATE,
     NOISE,
     PASS_ON,
+    RECEIVE,
     SANDWICH,
     SELL,
     SKILLED,
@@ -52,6 +53,7 @@ from smart_trader.sandbox.market.hard.trading import (
     migrate,
     pass_on,
     quote_amount,
+    receive,
     sell,
     settle,
     slot_of,
@@ -174,7 +176,7 @@ def noise(m: Market, time: int, wallet: int) -> None:
         token = fancied(m, wallet)
         if bought(m, time, wallet, token, usd) > 0:
             if draw(m) < wallets.twice[wallet]:
-                buy(m, time + below(m, 2), wallet, token, usd, True)
+                push(m, time + below(m, 2), wallet, BUY, token, usd)
             if draw(m) < wallets.haste[wallet]:
                 push(m, time + 45 + int(draw(m) * draw(m) * draw(m) * 5400.0), wallet, SELL, token, 1.0)
 
@@ -282,7 +284,7 @@ def martingale(m: Market, time: int, wallet: int) -> None:
         sold(m, time, wallet, token, 1.0)
         if m.assets.dead[token] == 1:
             wallets.chosen[wallet] = 0
-    elif now < 0.97 and cost < 40.0 * wallets.size[wallet]:
+    elif now < 0.97 and cost < 16.0 * wallets.size[wallet]:
         bought(m, time, wallet, token, cost)
 
 
@@ -427,6 +429,8 @@ def happen(m: Market, time: int, wallet: int, order: int, asset: int, value: flo
             migrate(m, asset, int(value))
     elif order == DRAIN:
         drain(m, time, asset, value)
+    elif order == RECEIVE:
+        receive(m, time, wallet, asset, int(value))
     elif order == PASS_ON:
         pass_on(m, time, wallet, int(value), asset, 1.0)
     else:

@@ -83,7 +83,7 @@ CAST = {
     WASH_RING: Members(0.01, 4, 6.0, 700.0, (0.3, 0.85), RING),
     MARKET_MAKER: Members(0.005, 1, 30.0, 250.0, (0.3, 0.9)),
     SANDWICH: Members(0.005, 1, 9.0, 800.0, (0.4, 0.9)),
-    ARBITRAGE: Members(0.005, 1, 24.0, 700.0, (0.25, 0.85)),
+    ARBITRAGE: Members(0.005, 1, 24.0, 700.0, (0.2, 0.7)),
     MARTINGALE: Members(0.02, 1, 6.0, 60.0, (0.1, 0.6)),
     BAG_HOLDER: Members(0.05, 1, 3.0, 200.0, (0.1, 0.6)),
     ONE_HIT: Members(0.02, 1, 3.0, 90.0, (1.0, 1.0)),

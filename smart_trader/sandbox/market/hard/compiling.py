@@ -11,8 +11,8 @@ from smart_trader.sandbox.market import pool_math
 from smart_trader.sandbox.market.hard import agents, events, trading
 
 Run = Callable[..., Any]
-# below so many wallets plain Python is done before machine code is made
-FEWEST_COMPILED = 4000
+# below so many wallets plain Python is done before machine code is made for the first time, which takes a minute
+FEWEST_COMPILED = 30_000
 
 
 @cache

@@ -18,5 +18,5 @@ STYLES = ("quick", "swing", "patient")
 QUICK, SWING, PATIENT = range(3)
 
 # orders: act as the kind does, buy for USD, sell a share, the crowd moves a price by a factor, a curve's liquidity
-# moves to a pool, a pool is drained to a share, a token is passed to another wallet
-FREE, BUY, SELL, CROWD, MIGRATE, DRAIN, PASS_ON = range(7)
+# moves to a pool, a pool is drained to a share, a token is passed to another wallet, comes from nowhere known
+FREE, BUY, SELL, CROWD, MIGRATE, DRAIN, PASS_ON, RECEIVE = range(8)

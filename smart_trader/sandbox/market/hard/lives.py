@@ -115,7 +115,7 @@ def _token(rng: np.random.Generator, ending: str, time: int, mint: str, number: 
     venues += tuple(int(u[place] * POOL_VENUES) for place in range(6, 6 + int(u[8] * 2.7)))
     name, symbol = token_names(rng, number)
     noise = 0.006 if ending == BLUE else 0.035 + 0.05 * u[9]
-    fame = 3.0 if ending == BLUE else 0.15 + 4.0 * u[10] * u[10] * u[10]
+    fame = 3.0 if ending == BLUE else 0.15 + 9.0 * u[10] * u[10] * u[10] * u[10] * u[10] * u[10]
     return Token(
         mint, name, symbol, decimals, SUPPLY[decimals], time, u[11] < 0.5 and not is_old, ending, price, liquidity,
         depth, 1 if is_old and u[4] < 0.15 else 0, venues, u[5] < 0.3 and ending != BLUE, u[7] < 0.35, noise, fame,

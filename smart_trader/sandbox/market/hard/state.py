@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 # what a wallet can hold at once besides money
-SLOTS = 24
+SLOTS = 16
 POOLS = 4
 MONTHS = 6
 # what the counters count: rows, transactions, the state of the dice, events waiting, ticks, transfers, left-overs, and

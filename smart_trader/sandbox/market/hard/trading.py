@@ -178,6 +178,9 @@ def split(m: Market, time: int, wallet: int, token: int, given: int, amount: int
         pool = own[token * POOLS + place]
         if pool >= 0:
             part = int(amount * (m.pools.reserve_a[pool] / depth))
+            if given == token:
+                # a rest that is nothing is gone after the part before
+                part = min(part, balance(m, wallet, token))
             got += exchange(m, time, wallet, pool, given, part, 3, place * 2, chance)
     return got
 
@@ -319,6 +322,18 @@ def pass_on(m: Market, time: int, giver: int, wallet: int, asset: int, share: fl
         return
     hold(m, time, giver, asset, -amount, 0.0)
     hold(m, time, wallet, asset, amount, 0.0)
+    note_passed(m, time, giver, wallet, asset, amount)
+
+
+def receive(m: Market, time: int, wallet: int, asset: int, amount: int) -> None:
+    """Give a wallet tokens it did not buy, if it has room for them; they cost it nothing."""
+    if amount > DUST and make_room(m, wallet, asset):
+        hold(m, time, wallet, asset, amount, 0.0)
+        note_passed(m, time, -1, wallet, asset, amount)
+
+
+def note_passed(m: Market, time: int, giver: int, wallet: int, asset: int, amount: int) -> None:
+    """Note what changed hands without a swap."""
     passed, count = m.passed, m.counters[PASSED]
     passed.time[count], passed.giver[count], passed.wallet[count] = time, giver, wallet
     passed.asset[count], passed.amount[count] = asset, amount

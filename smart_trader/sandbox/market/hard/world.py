@@ -25,6 +25,7 @@ from smart_trader.sandbox.market.hard.kinds import (
     EXCHANGE,
     FOLLOWER,
     KINDS,
+    RECEIVE,
     SANDWICH,
     SKILLED,
     STYLES,
@@ -69,7 +70,9 @@ PHASE_ENDS = 1 / 100
 RUG_AGAIN = 1 / (40 * 96)
 # share of its highest price below which a token is given up
 LOST = 0.03
-FRESH_FOR = 2100
+FRESH_FOR = 1200
+# one part in so many of a supply is the most that anybody gets at once without buying
+MOST_AT_ONCE = 2000
 THIN_USD = 600_000.0
 NORMAL = 1.7320508075688772
 
@@ -114,7 +117,7 @@ class HardWorld:
         self.history = LivingHistory()
         self.pool_count = self.steps = 0
         # by asset: phase of its life, how prices move, when it dies, until when its launch is under way
-        self.drift, self.noise, self.turnover, self.mean, self.peak = (np.zeros(256) for _ in range(5))
+        self.drift, self.noise, self.turnover, self.mean, self.peak, self.taken = (np.zeros(256) for _ in range(6))
         self.dies, self.calm = np.full(256, FOREVER, np.int64), np.zeros(256, np.int64)
         self.alive = np.zeros(0, np.int64)
         self.dust: list[tuple[int, int, Ints, Ints]] = []
@@ -267,15 +270,8 @@ class HardWorld:
         return self._open_pool(asset, -1, 0, PUMP_AMM, 0.0)
 
     def receive(self, time: int, wallet: int, asset: int, amount: int) -> None:
-        """Give a wallet tokens it did not buy, if it has room for them; they cost it nothing."""
-        base = wallet * SLOTS
-        tokens = self.wallets.asset
-        slot = next((base + place for place in range(SLOTS) if tokens[base + place] in (0, asset)), -1)
-        if slot >= 0 and not any(tokens[base + place] == asset and base + place != slot for place in range(SLOTS)):
-            tokens[slot] = asset
-            self.wallets.since[slot] = time
-            self.wallets.amount[slot] += amount
-            self._passed.append((time, -1, wallet, asset, amount))
+        """Let a wallet get tokens it does not buy, from nowhere known."""
+        push(self.market, time, wallet, RECEIVE, asset, float(amount))
 
     # making
 
@@ -336,7 +332,7 @@ class HardWorld:
             assets.pools[place] = -1
         self.market = self.market._replace(assets=assets)
         if len(self.drift) < len(assets.usd):
-            for name in ("drift", "noise", "turnover", "mean", "peak"):
+            for name in ("drift", "noise", "turnover", "mean", "peak", "taken"):
                 setattr(self, name, np.append(getattr(self, name), np.zeros(more)))
             self.dies = np.append(self.dies, np.full(more, FOREVER, np.int64))
             self.calm = np.append(self.calm, np.zeros(more, np.int64))
@@ -428,6 +424,7 @@ class HardWorld:
             self._launch(token, rng)
         if begin == self.genesis + day * DAY:
             self._withdraw_tokens(begin, rng)
+            self._count_taken()
         spammers = self.of_kind[DUST_SPAMMER]
         if len(spammers) and rng.random() < len(spammers) / (3 * 96):
             self._spam(begin, int(spammers[int(rng.random() * len(spammers))]), rng)
@@ -455,7 +452,14 @@ class HardWorld:
             asset = lives[int(chance[1][wallet] * len(lives))]
             usd = float(self.wallets.size[wallet]) * (0.5 + chance[0][wallet])
             amount = int(usd / self.market.assets.usd[asset] * self.market.assets.scale[asset])
-            self.receive(time, wallet, asset, amount)
+            self.receive(time, wallet, asset, min(amount, self.tokens[asset].supply // MOST_AT_ONCE))
+
+    def _count_taken(self) -> None:
+        """Note what share of each supply wallets hold: providers cannot put in what is not theirs."""
+        _, _, tokens, amounts = self._arrays
+        held = np.bincount(tokens, amounts, len(self.tokens))
+        supply = np.array([float(token.supply) for token in self.tokens])
+        self.taken[: len(held)] = np.minimum(held / supply, 0.8)
 
     def _spam(self, time: int, spammer: int, rng: np.random.Generator) -> None:
         asset = len(self.tokens) - 1
@@ -676,7 +680,7 @@ class HardWorld:
         alive = floor.alive
         # they stay a while when a price falls, as far as there are tokens to put in
         worth = floor.units * (0.65 * fair + 0.3 * self.peak[alive]) * floor.depth
-        goal = np.minimum(np.minimum(worth, 0.7 * floor.units * fair), 2.9e6)
+        goal = np.minimum(np.minimum(worth, (0.45 - 0.5 * self.taken[alive]) * floor.units * fair), 2.9e6)
         moves = floor.lives & (self.calm[alive] < self.now) & (self.dies[alive] == FOREVER)
         change = np.where(liquidity < goal * 0.94, 1.06, np.where(liquidity > goal * 1.06, 0.97, 1.0))
         return np.asarray(np.where(moves, change, 1.0), np.float64)
