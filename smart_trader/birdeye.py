@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import requests
@@ -14,13 +15,34 @@ CHAIN_HEADERS = {"x-chain": "solana"}
 TOKEN_LIST = "/defi/v3/token/list"  # noqa: S105  a path
 TOKEN_HOLDERS = "/defi/v3/token/holder"  # noqa: S105  a path
 WALLET_SWAPS = "/trader/txs/seek_by_time"
+TOKEN_CREATION = "/defi/token_creation_info"  # noqa: S105  a path
+MULTI_PRICE = "/defi/multi_price"
+WALLET_TRANSFERS = "/wallet/v2/transfer"
+CREDITS = "/utils/v1/credits"
 
 # Rows of a page at most.
 PAGE_ROWS = 100
+# Tokens that one request for prices may name.
+PRICED_TOKENS = 100
 # Offset and limit of a page add up to this at most.
 MAX_OFFSET = 10_000
 # Compute units of a request whose endpoint has no price of its own.
 DEFAULT_PRICE_CU = 100
+# What a request costs, as published for each endpoint. Nothing is published for transfers; balance changes, their
+# neighbour, cost 20 at most. Prices of several tokens: `multi_price_cu`. A run counts by the var `cu_prices`.
+PRICES_CU = {
+    TOKEN_LIST: 100,
+    TOKEN_HOLDERS: 50,
+    WALLET_SWAPS: 10,
+    TOKEN_CREATION: 80,
+    WALLET_TRANSFERS: 20,
+    CREDITS: 1,
+}
+
+
+def multi_price_cu(tokens: int) -> int:
+    """Return the compute units of one request for the prices of some tokens."""
+    return math.ceil(3 * math.pow(tokens, 0.8))
 
 
 class Plan(NamedTuple):

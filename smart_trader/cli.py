@@ -13,6 +13,7 @@ COMMANDS = {
     "backup": "smart_trader.maintenance.cli:backup",
     "cluster": "smart_trader.lakehouse.cli:cluster",
     "discard-future": "smart_trader.maintenance.cli:discard_future",
+    "evaluate": "smart_trader.evaluation.cli:evaluate",
     "explain": "smart_trader.reports.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",
     "leaderboard": "smart_trader.reports.cli:leaderboard",

@@ -6,11 +6,12 @@ import uuid
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from smart_trader.addresses import AddressType
-from smart_trader.clock import TimestampType, choose_as_of, now
+from smart_trader.clock import TimestampType, check_as_of, choose_as_of, now, parse_timestamp, spelled
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.console import report_line, show
@@ -20,16 +21,24 @@ from smart_trader.run_ids import RunIdType
 from smart_trader.sandbox.market.options import market_option, strength_option
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS
 
+if TYPE_CHECKING:
+    from loaders.apis import Api
+
 
 @click.command("run")
 @engine_option
 @target_option
 @click.option("--demo", is_flag=True, help="Use a made-up market; no key needed.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Use recorded responses.")
+@click.option(
+    "--sandbox", "sandbox_url", metavar="URL", help="Use a BirdEye-compatible server of this machine that is up."
+)
 @click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
 @click.option("--wallets", metavar="FILE", help="Track these wallets as well: a file, - or a,b,c.")
 @click.option(
-    "--as-of", type=TimestampType(), help="The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now."
+    "--as-of",
+    type=TimestampType(),
+    help="The run's time, as 2026-01-31T09:00:00Z or unix seconds; default: now, or the clock of --sandbox.",
 )
 @click.option("--step", metavar="NAME", help="Do one step alone, as a scheduler does.")
 @click.option(
@@ -51,6 +60,7 @@ from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS
 def run_pipeline(
     demo: bool,
     replay: Path | None,
+    sandbox_url: str | None,
     tokens: str | None,
     wallets: str | None,
     as_of: datetime | None,
@@ -66,8 +76,8 @@ def run_pipeline(
 ) -> None:
     """Load, build and rank: the whole pipeline, or one step of it.
 
-    Uses BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
-    twice, and what an earlier run left half-way is finished.
+    Uses BirdEye with BIRDEYE_API_KEY, or what --demo, --replay or --sandbox names. Run again at any time: what is done
+    is not done twice, and what an earlier run left half-way is finished.
     """
     from loaders.queues import read_addresses
     from loaders.settings import loader_settings
@@ -75,7 +85,7 @@ def run_pipeline(
     from smart_trader.pipeline.records import LoadsFailedError
     from smart_trader.pipeline.request import RunRequest
     from smart_trader.pipeline.run import run_pipeline as execute_run
-    from smart_trader.pipeline.sources import SourceSpec
+    from smart_trader.pipeline.sources import SourceSpec, check_sources, running_sandbox
     from smart_trader.pipeline.steps import STEP_NAMES
 
     if step is not None and step not in STEP_NAMES:
@@ -87,9 +97,11 @@ def run_pipeline(
         flag: read_addresses(source, flag) if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
     }
-    run_as_of = as_of or now()
+    check_sources(demo=demo, replay=replay, sandbox=sandbox_url)
+    served = running_sandbox(sandbox_url) if sandbox_url is not None else None
+    run_as_of = as_of or now() if served is None else _choose_time(served, as_of)
     request = RunRequest(
-        SourceSpec(demo, replay, seed, market_wallets, market, strength),
+        SourceSpec(demo, replay, seed, market_wallets, market, strength, served),
         run_as_of,
         run_id or f"{run_as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         step,
@@ -121,6 +133,20 @@ def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
     lake = Lake(paths)
     show(leaderboard_text(leaderboard_rows(lake, top), "table"))
     show(verdicts_text(lake, wallets))
+
+
+def _choose_time(served: Api, as_of: datetime | None) -> datetime:
+    """Return the time of a run against a sandbox: the one given, else its own clock where it has one, else now."""
+    if served.clock is None:
+        report_line(f"using {served.url} ({served.data_source} data)")
+        return as_of or now()
+    clock = parse_timestamp(str(served.clock))
+    report_line(f"using {served.url} ({served.data_source} data), where it is {spelled(clock)}")
+    if as_of is None:
+        check_as_of(clock, served.data_source, f"the clock of {served.url},")
+    elif as_of != clock:
+        report_line(f"note: this run is at {spelled(as_of)}, and rows younger than that wait for a later one")
+    return as_of or clock
 
 
 @click.command()

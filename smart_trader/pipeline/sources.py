@@ -1,4 +1,4 @@
-"""Which API a run uses: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
+"""Which API a run uses: BirdEye by key, the seeded market, recordings, or a server; never one instead of another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loaders.apis import Api, live_api, sandbox_api
+from loaders.transport import is_loopback
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import report_line
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS, FULL_STRENGTH, WorldSpec
+
+if TYPE_CHECKING:
+    from smart_trader.sandbox.market.market_source import MarketSource
 
 DAY_S = 86_400
 MARKET_DAYS = 30
@@ -32,6 +37,7 @@ class SourceSpec:
         market_wallets: Its size; None is that of the lake's market, else the default.
         market: Its name; None is the one the lake was filled from, else the default.
         strength: How well its adversaries hide, from 0 to 1; None likewise.
+        sandbox: A server of this machine that is up already, from `running_sandbox`.
     """
 
     demo: bool = False
@@ -40,6 +46,7 @@ class SourceSpec:
     market_wallets: int | None = None
     market: str | None = None
     strength: float | None = None
+    sandbox: Api | None = None
 
     def check(self) -> None:
         """Refuse what is no clear choice.
@@ -47,18 +54,45 @@ class SourceSpec:
         Raises:
             SettingsError: Two sources are named, or none and there is no key.
         """
-        if self.demo and self.replay is not None:
-            raise SettingsError("--demo and --replay name two sources", "give one of them")
-        if not self.demo and self.replay is None and birdeye_api_key() is None:
+        check_sources(demo=self.demo, replay=self.replay, sandbox=self.sandbox)
+        if self.data_source == "birdeye" and birdeye_api_key() is None:
             raise SettingsError(
                 "no source: there is no BIRDEYE_API_KEY in the environment or .env, and no flag names another source",
-                "set the key, or run with --demo (a made-up market) or --replay FOLDER (recordings)",
+                "set the key, or run with --demo (a made-up market), --replay FOLDER (recordings) or --sandbox URL",
             )
 
     @property
     def data_source(self) -> str:
         """What rows of it are stamped with."""
+        if self.sandbox is not None:
+            return self.sandbox.data_source
         return "sandbox" if self.demo else "replay" if self.replay is not None else "birdeye"
+
+
+def check_sources(*, demo: bool, replay: Path | None, sandbox: object) -> None:
+    """Refuse more than one source.
+
+    Raises:
+        SettingsError: Two are named.
+    """
+    given = {"--demo": demo, "--replay": replay is not None, "--sandbox": sandbox is not None}
+    named = [flag for flag, is_given in given.items() if is_given]
+    if len(named) > 1:
+        raise SettingsError(f"{' and '.join(named)} name {len(named)} sources", "give one of them")
+
+
+def running_sandbox(url: str) -> Api:
+    """Return the BirdEye-compatible server of this machine at an address, which must be up.
+
+    Raises:
+        SmartTraderError: It is not on loopback, or no sandbox answers there.
+    """
+    if not is_loopback(url):
+        raise SettingsError(
+            f"--sandbox {url!r} is no address of this machine",
+            "give one such as http://127.0.0.1:8765; BirdEye itself is asked with BIRDEYE_API_KEY and no flag",
+        )
+    return sandbox_api(url)
 
 
 @contextmanager
@@ -73,6 +107,10 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     Raises:
         SmartTraderError: The source cannot be had.
     """
+    if spec.sandbox is not None:
+        _check_same_world(spec.sandbox, paths)
+        yield spec.sandbox
+        return
     if spec.data_source == "birdeye":
         yield live_api()
         return
@@ -94,6 +132,21 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
         app = sandbox_app(market(remembered_world(spec, paths, clock), clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
+
+
+def _check_same_world(api: Api, paths: LakePaths) -> None:
+    """Refuse a server whose market is another one than the demo market this lake was filled from.
+
+    Raises:
+        SettingsError: It is.
+    """
+    known = _read_world(paths.market_file)
+    served = {name: api.facts.get(name) for name in known.as_json()} if known else {}
+    if known is not None and served != known.as_json():
+        raise SettingsError(
+            f"this lake is filled from {known.title}, and {api.url} serves another world: {served}",
+            "point LAKEHOUSE_HOME at another folder: two worlds never mix",
+        )
 
 
 def remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> WorldSpec:
@@ -119,6 +172,24 @@ def remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> WorldSpe
             "give the same, or point LAKEHOUSE_HOME at another folder",
         )
     return world
+
+
+def remembered_market(paths: LakePaths, clock: int) -> MarketSource:
+    """Return the made-up market that a lake was filled from, carried on to a clock.
+
+    Raises:
+        SmartTraderError: The lake remembers none, or what it remembers cannot be read.
+    """
+    from smart_trader.sandbox.market.market_source import market
+
+    world = _read_world(paths.market_file)
+    if world is None:
+        raise SettingsError(
+            f"this lake remembers no made-up market: there is no {paths.market_file}",
+            "only smart-trader run --demo leaves one; for a lake of another sandbox give --truth FILE, as "
+            "`smart-trader sandbox truth --format csv` writes it",
+        )
+    return market(world, clock)
 
 
 def _read_world(file: Path) -> WorldSpec | None:

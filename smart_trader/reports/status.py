@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smart_trader.lake.disk import used_percent
+from smart_trader.lake.identity import read_identity
 from smart_trader.lake.lock import lake_holder
 from smart_trader.lake.reader import Lake, rows_of
 from smart_trader.reports.text_table import SHOWN_ITEMS, cell_text
@@ -18,6 +19,7 @@ LAYERS = {
     "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_history"),
     "gold": ("trader_evaluations", "smart_traders", "leaderboard"),
 }
+SOURCES = {"birdeye": "BirdEye", "sandbox": "a sandbox: made up", "replay": "recorded responses"}
 # named here: the loaders' libraries take a second to import
 QUEUES = {"whale_fetch_queue": "tokens whose holders", "transaction_fetch_queue": "wallets whose swaps"}
 
@@ -25,8 +27,10 @@ QUEUES = {"whale_fetch_queue": "tokens whose holders", "transaction_fetch_queue"
 def status_facts(lake: Lake) -> dict[str, Any]:
     """Return the state of the lake: tables, work that waits, items left alone, last run, disk, lock."""
     holder = lake_holder(lake.paths)
+    identity = read_identity(lake.paths)
     facts: dict[str, Any] = {
         "lake": lake.paths.uri.removeprefix("file:"),
+        "data_source": identity.source if identity else None,
         "disk_used_percent": round(used_percent(lake.paths.local_root), 1) if lake.paths.is_local else None,
         "in_use_by": str(holder) if holder else None,
         "tables": [_table_facts(lake, schema, name) for schema, names in LAYERS.items() for name in names],
@@ -89,6 +93,7 @@ def status_text(facts: dict[str, Any]) -> str:
     lines = [
         f"lake       {facts['lake']}"
         + (f", disk {facts['disk_used_percent']} % full" if facts["disk_used_percent"] is not None else ""),
+        f"data from  {SOURCES.get(facts['data_source'], facts['data_source'] or 'nowhere yet')}",
         f"in use by  {facts['in_use_by'] or 'nobody'}",
         "",
     ]

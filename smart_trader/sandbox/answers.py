@@ -1,4 +1,4 @@
-"""The three endpoints' rules: parameters, filters, sorting, time bounds, paging."""
+"""The rules of the endpoints that list rows: parameters, filters, sorting, time bounds, paging."""
 
 from __future__ import annotations
 

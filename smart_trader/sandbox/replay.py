@@ -12,7 +12,7 @@ from typing import Any
 import simplejson
 
 from smart_trader.errors import SmartTraderError
-from smart_trader.sandbox.source import Row, SwapQuery
+from smart_trader.sandbox.source import Row, SwapQuery, TransferQuery
 
 Identity = tuple[Any, ...]
 # A row belongs to the kind whose keys it has all of.
@@ -71,6 +71,18 @@ class Recordings:
         ]
         end = query.offset + query.limit
         return shown[query.offset : end], end < len(shown)
+
+    def creation_at(self, mint: str, now: int) -> Row | None:
+        """Return None: nobody records how tokens are made."""
+        return None
+
+    def price_at(self, mint: str, now: int) -> Row | None:
+        """Return None: nobody records prices, and those of token lists are none that this endpoint gave."""
+        return None
+
+    def transfer_rows(self, query: TransferQuery, now: int) -> tuple[list[Row], bool]:
+        """Return nothing: nobody records transfers."""
+        return [], False
 
     def _rendered(self, key: str, rows: list[Row]) -> list[str]:
         """Return rows as JSON; each is written once."""

@@ -19,6 +19,8 @@ from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.sandbox.answers import Answer, RefusedError, token_holders, token_list, wallet_swaps
 from smart_trader.sandbox.faults import Fault, altered, fault_of, refusal, replacement
 from smart_trader.sandbox.limits import NO_LIMIT, Rate, RateLimiter
+from smart_trader.sandbox.lookup_answers import credits_used, multi_price, price_cu, token_creation, wallet_transfers
+from smart_trader.sandbox.replay import render
 from smart_trader.sandbox.source import Source
 
 Answering = Callable[[Source, Mapping[str, str], int], Answer]
@@ -28,6 +30,12 @@ ROUTES: dict[str, Answering] = {
     birdeye.TOKEN_HOLDERS: token_holders,
     birdeye.WALLET_SWAPS: wallet_swaps,
 }
+LOOKUPS: dict[str, Callable[[Source, Mapping[str, Any], int], dict[str, Any]]] = {
+    birdeye.TOKEN_CREATION: token_creation,
+    birdeye.MULTI_PRICE: multi_price,
+    birdeye.WALLET_TRANSFERS: wallet_transfers,
+}
+METHODS = {birdeye.MULTI_PRICE: ["GET", "POST"], birdeye.WALLET_TRANSFERS: ["POST"]}
 LOGGED_REQUESTS = 100_000
 
 
@@ -46,35 +54,49 @@ class Sandbox:
         self.limiter = RateLimiter(rate)
         self.log: deque[dict[str, Any]] = deque(maxlen=LOGGED_REQUESTS)
         self.statuses: Counter[int] = Counter()
+        # compute units by the clock's second in which they were spent
+        self.spent: Counter[int] = Counter()
 
     async def answer(self, request: Request) -> Response:
-        """Answer a request to one of the three endpoints and note it."""
-        response = await self._answer(request)
+        """Answer a request to one of the endpoints and note it."""
+        query: dict[str, Any] = dict(request.query_params)
+        response = await self._answer(request, query)
         self.statuses[response.status_code] += 1
-        query = dict(request.query_params)
         self.log.append(
             {"endpoint": request.url.path, "query": query, "status": response.status_code, "time": time.time()}
         )
         return response
 
-    async def _answer(self, request: Request) -> Response:
-        path, query = request.url.path, request.query_params
+    async def _answer(self, request: Request, query: dict[str, Any]) -> Response:
+        path = request.url.path
         if not request.headers.get("x-api-key"):
             return refusal(401, "Unauthorized")
         wait = self.limiter.wait()
         if wait:
             return refusal(429, "Too many requests", wait)
-        fault = next((fault for fault in self.faults if fault.strikes(path, query.get("address"))), None)
+        try:
+            query |= await _posted(request)
+        except RefusedError as refused:
+            return refusal(refused.status, refused.message)
+        fault = next((fault for fault in self.faults if fault.strikes(path, _about(query))), None)
         if fault is not None:
             await asyncio.sleep(fault.seconds)
             replaced = replacement(fault.kind)
             if replaced is not None:
                 return replaced
         try:
-            body = envelope(path, ROUTES[path](self.source, query, self.clock))
+            body = self._body(path, query)
         except RefusedError as refused:
             return refusal(refused.status, refused.message)
+        self.spent[self.clock] += price_cu(path, query)
         return Response(altered(fault.kind, body) if fault else body, media_type="application/json")
+
+    def _body(self, path: str, query: Mapping[str, Any]) -> str:
+        if path in ROUTES:
+            return envelope(path, ROUTES[path](self.source, query, self.clock))
+        if path == birdeye.CREDITS:
+            return render(credits_used(self.spent, query, self.clock))
+        return render(LOOKUPS[path](self.source, query, self.clock))
 
     def info(self) -> dict[str, Any]:
         """Return what is served, at which clock, and how many requests came."""
@@ -101,6 +123,29 @@ class Sandbox:
         self.clock = now
 
 
+async def _posted(request: Request) -> dict[str, Any]:
+    """Return what the body of a POST asks for.
+
+    Raises:
+        RefusedError: It is no JSON object.
+    """
+    if request.method != "POST":
+        return {}
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise RefusedError(400, "Bad request")
+    return body
+
+
+def _about(query: Mapping[str, Any]) -> str | None:
+    """Return the token or wallet that a request is about."""
+    about = query.get("address", query.get("wallet"))
+    return about if isinstance(about, str) else None
+
+
 def envelope(path: str, answer: Answer) -> str:
     """Write a page as the endpoint does; they put their keys in different orders."""
     has_next = "" if answer.has_next is None else f',"has_next":{"true" if answer.has_next else "false"}'
@@ -120,8 +165,11 @@ def sandbox_app(
         faults: What goes wrong; more can be asked for at `/sandbox/faults`.
     """
     state = Sandbox(source, int(time.time()) if clock is None else clock, rate, list(faults or []))
-    routes = [Route(path, state.answer) for path in ROUTES]
-    app = Starlette(routes=[*routes, *control_routes(state)], exception_handlers={404: _not_found})
+    paths = (*ROUTES, *LOOKUPS, birdeye.CREDITS)
+    routes = [Route(path, state.answer, methods=METHODS.get(path, ["GET"])) for path in paths]
+    # for the API a path with another method is another path
+    missing = {404: _not_found, 405: _not_found}
+    app = Starlette(routes=[*routes, *control_routes(state)], exception_handlers=missing)
     app.state.sandbox = state
     return app
 

@@ -20,8 +20,20 @@ class SwapQuery(NamedTuple):
     scaled: bool
 
 
+class TransferQuery(NamedTuple):
+    """Which transfers of a wallet are asked for; time bounds are inclusive, None in place of any other is no bound."""
+
+    wallet: str
+    token: str | None
+    flow: str | None
+    after: int
+    before: int | None
+    offset: int
+    limit: int
+
+
 class Source(Protocol):
-    """Rows of the three endpoints as they are at one time."""
+    """Rows of the endpoints as they are at one time."""
 
     @property
     def name(self) -> str:
@@ -35,6 +47,15 @@ class Source(Protocol):
 
     def swap_texts(self, query: SwapQuery, now: int) -> tuple[list[str], bool]:
         """Return a page of a wallet's swaps, newest first, as JSON, and whether there are more."""
+
+    def creation_at(self, mint: str, now: int) -> Row | None:
+        """Return how a token was made; None where that is not known."""
+
+    def price_at(self, mint: str, now: int) -> Row | None:
+        """Return a token's last price and its liquidity; None where it has none."""
+
+    def transfer_rows(self, query: TransferQuery, now: int) -> tuple[list[Row], bool]:
+        """Return a page of a wallet's transfers, newest first, and whether there are more."""
 
     def facts(self) -> Row:
         """Return what identifies the source: its seed, its size."""

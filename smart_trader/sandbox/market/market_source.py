@@ -11,10 +11,13 @@ from smart_trader.sandbox.market.history import STEP
 from smart_trader.sandbox.market.holding import Account, accounts, holder_text
 from smart_trader.sandbox.market.interface import MarketWorld
 from smart_trader.sandbox.market.listing import token_rows
+from smart_trader.sandbox.market.lookups import PriceBook, creation_row, price_row
 from smart_trader.sandbox.market.names import address
+from smart_trader.sandbox.market.passing import TransferBook
+from smart_trader.sandbox.market.prices import asset_numbers
 from smart_trader.sandbox.market.rows import RowWriter, is_late, oddity
 from smart_trader.sandbox.market.spec import EASY, WorldSpec
-from smart_trader.sandbox.source import Row, SwapQuery
+from smart_trader.sandbox.source import Row, SwapQuery, TransferQuery
 
 LATE_SECONDS = 12 * 3600
 # wallets with more swaps than this are so busy that the list's head moves between two pages
@@ -36,6 +39,8 @@ class MarketSource:
         self._indexed = -1
         self._order = self._begins = self._seen_at = np.zeros(0, np.int64)
         self._tokens: tuple[int, list[Row]] = (-1, [])
+        self._prices = PriceBook(world)
+        self._passed: tuple[int, TransferBook] | None = None
         self._accounts: dict[tuple[int, int], list[Account]] = {}
 
     @cached_property
@@ -94,6 +99,32 @@ class MarketSource:
             offset -= (1 + wallet % 3) * -(-offset // 100)
         page = shown[offset : offset + query.limit]
         return self._writer.texts(page, query.owner, query.scaled), offset + query.limit < len(shown)
+
+    def creation_at(self, mint: str, now: int) -> Row | None:
+        """Return how a token was made."""
+        asset = self._asset(mint, now)
+        return None if asset is None else creation_row(self.world, asset)
+
+    def price_at(self, mint: str, now: int) -> Row | None:
+        """Return a token's last price and its liquidity."""
+        asset = self._asset(mint, now)
+        return None if asset is None else price_row(self.world, self._prices, asset, now)
+
+    def transfer_rows(self, query: TransferQuery, now: int) -> tuple[list[Row], bool]:
+        """Return a page of a wallet's transfers and whether there are more."""
+        self.world.carry_to(now)
+        wallet = self._numbers.get(query.wallet)
+        if wallet is None:
+            return [], False
+        if self._passed is None or self._passed[0] != self.world.now:
+            self._passed = (self.world.now, TransferBook(self.world, self.wallets, self._prices))
+        return self._passed[1].page(wallet, query, now)
+
+    def _asset(self, mint: str, now: int) -> int | None:
+        """Return the number of a token that is launched by now."""
+        self.world.carry_to(now)
+        asset = asset_numbers(self.world).get(mint)
+        return None if asset is None or self.world.tokens[asset].launched_at > now else asset
 
     def _index(self) -> None:
         """Order all rows by wallet, newest first; rows of one second stand in no particular order."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loaders.settings import LoaderSettings, api_key, loader_settings
-from smart_trader.birdeye import PLANS
+from smart_trader.birdeye import PLANS, PRICES_CU
 from smart_trader.config.settings import store_settings
 from smart_trader.errors import SettingsError
 
@@ -17,6 +17,7 @@ def test_the_projects_own_vars_are_all_known_and_in_range() -> None:
     settings = loader_settings()
     assert settings.birdeye_plan == "starter"
     assert set(settings.cu_prices) == {"/defi/v3/token/list", "/defi/v3/token/holder", "/trader/txs/seek_by_time"}
+    assert settings.cu_prices.items() <= PRICES_CU.items()
 
 
 @pytest.mark.parametrize(
