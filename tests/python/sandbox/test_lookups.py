@@ -28,7 +28,7 @@ from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import TransferQuery
 
 from .sandboxes import CLOCK, DAY, GENESIS, QUOTES, SORTED, get
-from .test_wire import ERROR, SHARED
+from .test_served_rows import ERROR, SHARED
 
 CREATION, PRICES, TRANSFERS, CREDITS = (
     "/defi/token_creation_info", "/defi/multi_price", "/wallet/v2/transfer", "/utils/v1/credits",
