@@ -74,7 +74,7 @@ CAST = {
     BUNDLE: Members(0.015, 4, 4.0, 350.0, (0.9, 1.0), BUNDLED),
     FRESH_LAUNCHER: Members(0.02, 3, 0.6, 400.0, (1.0, 1.0)),
     DEPLOYER: Members(0.01, 2, 6.0, 400.0, (0.9, 1.0)),
-    KOL: Members(0.005, 1, 5.0, 900.0, (0.25, 0.6)),
+    KOL: Members(0.005, 1, 5.0, 900.0, (0.1, 0.4)),
     FOLLOWER: Members(0.04, 2, 2.5, 150.0, (0.7, 0.9)),
     COPY_BOT: Members(0.015, 2, 3.0, 200.0, (0.6, 1.0)),
     CLUSTER_MAIN: Members(0.01, 1, 6.0, 500.0, (0.2, 0.8)),
