@@ -1,4 +1,4 @@
-"""Whom a run asks: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
+"""Which API a run uses: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS, FULL_STRENGTH, WorldSpec
@@ -23,7 +23,7 @@ MARKET_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What a person asked for.
+    """What a person requested.
 
     Attributes:
         demo: The seeded market.
@@ -63,7 +63,7 @@ class SourceSpec:
 
 @contextmanager
 def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
-    """Yield the API to ask; the sandbox runs in this process while the block does.
+    """Yield the API to use; the sandbox runs in this process while the block does.
 
     Args:
         spec: The source.
@@ -86,7 +86,7 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
 
         recordings = load_recordings(spec.replay)
         for line in recordings.skipped:
-            say(f"skipped {line}")
+            report_line(f"skipped {line}")
         app = sandbox_app(recordings, clock=clock)
     else:
         from smart_trader.sandbox.market.market_source import market
