@@ -4,7 +4,7 @@
 
 | figure | what is measured |
 |---|---|
-| demo | `smart-trader run --demo`: 200 wallets, loads, builds and data tests, on a new lake |
+| demo | `smart-trader run --demo`: 380 wallets of the hard market, loads, builds and data tests, on a new lake |
 | nothing-new | `smart-trader run` on a lake of 1,000 wallets a minute after the last run |
 | first-build | `dbt build` of all models, seeds and snapshots from bronze, 1,000 wallets |
 | large-build | the same of 20,000 wallets (`--wallets`): 1,000 loaded, and copied under other names |
@@ -225,7 +225,7 @@ class Bench:
             # of the server nothing is known afterwards
             values = {"seconds": usage.seconds}
         target = Target("seconds", {"embedded": 12, "spark": 60}[self.engine])
-        return Figure("demo", self.engine, "demo run, 200 wallets", values, [target])
+        return Figure("demo", self.engine, "demo run, 380 wallets", values, [target])
 
     def nothing_new(self) -> Figure:
         """A run that finds nothing to do."""
@@ -310,7 +310,7 @@ class Bench:
 
 
 def _peak_mb(pid: int) -> float:
-    """Return a process's peak memory where the system tells it, else what it holds now."""
+    """Return a process's peak memory where the system reports it, else what it holds now."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return psutil.Process(pid).memory_info().rss / 2**20
@@ -374,7 +374,7 @@ def _wallets(text: str) -> int:
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Measure what is requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--engine", type=_choice(ENGINES), default=["embedded"], metavar="ENGINES", help="embedded, spark, or both"

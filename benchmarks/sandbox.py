@@ -1,6 +1,6 @@
 """Figures of the sandbox: how long markets take to make and to carry on, their memory, rows served a second.
 
-    python benchmarks/sandbox.py [--wallets 20 200 1000 20000] [--replay DIR]
+    python benchmarks/sandbox.py [--market hard] [--wallets 20 200 1000 20000] [--replay DIR]
 
 Each market is made in a process of its own, so that its memory is its own. Rows are counted by one client in a thread
 of the same process, over HTTP, so the figure is below what a server alone would give. Asserts nothing.
@@ -21,7 +21,7 @@ from typing import Any
 import requests
 
 from smart_trader.sandbox.market.market_source import MarketSource, market
-from smart_trader.sandbox.market.spec import WorldSpec
+from smart_trader.sandbox.market.spec import DEFAULT_MARKET, MARKETS, WorldSpec
 from smart_trader.sandbox.replay import load_recordings
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
@@ -58,11 +58,11 @@ def served_rows(app: Any, owners: list[str]) -> tuple[int, float]:
         return count, time.perf_counter() - begun
 
 
-def measure(wallets: int) -> dict[str, float]:
+def measure(name: str, wallets: int) -> dict[str, float]:
     """Make a market, carry it on by half a day, serve it."""
     clock = GENESIS + DAYS * DAY
     begun = time.perf_counter()
-    source: MarketSource = market(WorldSpec("easy", 7, wallets, GENESIS), clock)
+    source: MarketSource = market(WorldSpec(name, 7, wallets, GENESIS), clock)
     made = time.perf_counter() - begun
     swaps = len(source.world.rows.time)
     begun = time.perf_counter()
@@ -77,17 +77,21 @@ def measure(wallets: int) -> dict[str, float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET)
     parser.add_argument("--wallets", type=int, nargs="+", default=[20, 200, 1000, 20_000])
     parser.add_argument("--replay", type=Path)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
-        print(json.dumps(measure(chosen.one)))
+        print(json.dumps(measure(chosen.market, chosen.one)))
         return
     row("machine", f"{platform.machine()}, Python {platform.python_version()}")
     for wallets in chosen.wallets:
         done = subprocess.run(
-            [sys.executable, __file__, "--one", str(wallets)], capture_output=True, text=True, check=True
+            [sys.executable, __file__, "--market", chosen.market, "--one", str(wallets)],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         got = json.loads(done.stdout)
         row(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smart_trader.console import say, show
+from smart_trader.console import report_line, show
 from smart_trader.errors import SettingsError
 
 
@@ -43,5 +43,5 @@ def evaluate(demo: bool, file: Path | None, form: str) -> None:
     lake = readable_lake()
     found = evaluate_demo(lake) if file is None else evaluate_file(lake, file)
     for note in found.notes:
-        say(note)
+        report_line(note)
     show(evaluation_json(found) if form == "json" else evaluation_text(found))

@@ -1,4 +1,4 @@
-"""Whom a run asks: BirdEye with a key, the seeded market, recordings, or a server; never one instead of another."""
+"""Which API a run uses: BirdEye with a key, the seeded market, recordings, or a server; never one for another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loaders.apis import Api, live_api, sandbox_api
 from loaders.transport import is_loopback
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS, FULL_STRENGTH, WorldSpec
@@ -28,7 +28,7 @@ MARKET_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What a person asked for.
+    """What a person requested.
 
     Attributes:
         demo: The seeded market.
@@ -90,14 +90,14 @@ def running_sandbox(url: str) -> Api:
     if not is_loopback(url):
         raise SettingsError(
             f"--sandbox {url!r} is no address of this machine",
-            "give one such as http://127.0.0.1:8765; BirdEye itself is asked with BIRDEYE_API_KEY and no flag",
+            "give one such as http://127.0.0.1:8765; BirdEye itself needs BIRDEYE_API_KEY and no flag",
         )
     return sandbox_api(url)
 
 
 @contextmanager
 def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
-    """Yield the API to ask; the sandbox runs in this process while the block does.
+    """Yield the API to use; the sandbox runs in this process while the block does.
 
     Args:
         spec: The source.
@@ -124,7 +124,7 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
 
         recordings = load_recordings(spec.replay)
         for line in recordings.skipped:
-            say(f"skipped {line}")
+            report_line(f"skipped {line}")
         app = sandbox_app(recordings, clock=clock)
     else:
         from smart_trader.sandbox.market.market_source import market

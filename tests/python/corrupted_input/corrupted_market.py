@@ -40,7 +40,7 @@ class Corrupts(Protocol):
         """Return what is sent in place of a body."""
 
 
-def made() -> MarketSource:
+def make_market() -> MarketSource:
     """Return the market that everything here is cut from."""
     return market(WorldSpec("easy", 7, TEMPLATES, GENESIS), NOW)
 

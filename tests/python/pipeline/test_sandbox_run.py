@@ -58,7 +58,7 @@ def fresh(tmp_path: Path) -> MarketLake:
 def test_a_running_market_fills_a_lake_as_the_demo_does(fresh: MarketLake, url: str) -> None:
     done = fresh.smart_trader("run", "--sandbox", url, "--step", "load_tokens")
     assert done.returncode == 0, done.stderr
-    assert f"asking {url} (sandbox data), where it is 2026-09-21T14:13:20Z" in done.stderr
+    assert f"using {url} (sandbox data), where it is 2026-09-21T14:13:20Z" in done.stderr
     # at the server's own time, and stamped as the made-up data that it is
     assert {row["as_of"].timestamp() for row in fresh.rows("bronze", "fetch_log")} == {FIRST}
     assert {row["data_source"] for row in fresh.rows("bronze", "token_metrics")} == {"sandbox"}

@@ -16,7 +16,7 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.reference import differences
 from tests.python.support.engine import PROJECT, EmbeddedLake, Engine, clean_environment
-from tests.python.support.kill_targets import DoomedLake, lake_at
+from tests.python.support.kill_targets import DoomedLake, Reference, lake_at, wait_for_step
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
 TABLES = (("silver", "quote_assets"), ("silver", "wallet_pnl"), ("gold", "leaderboard"))
@@ -34,46 +34,80 @@ def start_step(home: Path, run_id: str) -> subprocess.Popen[str]:
     )
 
 
-def test_of_two_runs_one_works_and_the_other_is_told_who_does(tmp_path: Path) -> None:
+def test_of_two_runs_one_works_and_the_other_learns_who_does(tmp_path: Path) -> None:
     first = start_step(tmp_path / "lake", "the-first")
     assert first.stderr is not None
     assert first.stderr.readline().startswith("[1/1] load_tokens")
     first.send_signal(signal.SIGSTOP)
     second = start_step(tmp_path / "lake", "the-second")
-    _, said = second.communicate(timeout=60)
+    _, output = second.communicate(timeout=60)
     first.send_signal(signal.SIGCONT)
     assert second.returncode == 1
-    assert f"in use by 'run the-first' (process {first.pid} " in said
-    _, said = first.communicate(timeout=60)
-    assert first.returncode == 0, said
+    assert f"in use by 'run the-first' (process {first.pid} " in output
+    _, output = first.communicate(timeout=60)
+    assert first.returncode == 0, output
     records = DeltaTable(str(tmp_path / "lake" / "bronze" / "pipeline_runs")).to_pyarrow_table().to_pylist()
     assert [row["run_id"] for row in records] == ["the-first"]
 
 
-def test_readers_see_whole_versions_only(calm: MarketLake, tmp_path: Path) -> None:
-    lake = MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
-    shutil.copytree(calm.engine.paths.local_root, tmp_path / "lake")
-    # every table here is written again with the rows it has, so a reader must never see anything else
-    asked = (
-        "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from market_silver.wallet_pnl",
-        "select count(*), sum(score) from (select smart_trader_score as score from market_gold.leaderboard)",
-        "select count(*), max(mint) from market_silver.quote_assets",
+def check_readers(lake: MarketLake, tmp_path: Path) -> None:
+    """Read tables while a build replaces them with the rows they have: a reader must never see anything else."""
+    queries = (
+        "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from {}silver.wallet_pnl",
+        "select count(*), sum(score) from (select smart_trader_score as score from {}gold.leaderboard)",
+        "select count(*), max(mint) from {}silver.quote_assets",
     )
-    expected = [lake.engine.sql(question) for question in asked]
+    queries = tuple(query.format(lake.prefix) for query in queries)
+    expected = [lake.engine.sql(query) for query in queries]
     names = [name for _, name in TABLES]
-    before = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
+    places = [lake.engine.paths.table(f"{lake.prefix}{schema}", name) for schema, name in TABLES]
+    before = [DeltaTable(place).version() for place in places]
     build = DoomedLake(lake, FIRST).start(
         *("dbt.cli.main", "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test"),
         *("--select", *names, "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
     )
     reads = 0
     while build.poll() is None:
-        assert [lake.engine.sql(question) for question in asked] == expected
+        assert [lake.engine.sql(query) for query in queries] == expected
         reads += 1
     assert build.returncode == 0
     assert reads >= 3
-    after = [DeltaTable(lake.engine.paths.table(f"market_{schema}", name)).version() for schema, name in TABLES]
-    assert all(new > old for new, old in zip(after, before, strict=True))
+    assert all(DeltaTable(place).version() > old for place, old in zip(places, before, strict=True))
+
+
+def test_readers_see_whole_versions_only(calm: MarketLake, tmp_path: Path) -> None:
+    lake = MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
+    shutil.copytree(calm.engine.paths.local_root, tmp_path / "lake")
+    check_readers(lake, tmp_path)
+
+
+@pytest.mark.full
+def test_readers_beside_a_build_of_either_engine(target: Engine | EmbeddedLake, tmp_path: Path) -> None:
+    lake = lake_at(target, "readers_", FIRST)
+    lake.run()
+    check_readers(lake.lake, tmp_path)
+
+
+@pytest.mark.full
+def test_of_two_whole_runs_one_is_refused(target: Engine | EmbeddedLake, references: dict[int, Reference]) -> None:
+    lake = lake_at(target, "pair_", FIRST)
+    first = lake.start_run()
+    assert wait_for_step(first, "build_whales")
+    second = lake.start_run()
+    _, output = second.communicate(timeout=120)
+    assert second.returncode == 1
+    assert f"(process {first.pid} " in output
+    _, output = first.communicate(timeout=580)
+    assert first.returncode == 0, output
+    lake.check(references[FIRST].tables, "after a second run was refused")
+
+
+@pytest.mark.full
+def test_either_engine_has_the_references_figures(
+    target: Engine | EmbeddedLake, references: dict[int, Reference]
+) -> None:
+    assert references
+    check_figures(lake_at(target, "calm_", REFRESH).lake)
 
 
 @pytest.mark.full
@@ -90,7 +124,7 @@ def test_a_loader_against_a_lake_being_built_is_safe(target: Engine | EmbeddedLa
     assert build.wait() == 0
     busy.run()
     busy.check_left_overs("after loads beside a build")
-    # loads beside a build ask for what was due before it, so other wallets may be fetched; none may have other figures
+    # loads beside a build request what was due before it, so other wallets may be fetched; none may have other figures
     check_figures(busy.lake)
 
 
@@ -103,7 +137,7 @@ def wait_for_first_model(lake: DoomedLake, build: subprocess.Popen[str]) -> None
 
 
 def check_figures(lake: MarketLake) -> None:
-    """Compare every wallet that was fetched at the refresh with the judge."""
+    """Compare every wallet that was fetched at the refresh with the reference."""
     log = lake.rows("bronze", "fetch_log")
     fetched = {row["item"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == REFRESH}
     found = [
@@ -119,5 +153,5 @@ def check_figures(lake: MarketLake) -> None:
 def _load(lake: DoomedLake, loader: str) -> None:
     with serving(sandbox_app(lake.lake.source(lake.at), clock=lake.at)) as url:
         process = lake.start("loaders", loader, "--sandbox", url, "--as-of", str(lake.at))
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+        _, output = process.communicate(timeout=120)
+    assert process.returncode == 0, output

@@ -33,6 +33,8 @@ KILL_TARGETS = {
 }
 # lists loads, of which a run that is taken up again makes more
 LOADS = ("silver", "swap_load_batches")
+# grow by calculation
+BY_CALCULATION = ("fifo_positions", "position_pnl")
 # a process of its own starts with importing: its kill must have a chance to hit its work
 START_S = 3.0
 # random names and times of the attempt that happened to bring a row; every figure stays in the comparison
@@ -120,7 +122,8 @@ class DoomedLake:
             text=True,
         )
 
-    def _start_run(self) -> subprocess.Popen[str]:
+    def start_run(self) -> subprocess.Popen[str]:
+        """Start the pipeline as a person does."""
         return self.start("smart_trader.cli", "run", *self.source, "--as-of", str(self.at), "--skip-tests")
 
     def run(self) -> str:
@@ -139,8 +142,8 @@ class DoomedLake:
         Returns:
             Whether the target was at work when it was killed.
         """
-        run = self._start_run()
-        if not _wait_for(run, kill.step):
+        run = self.start_run()
+        if not wait_for_step(run, kill.step):
             assert run.wait() == 0, f"{kill}: the run failed by itself"
             return False
         if kill.target in ("loader", "dbt", "commit"):
@@ -162,23 +165,25 @@ class DoomedLake:
         # the last step may have asked its last question
         return run.returncode != 0 or kill.step in LOADERS
 
-    def kill_at_file(self, table: str, pattern: str) -> bool:
-        """Build everything with dbt, and kill it at once when a table gets a new file.
+    def kill_in_commit(self, table: str, is_logged: bool) -> bool:
+        """Build everything with dbt, which dies in a commit of one table.
 
         Args:
             table: The table, as `silver/wallet_pnl`.
-            pattern: Which files, from the table's folder.
+            is_logged: Whether the commit's entry is in the table's log then.
 
         Returns:
-            Whether dbt was still at work.
+            Whether dbt was killed.
         """
-        process = self.start_build("build_traders")
-        self._wait_for_file(process, table, pattern=pattern)
-        return _kill(process)
+        module = ("tests.python.support.dbt_killed_in_commit", f"{self.lake.prefix}{table}")
+        process = self.start_build("build_traders", *module, "logged" if is_logged else "data")
+        _, said = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), said
+        return process.returncode == -signal.SIGKILL
 
-    def _wait_for_file(self, process: subprocess.Popen[str], *tables: str, pattern: str = "*.parquet") -> None:
+    def _wait_for_file(self, process: subprocess.Popen[str], *tables: str) -> None:
         """Return when some table has a new file, or the process ends."""
-        root, patterns = self.engine.paths.local_root, [f"{self.lake.prefix}{table}/{pattern}" for table in tables]
+        root, patterns = self.engine.paths.local_root, [f"{self.lake.prefix}{table}/*.parquet" for table in tables]
 
         def files() -> set[Path]:
             return {path for one in patterns for path in root.glob(one)}
@@ -202,28 +207,41 @@ class DoomedLake:
             return
         yield self.start_build(step)
 
-    def start_build(self, step: str) -> subprocess.Popen[str]:
-        """Start dbt on all that a step's build stands on."""
+    def start_build(self, step: str, *module: str) -> subprocess.Popen[str]:
+        """Start dbt on all that a step's build stands on.
+
+        Args:
+            step: The step.
+            module: What runs dbt, with its own arguments; dbt itself by default.
+        """
         queue = next(made for made in STEPS if made.name == step).queue
         selection = [f"+{queue}"] if queue else ["fqn:*"]
         target = str(self.engine.paths.home / "dbt-alone")
         return self.start(
-            "dbt.cli.main", "build", "--exclude-resource-type", "unit_test", "test",
+            *(module or ("dbt.cli.main",)), "build", "--exclude-resource-type", "unit_test", "test",
             "--select", *selection, "--target-path", target, "--log-path", target,
         )  # fmt: skip
 
-    def tables(self, *without: str) -> dict[str, Counter[str]]:
-        """Return every table's rows without what an attempt writes about itself, and without some more columns."""
-        names = [name for name in sorted(self.lake.tables()) if name != LOADS]
-        return {f"{schema}.{name}": self._rows(schema, name, without) for schema, name in names}
+    def tables(self, *without: str, newest: bool = False) -> dict[str, Counter[str]]:
+        """Return every table's rows without what an attempt writes about itself.
 
-    def _rows(self, schema: str, name: str, without: tuple[str, ...]) -> Counter[str]:
-        return Counter(
-            str(
-                {column: value for column, value in row.items() if not ATTEMPT.search(column) and column not in without}
+        Args:
+            without: More columns to leave out.
+            newest: Of what grows by calculation, only each wallet's newest: a table that is made again has no other.
+        """
+        names = [name for name in sorted(self.lake.tables()) if name != LOADS]
+        due = self.lake.rows("silver", "pnl_due_wallets") if newest else []
+        dates = {row["wallet_address"]: row["calculation_date"] for row in due}
+        found = {}
+        for schema, name in names:
+            rows = self.lake.rows(schema, name)
+            if newest and name in BY_CALCULATION:
+                rows = [row for row in rows if row["calculation_date"] == dates[row["wallet_address"]]]
+            found[f"{schema}.{name}"] = Counter(
+                str({key: value for key, value in row.items() if not ATTEMPT.search(key) and key not in without})
+                for row in rows
             )
-            for row in self.lake.rows(schema, name)
-        )
+        return found
 
     def step_seconds(self) -> dict[str, float]:
         """Return how long each step of the newest whole run took."""
@@ -236,9 +254,9 @@ class DoomedLake:
         self.run()
         return Reference(self.tables(), self.step_seconds())
 
-    def check(self, expected: dict[str, Counter[str]], after: str) -> None:
-        """Compare with an undisturbed run."""
-        found = self.tables()
+    def check(self, expected: dict[str, Counter[str]], after: str, newest: bool = False) -> None:
+        """Compare with an undisturbed run; `newest` as in `tables`."""
+        found = self.tables(newest=newest)
         assert found.keys() == expected.keys(), f"{after}: other tables"
         for name, rows in expected.items():
             less, more = rows - found[name], found[name] - rows
@@ -288,7 +306,7 @@ def chain(seed: int, length: int, targets: dict[str, tuple[str, ...]]) -> list[K
     return kills
 
 
-def _wait_for(run: subprocess.Popen[str], step: str) -> bool:
+def wait_for_step(run: subprocess.Popen[str], step: str) -> bool:
     """Read what a run says until it begins a step; False if it ends before."""
     assert run.stderr is not None
     deadline = time.monotonic() + 600

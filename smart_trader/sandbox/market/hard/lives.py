@@ -12,9 +12,9 @@ from smart_trader.sandbox.market.venues import CURVE, OPENBOOK, POOL_VENUES
 
 # how a launch ends, and its share of all launches
 DUD, RUG, FADE, LIVE, BLUE, MONEY = "dud", "rug", "fade", "live", "blue", "money"
-ENDINGS = ((DUD, 0.6), (RUG, 0.15), (FADE, 0.11), (LIVE, 0.14))
+ENDINGS = ((DUD, 0.58), (RUG, 0.14), (FADE, 0.11), (LIVE, 0.17))
 LAUNCHES_A_DAY = 20
-BLUES, LIVING = 4, 60
+BLUES, LIVING = 4, 80
 SUPPLY = {6: 10**15, 9: 4 * 10**15}
 # established tokens: one part in so many of the supply is in pools
 LIVE_DEPTH = (0.2, 0.4)
@@ -104,17 +104,17 @@ def _token(rng: np.random.Generator, ending: str, time: int, mint: str, number: 
     venue = int(u[2] * POOL_VENUES)
     venues: tuple[int, ...] = (CURVE,)
     if is_old:
-        liquidity = 5e6 + 1.5e7 * u[3] if ending == BLUE else 0.25e6 + 3.2e6 * u[3]
+        liquidity = 5e6 + 1.5e7 * u[3] if ending == BLUE else 0.5e6 + 2.5e6 * u[3]
         price = liquidity / depth / units
         # order books and bins are for second pools
         venues = (venue if venue not in (OPENBOOK, 5) else 0,)
     else:
         liquidity = 16e3 + 44e3 * u[3] * u[4]
-        price = liquidity / 2 / (units / (60.0 + 80.0 * u[5]))
+        price = liquidity / 2 / (units / (150.0 + 250.0 * u[5]))
     # what lives long enough gets pools of other exchanges too
     venues += tuple(int(u[place] * POOL_VENUES) for place in range(6, 6 + int(u[8] * 2.7)))
     name, symbol = token_names(rng, number)
-    noise = 0.006 if ending == BLUE else 0.035 + 0.05 * u[9]
+    noise = 0.006 if ending == BLUE else 0.04 + 0.05 * u[9]
     fame = 3.0 if ending == BLUE else 0.15 + 9.0 * u[10] * u[10] * u[10] * u[10] * u[10] * u[10]
     return Token(
         mint, name, symbol, decimals, SUPPLY[decimals], time, u[11] < 0.5 and not is_old, ending, price, liquidity,

@@ -11,8 +11,9 @@ from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.catalog import drop_if_of_another_root
 from smart_trader.lake.lock import ensure_own_server
+from smart_trader.lakehouse import server
 from smart_trader.lakehouse.registration import is_below, known_locations
-from tests.python.support.engine import Engine, own_engine, run_module
+from tests.python.support.engine import Engine, own_engine, run_module, start_engine
 
 
 @pytest.mark.parametrize(
@@ -25,9 +26,9 @@ def test_a_metastore_is_kept_only_for_the_root_it_names(tmp_path: Path, noted: s
     paths.metastore.mkdir()
     if noted:
         paths.metastore_root.write_text(noted.format(home=tmp_path) + "\n")
-    said: list[str] = []
-    drop_if_of_another_root(paths, said.append)
-    assert (paths.metastore.exists(), said == []) == (is_kept, is_kept)
+    lines: list[str] = []
+    drop_if_of_another_root(paths, lines.append)
+    assert (paths.metastore.exists(), lines == []) == (is_kept, is_kept)
     assert paths.metastore_root.read_text() == f"file:{tmp_path}\n"
 
 
@@ -67,7 +68,7 @@ FACTS = "Catalog: spark_catalog\nDatabase: silver\nTable: t\nType: EXTERNAL\nLoc
     ids=["ours", "schema-elsewhere", "table-elsewhere"],
 )
 def test_tables_outside_the_lake_are_refused_by_name(schema_at: str, table_at: str, named: str | None) -> None:
-    def ask(statement: str) -> list[tuple[object, ...]]:
+    def execute(statement: str) -> list[tuple[object, ...]]:
         if statement == "show schemas":
             return [("default",), ("silver",), ("somebodys",)]
         if statement.startswith("describe schema"):
@@ -76,10 +77,10 @@ def test_tables_outside_the_lake_are_refused_by_name(schema_at: str, table_at: s
 
     paths = LakePaths(Path("/home"), "/lake")
     if named is None:
-        assert known_locations(paths, ask) == {("silver", "t")}
+        assert known_locations(paths, execute) == {("silver", "t")}
         return
     with pytest.raises(SmartTraderError, match=named):
-        known_locations(paths, ask)
+        known_locations(paths, execute)
 
 
 def test_dbt_is_refused_the_server_of_another_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,23 +104,39 @@ def repaired(engine: Engine) -> str:
     return done.stderr
 
 
-def test_work_on_a_copied_lake_leaves_the_original_alone_and_a_moved_one_works(tmp_path: Path) -> None:
-    home, copy, moved = (tmp_path / name for name in ("original", "copy", "moved"))
-    with own_engine(home) as original:
-        original.sql(f"create schema silver location 'file:{home}/silver'")
-        # without a location of its own, as dbt makes them: dropping it would delete its files
-        original.sql("create table silver.t using delta as select 1 as a")
+def make_original(home: Path) -> Engine:
+    """Start a server on a lake with one table, which its catalog knows at its place."""
+    engine = start_engine(home)
+    engine.sql(f"create schema silver location 'file:{home}/silver'")
+    # without a location of its own, as dbt makes them: dropping it would delete its files
+    engine.sql("create table silver.t using delta as select 1 as a")
+    return engine
+
+
+def test_work_on_a_copied_lake_leaves_the_original_alone(tmp_path: Path) -> None:
+    home, copy = tmp_path / "original", tmp_path / "copy"
+    original = make_original(home)
+    try:
         subprocess.run(["cp", "-a", str(home), str(copy)], check=True)
         before = files_of(home)
-        stranger = run_module("dbt.cli.main", "build", env=original.environment | {"LAKEHOUSE_HOME": str(copy)})
-        assert stranger.returncode != 0
-        assert f"writes the lake file:{home}, the settings name file:{copy}" in stranger.stdout
+        env = original.environment | {"LAKEHOUSE_HOME": str(copy)}
+        refused = run_module("dbt.cli.main", "build", env=env)
+    finally:
+        server.stop(original.paths, print)
+    assert refused.returncode != 0
+    assert f"writes the lake file:{home}, the settings name file:{copy}" in refused.stdout
     with own_engine(copy) as engine:
         assert "silver.t: registered" in repaired(engine)
         engine.sql("insert into silver.t values (2)")
         assert engine.sql("select a from silver.t order by a") == [(1,), (2,)]
         assert "every table is whole and registered" in repaired(engine)
     assert files_of(home) == before
+
+
+@pytest.mark.full
+def test_a_moved_lake_works(tmp_path: Path) -> None:
+    home, moved = tmp_path / "original", tmp_path / "moved"
+    server.stop(make_original(home).paths, print)
     home.rename(moved)
     with own_engine(moved) as engine:
         assert "silver.t: registered" in repaired(engine)
