@@ -26,7 +26,7 @@ class Quality:
         base_rate: Share of skilled wallets among all evaluated ones: what a list drawn by lot would show.
         average_precision: Mean, over all skilled wallets that are evaluated, of the precision at each one's rank; one
             that is not listed adds 0. None where none is evaluated.
-        tiers: Listed wallets by tier and kind, best tier first.
+        tiers: Listed wallets by tier and kind, best tier first; a tier that nobody is in is left out.
         recall: Wallets of each kind by how far they came: exists, tracked, evaluated, listed.
         listed: How many wallets are listed.
     """
@@ -56,14 +56,14 @@ def judge(standings: Standings, kinds: Mapping[str, str]) -> Quality:
         )
     ranked = [entry.wallet for entry in standings.listed]
     skilled = {wallet for wallet in standings.evaluated if ROLES.get(kinds.get(wallet, "")) == SKILLED}
-    tiers: dict[str, Counter[str]] = {}
+    tiers: dict[str, Counter[str]] = {tier: Counter() for tier in standings.tiers}
     for entry in standings.listed:
         tiers.setdefault(entry.tier, Counter())[kinds.get(entry.wallet, UNKNOWN)] += 1
     return Quality(
         {cut: precision_at(ranked, skilled, cut) for cut in CUTS},
         len(skilled) / len(standings.evaluated),
         average_precision(ranked, skilled),
-        {tier: dict(sorted(counts.items())) for tier, counts in tiers.items()},
+        {tier: dict(sorted(counts.items())) for tier, counts in tiers.items() if counts},
         _recall(standings, kinds),
         len(ranked),
     )

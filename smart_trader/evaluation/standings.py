@@ -27,12 +27,14 @@ class Standings:
         evaluated: Wallets with a verdict.
         tracked: Wallets whose swaps the lake follows; pools among holders included until they are known as such.
         as_of: Unix time of the newest run.
+        tiers: Names of all tiers, best first.
     """
 
     listed: list[Listed]
     evaluated: frozenset[str]
     tracked: frozenset[str]
     as_of: int
+    tiers: tuple[str, ...]
 
 
 def read_standings(lake: Lake) -> Standings:
@@ -54,4 +56,5 @@ def read_standings(lake: Lake) -> Standings:
         frozenset(evaluated),
         frozenset(tracked),
         int(newest.timestamp()),
+        tuple(lake.read("silver", "trader_tiers").sort_by("tier_rank")["tier"].to_pylist()),
     )

@@ -12,7 +12,7 @@ MARKETS = (EASY, HARD, NO_SKILL)
 DEFAULT_MARKET = HARD
 FULL_STRENGTH = 1.0
 # enough for a demo's list to show a dozen wallets, few enough for a first run of seconds
-DEMO_WALLETS = 400
+DEMO_WALLETS = 380
 FEWEST_WALLETS = 20
 MOST_WALLETS = 100_000
 LARGEST_SEED = 2**32 - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from smart_trader.sandbox.market.simulation import KINDS as EASY_KINDS
 AS_OF = datetime(2026, 9, 21, tzinfo=UTC)
 W = [address(1, "wallet", number) for number in range(12)]
 # ranks 1 to 5; W[5] to W[7] are evaluated and not listed, W[8] is former, W[9] is tracked alone
-BOARD = [(W[0], "ELITE"), (W[1], "ELITE"), (W[2], "STRONG"), (W[3], "QUALIFIED"), (W[4], "QUALIFIED")]
+BOARD = [(W[0], "ELITE"), (W[1], "ELITE"), (W[2], "QUALIFIED"), (W[3], "STRONG"), (W[4], "QUALIFIED")]
 EVALUATED = W[:9]
 KINDS_OF = {
     W[0]: "insider", W[1]: "skilled", W[2]: "noise", W[3]: "skilled", W[4]: "wash_pair", W[5]: "skilled", W[6]: "noise",
@@ -46,6 +47,8 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # a wallet is evaluated once per calculation
     write(home, "gold/trader_evaluations", [{"wallet_address": wallet} for wallet in [*EVALUATED, W[0]]])
     write(home, "silver/tracked_whales", [{"wallet_address": wallet} for wallet in [*W[:10], W[1]]])
+    tiers = ("STRONG", 2), ("ELITE", 1), ("QUALIFIED", 4), ("PROMISING", 3)
+    write(home, "silver/trader_tiers", [{"tier": tier, "tier_rank": rank} for tier, rank in tiers])
     write(home, "bronze/fetch_log", [{"as_of": AS_OF}])
     monkeypatch.setenv("LAKEHOUSE_HOME", str(home))
     for name in ("DBT_TARGET", "LAKEHOUSE_URI"):
@@ -89,8 +92,8 @@ def test_every_figure_is_the_one_worked_out_by_hand(
         "average_precision": 0.333333,
         "tiers": {
             "ELITE": {"insider": 1, "skilled": 1},
-            "STRONG": {"noise": 1},
-            "QUALIFIED": {"skilled": 1, "wash_pair": 1},
+            "STRONG": {"skilled": 1},
+            "QUALIFIED": {"noise": 1, "wash_pair": 1},
         },
         "recall": {
             "noise": {"exists": 4, "tracked": 4, "evaluated": 4, "listed": 1},
@@ -106,6 +109,9 @@ def test_every_figure_is_the_one_worked_out_by_hand(
 
 def test_the_table_says_how_many_ranks_there_are(lake: Path, truth: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, _ = evaluated(capsys, "--truth", truth)
+    # by rank of the tiers, not of their wallets; nobody is PROMISING
+    tiers = re.findall(r"^(ELITE|STRONG|PROMISING|QUALIFIED) ", out, re.MULTILINE)
+    assert tiers == ["ELITE", "STRONG", "QUALIFIED"]
     assert "5 wallets listed at 2026-09-21T00:00:00Z, of 9 evaluated" in out
     assert "the list has 5 ranks: beyond them, up to 100, every rank is a miss" in out
     assert "return of copying" not in out

@@ -51,43 +51,43 @@ def bare(source: MarketSource) -> Iterator[str]:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> MarketLake:
+def fresh(tmp_path: Path) -> MarketLake:
     return MarketLake(EmbeddedLake(tmp_path / "a lake"))
 
 
-def test_a_running_market_fills_a_lake_as_the_demo_does(lake: MarketLake, url: str) -> None:
-    done = lake.smart_trader("run", "--sandbox", url, "--step", "load_tokens")
+def test_a_running_market_fills_a_lake_as_the_demo_does(fresh: MarketLake, url: str) -> None:
+    done = fresh.smart_trader("run", "--sandbox", url, "--step", "load_tokens")
     assert done.returncode == 0, done.stderr
     assert f"using {url} (sandbox data), where it is 2026-09-21T14:13:20Z" in done.stderr
     # at the server's own time, and stamped as the made-up data that it is
-    assert {row["as_of"].timestamp() for row in lake.rows("bronze", "fetch_log")} == {FIRST}
-    assert {row["data_source"] for row in lake.rows("bronze", "token_metrics")} == {"sandbox"}
-    assert json.loads((lake.engine.paths.local_root / "_lake.json").read_text())["source"] == "sandbox"
+    assert {row["as_of"].timestamp() for row in fresh.rows("bronze", "fetch_log")} == {FIRST}
+    assert {row["data_source"] for row in fresh.rows("bronze", "token_metrics")} == {"sandbox"}
+    assert json.loads((fresh.engine.paths.local_root / "_lake.json").read_text())["source"] == "sandbox"
     # which world it was nobody can know
-    assert not lake.engine.paths.market_file.exists()
-    said = lake.smart_trader("status")
+    assert not fresh.engine.paths.market_file.exists()
+    said = fresh.smart_trader("status")
     assert "data from  a sandbox: made up" in said.stdout
-    assert json.loads(lake.smart_trader("status", "--json").stdout)["data_source"] == "sandbox"
+    assert json.loads(fresh.smart_trader("status", "--json").stdout)["data_source"] == "sandbox"
 
 
 @pytest.mark.full
-def test_a_whole_run_lists_whom_the_demo_lists(lake: MarketLake, calm: MarketLake) -> None:
+def test_a_whole_run_lists_whom_the_demo_lists(fresh: MarketLake, calm: MarketLake) -> None:
     source = calm.source(FIRST)
     with serving(sandbox_app(source, clock=FIRST)) as url:
-        done = lake.smart_trader("run", "--sandbox", url, "--skip-tests")
+        done = fresh.smart_trader("run", "--sandbox", url, "--skip-tests")
     assert done.returncode == 0, done.stderr
-    assert lake.business("gold", "leaderboard") == calm.business("gold", "leaderboard")
-    truth = lake.engine.paths.home / "truth.csv"
+    assert fresh.business("gold", "leaderboard") == calm.business("gold", "leaderboard")
+    truth = fresh.engine.paths.home / "truth.csv"
     truth.write_text(as_text(truths(source, FIRST), "csv"))
-    judged = [each.smart_trader("evaluate", "--truth", str(truth), "--format", "json").stdout for each in (lake, calm)]
+    judged = [each.smart_trader("evaluate", "--truth", str(truth), "--format", "json").stdout for each in (fresh, calm)]
     assert judged[0] == judged[1] != ""
 
 
-def test_a_time_of_ones_own_wins_and_is_said(lake: MarketLake, url: str) -> None:
-    done = lake.smart_trader("run", "--sandbox", url, "--step", "load_tokens", "--as-of", str(FIRST - 3600))
+def test_a_time_of_ones_own_wins_and_is_said(fresh: MarketLake, url: str) -> None:
+    done = fresh.smart_trader("run", "--sandbox", url, "--step", "load_tokens", "--as-of", str(FIRST - 3600))
     assert done.returncode == 0, done.stderr
     assert "note: this run is at 2026-09-21T13:13:20Z" in done.stderr
-    assert {row["as_of"].timestamp() for row in lake.rows("bronze", "fetch_log")} == {FIRST - 3600}
+    assert {row["as_of"].timestamp() for row in fresh.rows("bronze", "fetch_log")} == {FIRST - 3600}
 
 
 @pytest.mark.parametrize(

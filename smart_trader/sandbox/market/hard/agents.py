@@ -380,7 +380,19 @@ def act(m: Market, time: int, wallet: int) -> None:  # noqa: C901  one branch fo
         skilled(m, time, wallet)
     elif draw(m) < wallets.cover[wallet]:
         noise(m, time, wallet)
-    elif kind == KOL:
+    elif kind in (AIRDROP_SELLER, FOLLOWER):
+        # given, or left over from a crowd
+        slot = held(m, wallet)
+        if slot >= 0:
+            share = 0.5 if kind == AIRDROP_SELLER and draw(m) >= 0.7 else 1.0
+            sell(m, time, wallet, wallets.asset[slot], share, False)
+    else:
+        do_business(m, time, wallet, kind)
+
+
+def do_business(m: Market, time: int, wallet: int, kind: int) -> None:
+    """Let a wallet do what only its kind does."""
+    if kind == KOL:
         call(m, time, wallet)
     elif kind == BAG_HOLDER:
         bag_holder(m, time, wallet)
@@ -394,16 +406,7 @@ def act(m: Market, time: int, wallet: int) -> None:  # noqa: C901  one branch fo
         market_maker(m, time, wallet)
     elif kind == CLUSTER_MAIN:
         cluster_main(m, time, wallet)
-    elif kind == AIRDROP_SELLER:
-        slot = held(m, wallet)
-        if slot >= 0:
-            sell(m, time, wallet, wallets.asset[slot], 1.0 if draw(m) < 0.7 else 0.5, False)
-    elif kind == FOLLOWER:
-        # left over from a crowd
-        slot = held(m, wallet)
-        if slot >= 0:
-            sell(m, time, wallet, wallets.asset[slot], 1.0, False)
-    elif kind != SANDWICH and kind != COPY_BOT:
+    elif kind not in (SANDWICH, COPY_BOT):
         # those whose business is elsewhere, at launches, tidy up
         token = ripe(m, time, wallet)
         if token > 0:
@@ -412,29 +415,24 @@ def act(m: Market, time: int, wallet: int) -> None:  # noqa: C901  one branch fo
 
 def happen(m: Market, time: int, wallet: int, order: int, asset: int, value: float) -> None:  # noqa: C901  one branch for each event
     """Carry out an event of the queue."""
-    if order == CROWD:
-        if m.assets.dead[asset] == 0:
-            m.assets.fair[asset] *= value
-            settle(m, time, asset)
-    elif order == BUY:
-        if m.assets.dead[asset] == 0:
-            got = buy(m, time, wallet, asset, value, False)
-            if got > 0:
-                copied(m, time, wallet, BUY, asset, 1.0)
+    if order == BUY:
+        if m.assets.dead[asset] == 0 and buy(m, time, wallet, asset, value, False) > 0:
+            copied(m, time, wallet, BUY, asset, 1.0)
     elif order == SELL:
         if sell(m, time, wallet, asset, value, False) > 0:
             copied(m, time, wallet, SELL, asset, value)
-    elif order == MIGRATE:
-        if m.assets.dead[asset] == 0:
-            migrate(m, asset, int(value))
-    elif order == DRAIN:
-        drain(m, time, asset, value)
     elif order == RECEIVE:
         receive(m, time, wallet, asset, int(value))
     elif order == PASS_ON:
         pass_on(m, time, wallet, int(value), asset, 1.0)
-    else:
-        act(m, time, wallet)
+    elif order == DRAIN:
+        drain(m, time, asset, value)
+    elif m.assets.dead[asset] == 0:
+        if order == CROWD:
+            m.assets.fair[asset] *= value
+            settle(m, time, asset)
+        elif order == MIGRATE:
+            migrate(m, asset, int(value))
 
 
 def has_room(m: Market) -> bool:

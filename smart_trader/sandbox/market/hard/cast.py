@@ -74,7 +74,7 @@ CAST = {
     BUNDLE: Members(0.015, 4, 4.0, 350.0, (0.9, 1.0), BUNDLED),
     FRESH_LAUNCHER: Members(0.02, 3, 0.6, 400.0, (1.0, 1.0)),
     DEPLOYER: Members(0.01, 2, 6.0, 400.0, (0.9, 1.0)),
-    KOL: Members(0.005, 1, 5.0, 900.0, (0.35, 0.8)),
+    KOL: Members(0.005, 1, 5.0, 900.0, (0.1, 0.4)),
     FOLLOWER: Members(0.04, 2, 2.5, 150.0, (0.7, 0.9)),
     COPY_BOT: Members(0.015, 2, 3.0, 200.0, (0.6, 1.0)),
     CLUSTER_MAIN: Members(0.01, 1, 6.0, 500.0, (0.2, 0.8)),
@@ -182,7 +182,7 @@ def populate(spec: WorldSpec, with_skilled: bool, compiled: bool) -> Cast:
         # and some are out again within minutes, or let a program split their orders
         "haste": np.where(u[16] < 0.75, 0.08 * u[16], 0.95 * (u[16] - 0.75) * 4.0) * is_hasty,
         "twice": np.where(u[17] < 0.9, 0.03, 0.6 * (u[17] - 0.9) * 10.0),
-        "leave": 0.28 + 0.34 * u[11],
+        "leave": 0.22 + 0.3 * u[11],
         "goal": np.where(kind == BAG_HOLDER, 1.05 + 0.1 * u[12], 1.12 + 0.9 * u[12] * u[12]),
         "floor": floor,
         "keep": keep,

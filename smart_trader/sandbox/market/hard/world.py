@@ -524,8 +524,9 @@ class HardWorld:
         live = alive[calm & (self.dies[alive] == FOREVER)]
         fair = self._take(self.market.assets.fair, live)
         fame = np.array([self.tokens[asset].fame for asset in live.tolist()])
-        # what rose lately is talked about a little more
-        taste = fame * np.where(fair > self.mean[live], 1.3, 1.0)
+        # what rose lately is talked about more
+        risen = fair / self.mean[live]
+        taste = fame * np.where(risen > 1.2, 3.0, np.where(risen > 1.0, 1.4, 1.0))
         hype = np.cumsum(taste) / taste.sum()
         hype[-1] = 1.0
         rising = live[self.drift[live] > 0.05]
