@@ -327,6 +327,32 @@ def test_a_guarded_division_is_computed_for_the_guarded_rows_alone(session: Embe
     assert [tuple(map(str, row)) for row in found] == [("None", "None"), ("25.000000", "False")]
 
 
+@pytest.mark.parametrize("term", ["{0}", "abs({0})"])
+def test_each_further_term_takes_as_long_as_the_one_before(session: EmbeddedSession, term: str) -> None:
+    """Types are checked for each operator; a check that bound both sides again would take 3 ** 14 times as long."""
+    expression = "usd"
+    for operator in "+-*+-*+-*+-*+-":
+        expression = f"{term.format(expression)} {operator} usd"
+    begun = time.process_time()
+    assert len(rows(session, f"select {expression} from values (1, 1.5d) as t(id, usd)")) == 1
+    assert time.process_time() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "usd + (narrow + wide)",
+        "abs(narrow + wide) - usd",
+        "usd + sum(usd * (wide * narrow)) over ()",
+        "wide - usd + (id - narrow)",
+    ],
+)
+def test_types_are_refused_in_the_midst_of_an_expression(session: EmbeddedSession, expression: str) -> None:
+    values = "values (1, 1.5d, cast(1 as decimal(10, 2)), cast(1 as decimal(38, 6))) as t(id, usd, narrow, wide)"
+    with pytest.raises(DbtDatabaseError, match=r"refuses `[-+*]` of \w*(DECIMAL\(\d+,\d\))?/DECIMAL"):
+        rows(session, f"select {expression} from {values}")
+
+
 def test_a_python_model_maps_a_stream_in_order(lake: Lake, session: EmbeddedSession) -> None:
     seen: list[int] = []
 

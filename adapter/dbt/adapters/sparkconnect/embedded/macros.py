@@ -36,22 +36,49 @@ def _refuse(what: str) -> str:
     )
 
 
-# types of both sides, in one text: every mention of an argument is one more copy of it to plan
+# types of both sides, in one text
 _TYPES = "typeof(a) || '/' || typeof(b)"
 _WITH_DECIMAL = r"DECIMAL[^/]*/(DECIMAL.*|.*INT.*)|[^/]*INT[^/]*/DECIMAL.*"
 _WHOLE = "(TINYINT|SMALLINT|INTEGER|BIGINT)"
 _MONEY = r"DECIMAL\(38,[0-6]\)"
 
 
-def _arithmetic(name: str, operator: str) -> str:
-    """Decimals only where both engines agree on the result's type, and so on its digits."""
+def _checked(what: str, value: str) -> str:
+    """Return a value that is refused for its types, which are mentioned once.
+
+    Expressions stand in expressions: with each mention of an argument, binding takes so many times as long for each
+    level. `error` of no text is null when it is bound, which leaves the value alone.
+
+    Args:
+        what: The message; in it a text that is null where the types are fine.
+        value: The expression.
+    """
+    return f"case when {what} is null then {value} end"
+
+
+def _matching(types: str, pattern: str) -> str:
+    """Return the types if they match as a whole, and null otherwise."""
+    return f"nullif(regexp_extract({types}, '^({pattern})$'), '')"
+
+
+def _arithmetic(name: str, operator: str) -> list[str]:
+    """Decimals only where both engines agree on the result's type, and so on its digits.
+
+    `_of` takes both sides once more without checks in them, of which it asks the types alone.
+    """
     agreed = f"{_MONEY}/{_WHOLE}|{_WHOLE}/{_MONEY}"
     if operator in "+-":
         agreed += "".join(rf"|DECIMAL\(38,{scale}\)/DECIMAL\(38,{scale}\)" for scale in range(7))
-    return f"""create or replace macro spark_{name}(a, b) as case
-        when regexp_full_match({_TYPES}, '{_WITH_DECIMAL}') and not regexp_full_match({_TYPES}, '{agreed}')
-        then {_refuse("`" + operator + "` of ' || " + _TYPES + " || '")}
-        else a {operator} b end"""
+
+    def checked(left: str, right: str) -> str:
+        types = f"typeof({left}) || '/' || typeof({right})"
+        others = _matching(f"regexp_replace({types}, '^({agreed})$', '')", _WITH_DECIMAL)
+        return _checked(_refuse(f"`{operator}` of ' || {others} || '"), f"a {operator} b")
+
+    return [
+        f"create or replace macro spark_{name}(a, b) as {checked('a', 'b')}",
+        f"create or replace macro spark_{name}_of(a, b, c, d) as {checked('c', 'd')}",
+    ]
 
 
 def unit_of(digits: int) -> str:
@@ -106,8 +133,8 @@ create or replace macro spark_double_parts(t) as struct_pack(
     digits := ltrim(replace(split_part(ltrim(t, '-'), 'e', 1), '.', ''), '0'),
     exponent := case
         when contains(t, 'e') then cast(split_part(t, 'e', 2) as int)
-        when regexp_full_match(ltrim(t, '-'), '0\..*')
-            then -1 - length(regexp_extract(ltrim(t, '-'), '^0\.(0*)', 1))
+        when starts_with(ltrim(t, '-'), '0.')
+            then length(ltrim(split_part(t, '.', 2), '0')) - length(split_part(t, '.', 2)) - 1
         else length(split_part(ltrim(t, '-'), '.', 1)) - 1 end);
 create or replace macro spark_double_scientific(p) as
     p.sign || p.digits[1] || '.' || coalesce(nullif(rtrim(p.digits[2:], '0'), ''), '0') || 'E' || p.exponent;
@@ -115,7 +142,8 @@ create or replace macro spark_double_string(x) as case
     when isnan(x) then 'NaN'
     when isinf(x) then case when x > 0 then 'Infinity' else '-Infinity' end
     when x = 0 or (abs(x) >= 1e-3 and abs(x) < 1e7) then cast(x as varchar)
-    else spark_double_scientific(spark_double_parts(cast(x as varchar))) end;
+    else list_extract(list_transform(
+        [spark_double_parts(cast(x as varchar))], lambda p: spark_double_scientific(p)), 1) end;
 """
 
 _ZONE = r"( ?(Z|UTC|[+-]\d{1,2}(:?\d{2})?))?"
@@ -126,7 +154,8 @@ create or replace macro spark_string
     (x) as case
         when typeof(x) in ('DOUBLE', 'FLOAT')
         then list_extract(list_transform([try_cast(x as double)], lambda d: spark_double_string(d)), 1)
-        when regexp_full_match(typeof(x), '.*\[\]|STRUCT.*|MAP.*|BLOB|INTERVAL')
+        when typeof(x) like '%[]' or typeof(x) like 'STRUCT%' or typeof(x) like 'MAP%'
+            or typeof(x) in ('BLOB', 'INTERVAL')
         then error('`method: embedded` refuses cast(... as string) of a list, struct, map, interval or binary')
         else cast(x as varchar) end,
     (x varchar) as x,
@@ -233,6 +262,20 @@ create or replace macro spark_to_date
     (x timestamptz) as cast(x as date);
 """
 
+
+def _refuse_order() -> str:
+    types = _matching("typeof(x)", r"STRUCT.*|.*\[\]")
+    return f"error('`method: embedded` refuses the order of ' || {types} || ': Spark puts nulls in it first')"
+
+
+def _refuse_sum() -> str:
+    narrow = _matching("typeof(x)", r"DECIMAL\(([0-9]|1[0-9]|2[0-7]),.*")
+    return (
+        f"error('`method: embedded` refuses sum of ' || {narrow} || ': its result is narrower on Spark. "
+        "Cast to decimal(38, ...) or double')"
+    )
+
+
 _NUMBERS = f"""
 create or replace macro spark_by_zero() as
     error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead');
@@ -240,9 +283,8 @@ create or replace macro spark_no_decimal(x, what) as case
     when {_IS_DECIMAL.format("x")} then
         error('`method: embedded` refuses ' || what || ' of ' || typeof(x) || ': its result has another type on Spark. '
             || 'Cast to double') else x end;
-create or replace macro spark_divided(a, b) as case
-    when regexp_full_match({_TYPES}, '{_WITH_DECIMAL}') then {_refuse("the division of ' || " + _TYPES + " || '")}
-    else a / b end;
+create or replace macro spark_divided(a, b) as
+    {_checked(_refuse("the division of ' || " + _matching(_TYPES, _WITH_DECIMAL) + " || '"), "a / b")};
 create or replace macro spark_divide_double(a, b) as case when b = 0 then spark_by_zero() else a / b end;
 create or replace macro spark_divide(a, b) as case when b = 0 then spark_by_zero() else spark_divided(a, b) end;
 create or replace macro spark_try_divide(a, b) as case when b = 0 then null else spark_divided(a, b) end;
@@ -250,9 +292,7 @@ create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() 
 create or replace macro spark_mod(a, b) as case
     when b = 0 then spark_by_zero() else spark_no_decimal(a, '%') % spark_no_decimal(b, '%') end;
 create or replace macro spark_pmod(a, b) as ((spark_mod(a, b) + b) % b);
-create or replace macro spark_ordered(x) as case
-    when typeof(x) like 'STRUCT%' or typeof(x) like '%[]' then
-        error('`method: embedded` refuses the order of ' || typeof(x) || ': Spark puts nulls in it first') else x end;
+create or replace macro spark_ordered(x) as {_checked(_refuse_order(), "x")};
 create or replace macro spark_floor(x) as cast(floor(spark_no_decimal(x, 'floor')) as bigint);
 create or replace macro spark_ceil(x) as cast(ceil(spark_no_decimal(x, 'ceil')) as bigint);
 create or replace macro spark_ln(x) as case when x > 0 then ln(x) end;
@@ -261,10 +301,7 @@ create or replace macro spark_log2(x) as case when x > 0 then log2(x) end;
 create or replace macro spark_nvl2(a, b, c) as case when a is not null then b else c end;
 create or replace macro spark_isnull(x) as (x is null);
 create or replace macro spark_isnotnull(x) as (x is not null);
-create or replace macro spark_summed(x) as case
-    when {_IS_DECIMAL.format("x")} and cast(nullif(regexp_extract(typeof(x), '\\((\\d+)', 1), '') as int) < 28
-    then error('`method: embedded` refuses sum of ' || typeof(x) || ': its result is narrower on Spark. '
-        || 'Cast to decimal(38, ...) or double') else x end;
+create or replace macro spark_summed(x) as {_checked(_refuse_sum(), "x")};
 """
 
 _TEXT = r"""
@@ -345,6 +382,6 @@ create or replace macro spark_sequence(a, b) as case
 def macros() -> str:
     """Return the statements that make all macros, in the order of their use of each other."""
     rounding = [text for digits in ROUNDED_DIGITS for text in _rounded(digits)]
-    arithmetic = [_arithmetic("plus", "+"), _arithmetic("minus", "-"), _arithmetic("times", "*")]
+    arithmetic = [*_arithmetic("plus", "+"), *_arithmetic("minus", "-"), *_arithmetic("times", "*")]
     parts = [_DOUBLE_TEXT, _CASTS, _TIMES, _NUMBERS, _TEXT, _LISTS, ";\n".join([*rounding, *arithmetic])]
     return "\n".join(parts)

@@ -74,9 +74,29 @@ def _arithmetic(name: str) -> Callable[[exp.Expr], exp.Expr]:
         kinds = {kind_of(node.this), kind_of(node.expression)}
         if kinds & {"double", "time"} or kinds == {"whole"}:
             return node
-        return call(f"spark_{name}", node.this, node.expression)
+        left, right = node.this, node.expression
+        plain = [_unchecked(left), _unchecked(right)]
+        if plain == [left, right]:
+            return call(f"spark_{name}", left, right)
+        return call(f"spark_{name}_of", left, right, *plain)
 
     return change
+
+
+def _unchecked(node: exp.Expr) -> exp.Expr:
+    """Return an expression of the same type without checks of types in it: a check of it need not bind them again."""
+
+    def plain(part: exp.Expr) -> exp.Expr:
+        if not isinstance(part, exp.Anonymous):
+            return part
+        if part.name in _PASSED_ON:
+            return plain(part.expressions[0])
+        operator = _CHECKED.get(part.name)
+        return (
+            exp.Paren(this=operator(this=part.expressions[-2], expression=part.expressions[-1])) if operator else part
+        )
+
+    return node.copy().transform(plain)
 
 
 def _divided(node: exp.Expr) -> exp.Expr:
@@ -183,6 +203,14 @@ def _stack(item: exp.Expr) -> None:
     item.replace(unnested(call("list_value", *rows)))
 
 
+#: Macros whose last two arguments are both sides, without checks.
+_CHECKED: dict[str, type[exp.Binary]] = {
+    f"spark_{name}{form}": operator
+    for name, operator in (("plus", exp.Add), ("minus", exp.Sub), ("times", exp.Mul))
+    for form in ("", "_of")
+}
+#: Macros that check their argument and return it.
+_PASSED_ON = frozenset(["spark_ordered", "spark_summed"])
 _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Anonymous: function_of,
     exp.Window: wrapped,

@@ -217,7 +217,8 @@ def _to_json(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
     source = (select.args.get("from_") or select.args.get("from")) if select is not None else None
     if not is_row or source is None or select is None or select.args.get("joins"):
         raise RefusedError("to_json of other than struct(*) of one table", *place(node))
-    return call("to_json", exp.column(exp.to_identifier(source.this.alias_or_name, quoted=True)))
+    # a text to Spark; as JSON it would be bound once more when it is written
+    return cast(call("to_json", exp.column(exp.to_identifier(source.this.alias_or_name, quoted=True))), "varchar")
 
 
 def _aggregate(name: str, guard: str, *rest: str) -> Callable[[exp.Expr, list[exp.Expr]], exp.Expr]:
