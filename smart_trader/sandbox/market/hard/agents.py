@@ -372,7 +372,7 @@ def cluster_main(m: Market, time: int, wallet: int) -> None:
     bought(m, time, wallet, fancied(m, wallet), wallets.size[wallet] * (0.5 + draw(m)))
 
 
-def act(m: Market, time: int, wallet: int) -> None:  # noqa: C901  one branch for each kind
+def act(m: Market, time: int, wallet: int) -> None:
     """Let a wallet do what its kind does, or what anybody does."""
     wallets = m.wallets
     kind = wallets.kind[wallet]
@@ -413,7 +413,7 @@ def do_business(m: Market, time: int, wallet: int, kind: int) -> None:
             sell(m, time, wallet, token, 1.0, False)
 
 
-def happen(m: Market, time: int, wallet: int, order: int, asset: int, value: float) -> None:  # noqa: C901  one branch for each event
+def happen(m: Market, time: int, wallet: int, order: int, asset: int, value: float) -> None:
     """Carry out an event of the queue."""
     if order == BUY:
         if m.assets.dead[asset] == 0 and buy(m, time, wallet, asset, value, False) > 0:
