@@ -122,7 +122,7 @@ def bought(m: Market, time: int, wallet: int, token: int, usd: float) -> int:
     if token <= 0:
         return 0
     scene = m.scene
-    if usd > 150.0 and len(scene.attackers) > 0 and draw(m) < 0.06:
+    if usd > 150.0 and len(scene.attackers) > 0 and draw(m) < 0.02:
         bot = int(scene.attackers[below(m, len(scene.attackers))])
         if bot != wallet and make_room(m, bot, token) and draw(m) > m.wallets.cover[bot]:
             buy(m, time, bot, token, m.wallets.size[bot] * (0.5 + draw(m)), True)
