@@ -27,8 +27,8 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from smart_trader.sandbox.source import TransferQuery
 
-from .sandboxes import CLOCK, DAY, GENESIS, QUOTES, SORTED, asked
-from .test_wire import ERROR, SHARED
+from .sandboxes import CLOCK, DAY, GENESIS, QUOTES, SORTED, get
+from .test_served_rows import ERROR, SHARED
 
 CREATION, PRICES, TRANSFERS, CREDITS = (
     "/defi/token_creation_info", "/defi/multi_price", "/wallet/v2/transfer", "/utils/v1/credits",
@@ -102,7 +102,7 @@ def check(path: str, answer: requests.Response, method: str = "get") -> Any:
 
 def test_a_token_tells_when_it_was_made(market_url: str, source: MarketSource, mints: list[str]) -> None:
     launches = {token.mint: token for token in source.world.tokens}
-    found = {mint: check(CREATION, asked(market_url, CREATION, address=mint)) for mint in mints}
+    found = {mint: check(CREATION, get(market_url, CREATION, address=mint)) for mint in mints}
     known = {mint: row for mint, row in found.items() if row is not None}
     for mint, row in known.items():
         assert (row["tokenAddress"], row["decimals"]) == (mint, launches[mint].decimals)
@@ -126,7 +126,7 @@ def test_what_is_not_launched_yet_is_not_known(source: MarketSource, mints: list
 def test_prices_are_the_markets_own(market_url: str, source: MarketSource, mints: list[str], method: str) -> None:
     chosen = mints[:100]
     query = {"list_address": ",".join(chosen), "include_liquidity": "true"}
-    answer = posted(market_url, PRICES, **query) if method == "post" else asked(market_url, PRICES, **query)
+    answer = posted(market_url, PRICES, **query) if method == "post" else get(market_url, PRICES, **query)
     found = check(PRICES, answer, method)
     numbers = asset_numbers(source.world)
     assert set(found) == set(chosen)
@@ -219,20 +219,20 @@ def test_transfers_are_filtered_and_paged_by_cursor(market_url: str, source: Mar
 
 
 def test_credits_count_what_was_asked(fresh: str, mints: list[str]) -> None:
-    begun = check(CREDITS, asked(fresh, CREDITS))
+    begun = check(CREDITS, get(fresh, CREDITS))
     assert begun["usage"] == {"total": 0, "api": 0, "ws": 0}
     assert (begun["end_time"], begun["end_time"] - begun["start_time"]) == (CLOCK, 30 * DAY)
-    asked(fresh, birdeye.TOKEN_LIST, **SORTED)
-    asked(fresh, CREATION, address=mints[0])
+    get(fresh, birdeye.TOKEN_LIST, **SORTED)
+    get(fresh, CREATION, address=mints[0])
     posted(fresh, PRICES, list_address=",".join(mints[:20]))
-    asked(fresh, CREATION)
-    month = check(CREDITS, asked(fresh, CREDITS))
+    get(fresh, CREATION)
+    month = check(CREDITS, get(fresh, CREDITS))
     # the credits before, a list, a creation and 20 prices; what is refused costs nothing
     cost = 1 + 100 + 80 + math.ceil(3 * 20**0.8)
     assert month["usage"]["api"] == cost
     assert begun["remaining"]["total"] - month["remaining"]["total"] == cost
     # outside the month nothing is left
-    before = check(CREDITS, asked(fresh, CREDITS, time_from=CLOCK - DAY, time_to=CLOCK - 1))
+    before = check(CREDITS, get(fresh, CREDITS, time_from=CLOCK - DAY, time_to=CLOCK - 1))
     assert before == {"start_time": CLOCK - DAY, "end_time": CLOCK - 1, "usage": {"total": 0, "api": 0, "ws": 0}}
 
 
@@ -257,7 +257,7 @@ def test_credits_count_what_was_asked(fresh: str, mints: list[str]) -> None:
     ],
 )
 def test_what_cannot_be_answered_is_refused(market_url: str, method: str, path: str, query: dict[str, Any]) -> None:
-    answer = posted(market_url, path, **query) if method == "post" else asked(market_url, path, **query)
+    answer = posted(market_url, path, **query) if method == "post" else get(market_url, path, **query)
     assert answer.status_code == 400, answer.text
     check(path, answer, method)
 
@@ -269,18 +269,18 @@ def test_a_body_that_is_no_object_is_refused(market_url: str, body: bytes) -> No
 
 
 def test_a_path_with_another_method_is_not_found(market_url: str) -> None:
-    assert asked(market_url, TRANSFERS).status_code == posted(market_url, CREATION).status_code == 404
-    assert asked(market_url, TRANSFERS).json() == {"success": False, "message": "Not found"}
+    assert get(market_url, TRANSFERS).status_code == posted(market_url, CREATION).status_code == 404
+    assert get(market_url, TRANSFERS).json() == {"success": False, "message": "Not found"}
 
 
 def test_nothing_is_made_up_beside_recordings(tmp_path: Any) -> None:
     row = {"address": "a" * 40, "symbol": "A", "liquidity": 1, "price": 1}
     (tmp_path / "tokens.json").write_text(json.dumps({"data": {"items": [row]}}))
     with serving(sandbox_app(load_recordings(tmp_path), clock=CLOCK)) as url:
-        assert check(CREATION, asked(url, CREATION, address=row["address"])) is None
+        assert check(CREATION, get(url, CREATION, address=row["address"])) is None
         assert check(PRICES, posted(url, PRICES, list_address=row["address"]), "post") in ({}, {row["address"]: None})
         assert check(TRANSFERS, posted(url, TRANSFERS, wallet="a" * 40), "post") == []
-        assert check(CREDITS, asked(url, CREDITS))["usage"]["api"] > 0
+        assert check(CREDITS, get(url, CREDITS))["usage"]["api"] > 0
 
 
 @pytest.mark.parametrize("name", MARKETS)
@@ -290,7 +290,7 @@ def test_every_market_passes_the_schemas(name: str) -> None:
     mints = [token["address"] for token in source.tokens_at(clock)]
     movers = {transfer.wallet for transfer in source.world.transfers if transfer.time <= clock}
     with serving(sandbox_app(source, clock=clock)) as url:
-        created = [check(CREATION, asked(url, CREATION, address=mint)) for mint in mints]
+        created = [check(CREATION, get(url, CREATION, address=mint)) for mint in mints]
         priced = check(PRICES, posted(url, PRICES, list_address=",".join(mints[-100:]), include_liquidity=True), "post")
         passed = [check(TRANSFERS, posted(url, TRANSFERS, wallet=source.wallets[wallet]), "post") for wallet in movers]
     assert sum(row is not None for row in created) > len(mints) / 2
