@@ -108,7 +108,7 @@ def build(home: Path) -> tuple[float, float, dict[str, list[float]], int]:
 
 
 def initialise(home: Path) -> None:
-    """Make the empty bronze tables, which a build asks for."""
+    """Make the empty bronze tables, which a build requires."""
     environment = {**os.environ, "LAKEHOUSE_HOME": str(home)}
     subprocess.run([sys.executable, "-m", "loaders", "init"], cwd=PROJECT, env=environment, check=True)
 

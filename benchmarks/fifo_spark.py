@@ -59,7 +59,7 @@ def measure(
 
 
 def _differences(session: Any, trades: Any) -> int:
-    """Count positions of which the table just written and the model tell another profit."""
+    """Count positions of which the table just written and the model show another profit."""
     ours = positions_frame(session, trades).select("wallet_address", "token_address", "realized_pnl_usd")
     theirs = session.table("default.small").toDF("wallet_address", "token_address", "pnl")
     joined = ours.join(theirs, ["wallet_address", "token_address"], "full")

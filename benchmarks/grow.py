@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, required=True)
     parser.add_argument("--one-in", type=int, default=1)
     parser.add_argument("--onto", action="store_true")
-    asked = parser.parse_args()
-    grow(asked.small, asked.large, asked.times, asked.one_in, asked.onto)
+    options = parser.parse_args()
+    grow(options.small, options.large, options.times, options.one_in, options.onto)
 
 
 if __name__ == "__main__":

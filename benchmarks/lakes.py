@@ -1,6 +1,6 @@
 """Lakes for the benchmarks: a made-up market of 1,000 wallets loaded once, and the same market many times over.
 
-Loading 20,000 wallets through the API takes minutes and says nothing of the builds, so `grow.py` copies 1,000.
+Loading 20,000 wallets through the API takes minutes and measures no build, so `grow.py` copies 1,000.
 """
 
 from __future__ import annotations

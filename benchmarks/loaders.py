@@ -50,7 +50,7 @@ def wallet(number: int) -> str:
 
 
 class SyntheticSwaps:
-    """Swaps made up on the spot: each wallet has as many as it is asked for, a minute apart."""
+    """Swaps made up on the spot: each wallet has as many as it is requested, a minute apart."""
 
     name = "sandbox"
 
@@ -155,11 +155,11 @@ def load(url: str, wallets: int, **variables: Any) -> Run:
             text=True,
         )
         assert running.stderr is not None
-        told = running.stderr.read()
+        output = running.stderr.read()
         _, status, usage = os.wait4(running.pid, 0)
         running.returncode = os.waitstatus_to_exitcode(status)
         if running.returncode:
-            raise SystemExit(told)
+            raise SystemExit(output)
         seconds = time.monotonic() - started
     info = requests.get(f"{url}/sandbox/info", timeout=60).json()
     log = requests.get(f"{url}/sandbox/requests", timeout=60).json()
@@ -200,21 +200,21 @@ def rows(counts: Sequence[int]) -> None:
 
 
 def main() -> None:
-    """Run what is asked for; everything by default."""
+    """Run what is requested; everything by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--rates", action="store_true", help="only the paces")
     parser.add_argument("--rows", action="store_true", help="only throughput and memory")
     parser.add_argument("--seconds", type=int, default=40, help="seconds of each pace without a minute's limit")
-    asked = parser.parse_args()
-    if asked.serve:
-        serve(*json.loads(asked.serve))
+    options = parser.parse_args()
+    if options.serve:
+        serve(*json.loads(options.serve))
         return
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    if not asked.rates:
+    if not options.rates:
         rows((100_000, 1_000_000))
-    if not asked.rows:
-        rates(asked.seconds)
+    if not options.rows:
+        rates(options.seconds)
 
 
 if __name__ == "__main__":

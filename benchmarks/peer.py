@@ -91,7 +91,7 @@ select
     coalesce(units(bought_amount) < 0, true) as is_bought_unreadable,
     sold_decimals, bought_decimals,
     sold_quote.mint is not null and bought_quote.mint is not null as is_conversion,
-    sold_quote.mint is null and bought_quote.mint is null as is_hop,
+    sold_quote.mint is null and bought_quote.mint is null as is_token_swap,
     sold_tokens * sold_nearest_price as sold_leg_usd, bought_tokens * bought_nearest_price as bought_leg_usd,
     case
         when sold_quote.mint is not null then usable(sold_tokens * coalesce(sold_price, sold_nearest_price))
@@ -102,20 +102,24 @@ left join quote_assets as sold_quote on sold_token = sold_quote.mint
 left join quote_assets as bought_quote on bought_token = bought_quote.mint
 """
 
-# A swap of two tokens is worth what its transaction paid for the one, or got for the other. Twice: hops between hops.
+# A token-to-token swap is worth what its transaction paid for the one, or got for the other. Twice, for those between
+# two others.
 ROUTES = """
 create or replace temp table routed as
-with hops as (select * from swaps where is_hop and usd is null),
+with token_swaps as (select * from swaps where is_token_swap and usd is null),
 sums as (
-    select hops.swap,
-        any_value(hops.sold_quantity) as sold_quantity, any_value(hops.bought_quantity) as bought_quantity,
-        sum(other.bought_quantity) filter (where other.bought_token = hops.sold_token) as paid_quantity,
-        sum(other.usd) filter (where other.bought_token = hops.sold_token and other.bought_quantity > 0) as paid_usd,
-        sum(other.sold_quantity) filter (where other.sold_token = hops.bought_token) as got_quantity,
-        sum(other.usd) filter (where other.sold_token = hops.bought_token and other.sold_quantity > 0) as got_usd
-    from hops inner join swaps as other using (tx_hash, wallet_address)
+    select token_swaps.swap,
+        any_value(token_swaps.sold_quantity) as sold_quantity,
+        any_value(token_swaps.bought_quantity) as bought_quantity,
+        sum(other.bought_quantity) filter (where other.bought_token = token_swaps.sold_token) as paid_quantity,
+        sum(other.usd) filter (
+            where other.bought_token = token_swaps.sold_token and other.bought_quantity > 0
+        ) as paid_usd,
+        sum(other.sold_quantity) filter (where other.sold_token = token_swaps.bought_token) as got_quantity,
+        sum(other.usd) filter (where other.sold_token = token_swaps.bought_token and other.sold_quantity > 0) as got_usd
+    from token_swaps inner join swaps as other using (tx_hash, wallet_address)
     where other.usd is not null
-    group by hops.swap
+    group by token_swaps.swap
 )
 select swap, coalesce(
     if(sold_quantity > 0 and paid_quantity >= sold_quantity, paid_usd * sold_quantity / paid_quantity, null),
@@ -128,8 +132,8 @@ update swaps set usd = routed.usd from routed where swaps.swap = routed.swap
 TRADES = """
 create table trades as
 with valued as (
-    select *, if(is_hop and usd is null, usable(least(sold_leg_usd, bought_leg_usd)), usd) as value_usd,
-        is_hop and usd is null and not coalesce(
+    select *, if(is_token_swap and usd is null, usable(least(sold_leg_usd, bought_leg_usd)), usd) as value_usd,
+        is_token_swap and usd is null and not coalesce(
             sold_leg_usd <= 1.5 * bought_leg_usd and bought_leg_usd <= 1.5 * sold_leg_usd, false
         ) as is_unknown
     from swaps
@@ -371,10 +375,10 @@ def main() -> None:
     if given.format == "json":
         print(json.dumps(found))
     else:
-        told = {None: "no leaderboard to compare with", 0: "equal to the lake's leaderboard"}
+        verdicts = {None: "no leaderboard to compare with", 0: "equal to the lake's leaderboard"}
         print(
             f"{swaps:,} swaps to {len(leaders):,} ranked wallets: {found['seconds']} s, {found['cpu_seconds']} CPU s, "
-            f"peak {found['peak_mb']:,} MB; {told.get(found['differences'], 'differs from the lake')}"
+            f"peak {found['peak_mb']:,} MB; {verdicts.get(found['differences'], 'differs from the lake')}"
         )
     for mine, theirs in differences[:5]:
         print(f"  by hand {mine}\n  in gold {theirs}", file=sys.stderr)

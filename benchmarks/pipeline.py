@@ -310,7 +310,7 @@ class Bench:
 
 
 def _peak_mb(pid: int) -> float:
-    """Return a process's peak memory where the system tells it, else what it holds now."""
+    """Return a process's peak memory where the system reports it, else what it holds now."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return psutil.Process(pid).memory_info().rss / 2**20
@@ -374,7 +374,7 @@ def _wallets(text: str) -> int:
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Measure what is requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--engine", type=_choice(ENGINES), default=["embedded"], metavar="ENGINES", help="embedded, spark, or both"

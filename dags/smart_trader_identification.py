@@ -14,7 +14,7 @@ with DAG(
     doc_md=__doc__,
     **RULES,
 ) as dag:
-    # one moment for all steps: the logical date, or now where there is none or the lake is past it
+    # one timestamp for all steps: the logical date, or now where there is none or the lake is past it
     last = command(
         "choose_as_of", 'smart-trader as-of "$WANTED"', WANTED="{{ logical_date.isoformat() if logical_date else '' }}"
     )

@@ -1,4 +1,4 @@
-"""Which API a load asks: BirdEye with a key, or a sandbox; never one instead of the other."""
+"""Which API a load uses: BirdEye with a key, or a sandbox; never one instead of the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SANDBOX_KEY = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Which API a run asks.
+    """Which API a run uses.
 
     Attributes:
         url: Its root.
@@ -43,7 +43,7 @@ def live_api() -> Api:
 
 
 def sandbox_api(url: str) -> Api:
-    """Return a sandbox that runs at an address; asks it what it serves. The real key never goes there.
+    """Return a sandbox that runs at an address; requests what it serves. The real key never goes there.
 
     Raises:
         SmartTraderError: No sandbox answers there.

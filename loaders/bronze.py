@@ -37,7 +37,7 @@ PIECE_ROWS = 50_000
 # Types stay as they are; a field never seen becomes a column.
 CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 # dlt starts its telemetry and its log before any setting of ours reaches it: only the environment is in time. What
-# fails is told by us, and what dlt tries again with success is no error.
+# fails is reported by us, and what dlt tries again with success is no error.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 DLT_SETTINGS: dict[str, Any] = {
@@ -123,7 +123,7 @@ class Bronze:
     def finish_pending(self) -> bool:
         """Land what an earlier run left half-way; what of it cannot be read is set aside.
 
-        Whoever asks what the lake holds, its source and its newest time, asks after this: what waits belongs to it.
+        What reads the lake's contents, its source and its newest time, reads after this: what waits belongs to it.
 
         Returns:
             Whether anything was left half-way.
@@ -158,7 +158,7 @@ class Bronze:
         for table in TABLES:
             if self.has(table):
                 open_table(self.location(table))
-        return self._work_folder.has_failed_before(_root_cause(error))
+        return self._work_folder.has_failed_before(_find_root_cause(error))
 
     def _land_pending(self) -> bool:
         pipeline = self._pipeline()
@@ -166,7 +166,7 @@ class Bronze:
         if not pipeline.has_pending_data:
             return False
         logger.info("finishing what an earlier run left half-way")
-        self._guarded(lambda: (pipeline.normalize(), pipeline.load()))
+        self._explain_failures(lambda: (pipeline.normalize(), pipeline.load()))
         return True
 
     def land(self, tables: Mapping[Table, pa.Table]) -> None:
@@ -212,15 +212,15 @@ class Bronze:
             for table, data in tables.items()
         ]
         self._work_folder.note_lake()
-        self._guarded(lambda: self._pipeline().run(resources))
+        self._explain_failures(lambda: self._pipeline().run(resources))
 
-    def _guarded(self, work: Any) -> None:
+    def _explain_failures(self, work: Any) -> None:
         from dlt.pipeline.exceptions import PipelineStepFailed
 
         try:
             work()
         except (PipelineStepFailed, OSError) as error:
-            cause = _root_cause(error)
+            cause = _find_root_cause(error)
             raise SmartTraderError(
                 f"cannot land rows in {self.schema}: {type(cause).__name__}: {str(cause)[:400]}",
                 "see to the cause, then run again: what was extracted lands first",
@@ -228,10 +228,10 @@ class Bronze:
 
     def newest_as_of(self) -> datetime | None:
         """Return the latest time that any fetch of this lake was stamped with, landed or about to land."""
-        timestamps = [self._latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
+        timestamps = [self._find_latest("as_of"), self._work_folder.newest(FETCH_LOG.name, "as_of")]
         return max((timestamp for timestamp in timestamps if timestamp is not None), default=None)
 
-    def _latest(self, column: str) -> datetime | None:
+    def _find_latest(self, column: str) -> datetime | None:
         if not self.has(FETCH_LOG):
             return None
         actions = open_table(self.location(FETCH_LOG)).get_add_actions(flatten=True)
@@ -243,8 +243,8 @@ class Bronze:
 
     def data_source(self) -> str | None:
         """Return where this lake's rows come from; None while it is empty."""
-        noted = self._noted_source()
-        return noted if noted is not None else self._landed_source()
+        noted = self._read_noted_source()
+        return noted if noted is not None else self._read_landed_source()
 
     def claim(self, data_source: str) -> None:
         """Keep this lake for one source: refuse another, and note this one before its first row lands.
@@ -252,7 +252,7 @@ class Bronze:
         Raises:
             SettingsError: The lake holds rows of another source.
         """
-        held = self._noted_source() or self._landed_source()
+        held = self._read_noted_source() or self._read_landed_source()
         if held is not None and held != data_source:
             raise other_source(held, data_source)
         claim_source(self._paths, data_source, self._prefix)
@@ -262,12 +262,12 @@ class Bronze:
         # a schema with a prefix of its own is a lake of its own in the same folder
         return self.schema.removesuffix(PIPELINE)
 
-    def _noted_source(self) -> str | None:
-        """Return what the lake itself says; None where it says nothing."""
+    def _read_noted_source(self) -> str | None:
+        """Return the source that the lake itself names; None where it names none."""
         identity = read_identity(self._paths, self._prefix)
         return identity.source if identity else None
 
-    def _landed_source(self) -> str | None:
+    def _read_landed_source(self) -> str | None:
         for table in TABLES:
             if self.has(table):
                 found = first_value(self.location(table), "data_source")
@@ -276,7 +276,7 @@ class Bronze:
         return None
 
 
-def _root_cause(error: BaseException) -> BaseException:
+def _find_root_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -18,7 +18,7 @@ from smart_trader.clock import TimestampType, check_as_of, now, spelled
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.config.variables import parse_variables
-from smart_trader.console import say, show
+from smart_trader.console import report_line, show
 from smart_trader.lake.lock import lock_lake
 from smart_trader.run_ids import RunIdType
 
@@ -32,10 +32,10 @@ def _options(command: Decorated) -> Decorated:
     for option in (
         click.option("--limit", type=click.IntRange(min=1), help="Items (or listed tokens) at most."),
         click.option("--as-of", type=TimestampType(), help=AS_OF_HELP),
-        click.option("--sandbox", "sandbox_url", metavar="URL", help="Ask a running sandbox instead of BirdEye."),
+        click.option("--sandbox", "sandbox_url", metavar="URL", help="Use a running sandbox instead of BirdEye."),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="A setting of this run alone."),
         click.option("--run-id", type=RunIdType(), help="Name of the run in every row; what it spent counts."),
-        click.option("--dry-run", is_flag=True, help="Print the work list and its cost; ask and land nothing."),
+        click.option("--dry-run", is_flag=True, help="Print the work list and its cost; request and land nothing."),
     ):
         command = option(command)
     return command
@@ -57,7 +57,7 @@ def init() -> None:
     paths = lakehouse_settings().paths
     with lock_lake(paths, "load init"):
         finished = Bronze(paths, schema_name("bronze")).prepare()
-    say(f"bronze tables are there{'; what an earlier run left half-way is landed' if finished else ''}")
+    report_line(f"bronze tables are there{'; what an earlier run left half-way is landed' if finished else ''}")
 
 
 @load.command()
@@ -105,17 +105,17 @@ def _run(
         _show_plan(job)
         return
     with lock_lake(paths, f"load {resource.name}"):
-        report = run_job(job, api, lambda items: say(f"{resource.name}: {len(items)} to fetch from {api.url}"))
-    say(str(report))
+        report = run_job(job, api, lambda items: report_line(f"{resource.name}: {len(items)} to fetch from {api.url}"))
+    report_line(str(report))
     if report.stop is not None and report.whole_failure is None:
-        say(f"stopped early: {report.stop}")
+        report_line(f"stopped early: {report.stop}")
     report.raise_if_failed()
 
 
 def _show_plan(job: Job) -> None:
     items = work_items(job)
     for item in items[:SHOWN_ITEMS]:
-        show(_shown(item))
+        show(_format_item(item))
     if len(items) > SHOWN_ITEMS:
         show(f"and {len(items) - SHOWN_ITEMS} more")
     cost = estimate(job, items)
@@ -125,7 +125,7 @@ def _show_plan(job: Job) -> None:
     )
 
 
-def _shown(item: WorkItem) -> str:
+def _format_item(item: WorkItem) -> str:
     if item.resume_before_time is not None:
         return f"{item.item}  goes on before {spelled(datetime.fromtimestamp(item.resume_before_time, UTC))}"
     return item.item

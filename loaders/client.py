@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from loaders.errors import (
     ApiError,
@@ -39,7 +40,7 @@ Answer = TypeVar("Answer")
 CREDITS_GONE = "compute units usage limit exceeded"
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-# A wait that the API asks for is kept to the second, up to this; a longer one ends the run.
+# A wait that the API demands is kept to the second, up to this; a longer one ends the run.
 LONGEST_HOLD_S = 900.0
 TOO_MANY = 429
 # Refusals that may pass, beside those of 500 and above: a request time-out, too early, too many.
@@ -47,7 +48,7 @@ PASSING = {408, 425, TOO_MANY}
 # Unix times from here on are in milliseconds.
 MILLISECONDS = 1e11
 MESSAGE_LETTERS = 300
-# What a body says that comes with status 200 and `success: false`, by the status it should have had.
+# The message of a body that comes with status 200 and `success: false`, by the status it should have had.
 MEANINGS = {
     429: re.compile("too many requests|rate limit"),
     401: re.compile("unauthorized|api key|permission"),
@@ -59,7 +60,7 @@ SHORTEST_SECRET = 16
 
 
 class HiddenKey(BirdeyeKey):
-    """The key, which is taken out of what a server says."""
+    """The key, which is taken out of what a server sends."""
 
     def hide(self, content: bytes) -> bytes:
         """Return a response without the key: repeated there, it would land in a table or show in an error."""
@@ -127,7 +128,7 @@ _error_body = msgspec.json.Decoder(_ErrorBody)
 
 
 class BirdeyeClient:
-    """Asks the API; safe to share between threads, whose requests the pacer spaces.
+    """Sends requests to the API; safe to share between threads, whose requests the pacer spaces.
 
     Args:
         base_url: The API's root, without a trailing slash.
@@ -161,50 +162,53 @@ class BirdeyeClient:
             self._transport.abort_all()
 
     def get(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None = None) -> bytes:
-        """Ask one question until it is answered; returns the JSON text under the body's `data`, as it came."""
+        """Repeat one request until it is answered; returns the JSON text under the body's `data`, as it came."""
         return self.execute(endpoint, params, cost, bytes)
 
     def execute(
         self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None, read: Callable[[bytes], Answer]
     ) -> Answer:
-        """Ask one question until it is answered, refused or given up.
+        """Repeat one request until it is answered, refused or given up.
 
         Args:
-            endpoint: Path to ask.
+            endpoint: Path to request.
             params: Its query.
-            cost: Counts what this question cost.
+            cost: Counts what this request cost.
             read: Makes something of the JSON text under the body's `data`; raises UnusableAnswerError where it cannot
-                be true, and the question is asked again.
+                be true, and the request is repeated.
 
         Returns:
             What `read` made.
 
         Raises:
             TerminalApiError: The key is refused, the plan does not cover the endpoint, the month's units are gone, or
-                the API asks to wait too long.
+                the API demands too long a wait.
             RequestRefusedError: This request is refused.
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
         """
         cost = cost if cost is not None else RequestCost()
-        last = UnusableAnswerError("no try")
-        for attempt in range(1, self._max_tries + 1):
-            try:
-                return read(self._try(endpoint, params, cost))
-            except (TerminalApiError, BudgetReachedError) as error:
-                self.stop(error)
-                raise
-            except UnusableAnswerError as failed:
-                last = failed
-            logger.info("%s: try %s of %s failed: %s", endpoint, attempt, self._max_tries, last.why)
-            if attempt < self._max_tries and last.status != TOO_MANY:
-                self._pacer.pause(_pause(attempt))
-        raise NoAnswerError(
-            f"{endpoint}: no answer in {self._max_tries} tries, the last one: {last.why}",
-            "the item stays pending; run again later",
-            endpoint,
-            last.status,
+        tries = Retrying(
+            retry=retry_if_exception_type(UnusableAnswerError),
+            stop=stop_after_attempt(self._max_tries),
+            wait=_wait_s,
+            # ends at once when the client is stopped
+            sleep=self._pacer.pause,
+            after=lambda state: _log_failed_try(endpoint, state),
+            reraise=True,
         )
+        try:
+            return tries(lambda: read(self._try(endpoint, params, cost)))
+        except (TerminalApiError, BudgetReachedError) as error:
+            self.stop(error)
+            raise
+        except UnusableAnswerError as last:
+            raise NoAnswerError(
+                f"{endpoint}: no answer in {self._max_tries} tries, the last one: {last.why}",
+                "the item stays pending; run again later",
+                endpoint,
+                last.status,
+            ) from None
 
     def _try(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost) -> bytes:
         """Send one request; returns the answer, or raises what became of it."""
@@ -230,22 +234,22 @@ class BirdeyeClient:
         content = self._key.hide(reply.body)
         if reply.status == requests.codes.ok:
             return self._read(endpoint, content)
-        message = _message(content) or one_line(reply.reason)
-        raise self._fault(endpoint, reply.status, message, f"status {reply.status}", reply.headers)
+        message = _read_message(content) or one_line(reply.reason)
+        raise self._make_fault(endpoint, reply.status, message, f"status {reply.status}", reply.headers)
 
     def _read(self, endpoint: str, content: bytes) -> bytes:
-        """Take a body apart; a cut or strange one may pass and is asked again."""
-        body = _opened(content)
+        """Take a body apart; a cut or strange one may pass and is requested again."""
+        body = _read_envelope(content)
         if body.success and bytes(body.data):
             return bytes(body.data)
         message = one_line(body.message)[:MESSAGE_LETTERS] if isinstance(body.message, str) else ""
         if body.success is not False or not message:
             raise UnusableAnswerError("the body is no successful envelope", requests.codes.ok)
         # the same words as with a status of their own mean the same
-        raise self._fault(endpoint, _meant_status(message), message, f"the API says: {message}", {})
+        raise self._make_fault(endpoint, _find_meant_status(message), message, f"the API says: {message}", {})
 
-    def _fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
-        """Return what an answer that is none leads to, and hold everybody back where it asks for that."""
+    def _make_fault(self, endpoint: str, status: int, message: str, why: str, headers: Mapping[str, str]) -> Exception:
+        """Return what an answer that is none leads to, and hold all requests back where it demands that."""
         if status in PASSING or status >= requests.codes.server_error:
             pause = _read_pause(headers)
             if pause > LONGEST_HOLD_S:
@@ -260,10 +264,10 @@ class BirdeyeClient:
                 # a second at least, also where it names none
                 self._pacer.hold_until(time.monotonic() + max(1.0, pause))
             return UnusableAnswerError("too many requests" if status == TOO_MANY else why, status)
-        return _refusal(endpoint, status, message)
+        return _make_refusal(endpoint, status, message)
 
 
-def _opened(content: bytes) -> _Envelope:
+def _read_envelope(content: bytes) -> _Envelope:
     """Read the envelope; also of a body in which one value is no JSON, so that the row it stands in can be named."""
     try:
         return _envelope.decode(content)
@@ -282,21 +286,21 @@ def _opened(content: bytes) -> _Envelope:
     return _Envelope(found.get("success") == "true", msgspec.Raw(as_bytes(found.get("data", ""))))
 
 
-def _message(content: bytes) -> str:
+def _read_message(content: bytes) -> str:
     try:
         return one_line(_error_body.decode(content).message)[:MESSAGE_LETTERS]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
 
 
-def _meant_status(message: str) -> int:
+def _find_meant_status(message: str) -> int:
     """Return the status that a refusal with status 200 should have come with; 500 where its words name no reason."""
-    said = message.lower()
-    return next((status for status, words in MEANINGS.items() if words.search(said)), 500)
+    text = message.lower()
+    return next((status for status, words in MEANINGS.items() if words.search(text)), 500)
 
 
-def _refusal(endpoint: str, status: int, message: str) -> ApiError:
-    """Tell what ends the run from what refuses one request; by status, but for the one text that matters."""
+def _make_refusal(endpoint: str, status: int, message: str) -> ApiError:
+    """Separate what ends the run from what refuses one request; by status, but for the one text that matters."""
     if CREDITS_GONE in message.lower():
         fix = "wait for the next billing period or buy units; what was loaded is kept"
         return TerminalApiError(f"the plan's compute units are used up: {message}", fix, endpoint, status)
@@ -311,20 +315,20 @@ def _refusal(endpoint: str, status: int, message: str) -> ApiError:
 
 
 def _read_pause(headers: Mapping[str, str]) -> float:
-    """Return the seconds the server asks to wait, 0 where it names none."""
-    asked = headers.get("Retry-After", "").strip()
-    seconds = _number(asked)
-    if seconds is None and asked:
+    """Return the seconds the server demands to wait, 0 where it names none."""
+    header = headers.get("Retry-After", "").strip()
+    seconds = _parse_number(header)
+    if seconds is None and header:
         with suppress(ValueError):
-            seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
     if seconds is None:
-        reset = _number(headers.get("X-RateLimit-Reset", ""))
+        reset = _parse_number(headers.get("X-RateLimit-Reset", ""))
         if reset is not None:
             seconds = (reset / 1000 if reset >= MILLISECONDS else reset) - time.time()
     return max(0.0, seconds or 0.0)
 
 
-def _number(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
@@ -332,7 +336,23 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _pause(attempt: int) -> float:
-    """Return a growing pause with jitter, so that parallel requests do not come back together."""
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)
+def _wait_s(state: RetryCallState) -> float:
+    """Return a growing pause with jitter, so that parallel requests do not come back together.
+
+    After a 429 there is none: the pacer holds back all requests.
+    """
+    if _get_failure(state).status == TOO_MANY:
+        return 0.0
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**state.attempt_number)
     return random.uniform(longest / 2, longest)  # noqa: S311  no secret
+
+
+def _log_failed_try(endpoint: str, state: RetryCallState) -> None:
+    logger.info("%s: try %s failed: %s", endpoint, state.attempt_number, _get_failure(state).why)
+
+
+def _get_failure(state: RetryCallState) -> UnusableAnswerError:
+    """Return what made a try fail; no other error is tried again."""
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, UnusableAnswerError)  # noqa: S101  by `retry_if_exception_type`
+    return error

@@ -10,7 +10,7 @@ class ApiError(SmartTraderError):
     """The API did not give an answer to use.
 
     Attributes:
-        endpoint: Path that was asked.
+        endpoint: Path that was requested.
         status: HTTP status, or None where there was none.
     """
 
@@ -25,11 +25,11 @@ class TerminalApiError(ApiError):
 
 
 class RequestRefusedError(ApiError):
-    """The API refuses this one request; asking again gives the same."""
+    """The API refuses this one request; requesting it again gives the same."""
 
 
 class NoAnswerError(ApiError):
-    """Every try of this request failed in a way that may pass; a later run asks again."""
+    """Every try of this request failed in a way that may pass; a later run requests again."""
 
 
 class UnusableAnswerError(Exception):
@@ -50,7 +50,7 @@ class RowRefusedError(SmartTraderError):
     """A response has a field that is not what it should be; nothing of this fetch lands.
 
     Attributes:
-        where: What was asked.
+        where: What was requested.
         row: Position of the row in its page, or None for the listing itself.
         field: Path of the field.
     """

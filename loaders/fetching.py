@@ -1,6 +1,6 @@
 """Fetches items, several at once, and notes what became of each.
 
-A fetch never raises for its item's sake: its result says how far it came, and what was read before the API failed is
+A fetch never raises for its item's sake: its result shows how far it came, and what was read before the API failed is
 kept.
 """
 
@@ -57,7 +57,7 @@ class FetchResult:
         pages: Pages read.
         oldest_time: Block time of the oldest row, for swaps.
         newest_time: Block time of the newest row, for swaps.
-        reached_oldest: The API said that nothing older follows.
+        reached_oldest: The API reported that nothing older follows.
         stop: The error that ends the whole run.
         is_defect: It failed by a defect of the loader.
         set_apart: What was left out of it, row by row or page by page, with the reason; everything else is there.
@@ -208,14 +208,14 @@ def fetch_all(
         threading.Thread(target=fetch_some, name=f"fetch-{number}", daemon=True).start()
     try:
         for _ in items:
-            yield _next(done, on_tick)
+            yield _take_next(done, on_tick)
             free.release()
     finally:
         is_over.set()
         free.release(2 * parallel)
 
 
-def _next(done: queue.SimpleQueue[FetchResult | BaseException], on_tick: Callable[[], None]) -> FetchResult:
+def _take_next(done: queue.SimpleQueue[FetchResult | BaseException], on_tick: Callable[[], None]) -> FetchResult:
     """Wait for the next fetch that ends."""
     while True:
         try:

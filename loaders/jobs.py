@@ -27,12 +27,12 @@ from loaders.work_items import TOKEN_LIST_ITEM, WorkItem
 from smart_trader.clock import check_as_of, check_follows
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.lake.delta import open_table
 from smart_trader.lake.identity import other_source
 from smart_trader.lake.object_lock import LockLostError
 
-# With so many failures and no answer at all nothing more is asked: each further item would cost all its tries.
+# With so many failures and no answer at all nothing more is requested: each further item would cost all its tries.
 ENOUGH_OF_OUTAGE = 20
 
 
@@ -74,14 +74,14 @@ class Job:
 
 
 def work_items(job: Job) -> list[WorkItem]:
-    """Return what a run would ask for, in its order; the token list is one item.
+    """Return what a run would request, in its order; the token list is one item.
 
     Raises:
         SmartTraderError: There is no work list yet.
     """
     if job.resource.queue is None:
         return [TOKEN_LIST_ITEM]
-    given = _given_items(job)
+    given = _make_given_items(job)
     if given and not job.with_queue:
         return given[: job.limit]
     known = {item.item for item in given}
@@ -90,7 +90,7 @@ def work_items(job: Job) -> list[WorkItem]:
     return [*given, *(item for item in queued if item.item not in known)][: job.limit]
 
 
-def _given_items(job: Job) -> list[WorkItem]:
+def _make_given_items(job: Job) -> list[WorkItem]:
     """Return what is given, with what earlier fetches know of it."""
     items = [WorkItem(address, "given") for address in job.given or ()]
     log = job.bronze.location(FETCH_LOG)
@@ -98,12 +98,12 @@ def _given_items(job: Job) -> list[WorkItem]:
 
 
 def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lambda _: None) -> Report:
-    """Fetch and land everything a job asks for. The caller holds the lake's lock.
+    """Fetch and land everything a job names. The caller holds the lake's lock.
 
     Args:
         job: What to do.
-        api: Whom to ask.
-        on_work: Is told the work list before the first request.
+        api: The API to use.
+        on_work: Gets the work list before the first request.
 
     Returns:
         How it went.
@@ -121,7 +121,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     bronze.prepare()
     items = work_items(job)
     on_work(items)
-    settings = _limited(job)
+    settings = _apply_limit(job)
     spent = spent_units(bronze, job.run_id) if job.run_id and settings.cu_budget is not None else 0
     meter = UnitMeter(settings.cu_prices, settings.cu_budget, spent=spent)
     client = BirdeyeClient(api.url, api.key, settings.pacer(), meter, settings.max_request_tries, settings.parallel)
@@ -129,7 +129,7 @@ def run_job(job: Job, api: Api, on_work: Callable[[list[WorkItem]], None] = lamb
     return fetch_and_land(job.resource, items, client, meter, bronze, settings, metadata)
 
 
-def _limited(job: Job) -> LoaderSettings:
+def _apply_limit(job: Job) -> LoaderSettings:
     if job.resource is not TOKENS or job.limit is None:
         return job.settings
     return job.settings.model_copy(update={"token_limit": min(job.limit, job.settings.token_limit)})
@@ -149,7 +149,7 @@ def fetch_and_land(
     Args:
         resource: What is fetched.
         items: The items; the rows of one are let go when they have landed.
-        client: Asks the API.
+        client: Sends the requests.
         meter: Counts what that costs.
         bronze: Where rows land.
         settings: How many at once, and when to land.
@@ -186,22 +186,31 @@ def fetch_and_land(
                     chunk.add(fetch)
                 else:
                     report.not_reached += 1
-                if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
-                    failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
-                    client.stop(RunStoppedError(f"{resource.name}: {failures}"))
+                _stop_at_outage(report, client)
         except BaseException as error:
-            client.stop(RunStoppedError("the run was stopped"), at_once=True)
-            if isinstance(error, LockLostError):
-                # another may write already
-                chunk.drop()
-            elif isinstance(error, KeyboardInterrupt):
-                say("stopping: what is fetched is landed first")
+            _stop_at_error(error, client, chunk)
             raise
         finally:
             # also when a person stops the run: what is fetched is paid for
             chunk.land()
     report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
     return report
+
+
+def _stop_at_outage(report: Report, client: BirdeyeClient) -> None:
+    """Let no further request start where the endpoint answers for nobody."""
+    if report.is_outage and len(report.failures) >= ENOUGH_OF_OUTAGE:
+        failures = f"{ENOUGH_OF_OUTAGE} items failed, and none was answered"
+        client.stop(RunStoppedError(f"{report.kind}: {failures}"))
+
+
+def _stop_at_error(error: BaseException, client: BirdeyeClient, chunk: Chunk) -> None:
+    """End the requests under way; what is fetched still lands, unless another may write already."""
+    client.stop(RunStoppedError("the run was stopped"), at_once=True)
+    if isinstance(error, LockLostError):
+        chunk.drop()
+    elif isinstance(error, KeyboardInterrupt):
+        report_line("stopping: what is fetched is landed first")
 
 
 def _new_columns(bronze: Bronze, table: Table) -> NewColumns:
@@ -233,8 +242,8 @@ class Estimate:
 
 
 def estimate(job: Job, items: list[WorkItem]) -> Estimate:
-    """Tell what a run would ask, without asking anything."""
-    settings = _limited(job)
+    """Estimate what a run would cost, without a request."""
+    settings = _apply_limit(job)
     price = UnitMeter(settings.cu_prices).price(job.resource.endpoint)
     least, most = len(items), len(items) * job.resource.max_pages(settings)
     return Estimate((least, most), (least * price, most * price), most / settings.plan.per_second)

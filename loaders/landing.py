@@ -72,14 +72,14 @@ class BackgroundWriter:
         if error is None:
             self.close()
         else:
-            # what ends the run is told, not what it makes fail
+            # what ends the run is reported, not what it makes fail
             self._pool.shutdown()
 
 
 class Chunk:
     """Collects whole fetches until they are worth a load.
 
-    A fetch's rows and its line in the log go into one load, so that the log never tells of rows that are not there.
+    A fetch's rows and its line in the log go into one load, so that the log never counts rows that are not there.
     """
 
     def __init__(self, settings: LoaderSettings, metadata: LoadMetadata, land: Callable[[Tables], None]) -> None:
@@ -110,10 +110,10 @@ class Chunk:
         """Hand the chunk over, if there is anything in it."""
         fetches, self._fetches, self._rows, self._since = self._fetches, [], 0, time.monotonic()
         if fetches:
-            self._land(_tables(fetches, self._metadata))
+            self._land(_build_tables(fetches, self._metadata))
 
 
-def _tables(fetches: list[FetchResult], metadata: LoadMetadata) -> Tables:
+def _build_tables(fetches: list[FetchResult], metadata: LoadMetadata) -> Tables:
     """Bring fetches into the shape of the bronze tables."""
     landed_at = datetime.now(UTC)
     tables: dict[Table, list[pa.Table]] = {}
@@ -126,7 +126,7 @@ def _tables(fetches: list[FetchResult], metadata: LoadMetadata) -> Tables:
             "fetched_at": metadata.as_of,
             "landed_at": landed_at,
         }
-        tables.setdefault(fetch.table, []).extend(_stamped(part, fetch.table, shared) for part in fetch.parts)
+        tables.setdefault(fetch.table, []).extend(_stamp(part, fetch.table, shared) for part in fetch.parts)
     log = [_log_row(fetch, metadata, landed_at) for fetch in fetches]
     landed = {
         # hundreds of small pieces would make every later step slower
@@ -137,7 +137,7 @@ def _tables(fetches: list[FetchResult], metadata: LoadMetadata) -> Tables:
     return {**landed, FETCH_LOG: FETCH_LOG.table_of(log)}
 
 
-def _stamped(part: pa.Table, table: Table, shared: dict[str, object]) -> pa.Table:
+def _stamp(part: pa.Table, table: Table, shared: dict[str, object]) -> pa.Table:
     """Add the stamps that all rows of a fetch share, and put the columns in their order."""
     for column in table.stamps:
         if column.name in shared and column.name not in part.column_names:

@@ -30,14 +30,14 @@ def _paginate(
 ) -> Iterator[FetchedPage]:
     """Page a listing. It moves between pages, so a row may come twice: the first one counts.
 
-    For the same reason nothing tells an empty page that lies from a list that has become shorter; the whole list is
+    For the same reason nothing distinguishes a wrong empty page from a list that has become shorter; the whole list is
     read again in a later run.
 
     Args:
         client: Sends the requests.
         query: Which listing.
         limit: Rows at most.
-        key: Field that tells rows apart.
+        key: Field that distinguishes rows.
         stamps: Columns that all rows share, by name.
     """
     seen: set[Any] = set()

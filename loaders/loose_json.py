@@ -1,6 +1,6 @@
 """Takes text apart that is almost JSON, such as one with NaN or half a surrogate pair in it.
 
-It finds where each value begins and ends and judges none, so that one bad value can be told from the good ones beside
+It finds where each value begins and ends and checks none, so that one bad value is known from the good ones beside
 it. What is cut off, or no JSON at all, is refused here too.
 """
 
@@ -36,15 +36,15 @@ def members(text: str) -> dict[str, str]:
 
     def read(start: int) -> int:
         name, end = _decoder.raw_decode(text, start)
-        colon = _after_blanks(text, end)
+        colon = _skip_blanks(text, end)
         if not isinstance(name, str) or text[colon : colon + 1] != ":":
             raise ValueError(f"no member at {start}")
-        begin = _after_blanks(text, colon + 1)
+        begin = _skip_blanks(text, colon + 1)
         _, end = _decoder.raw_decode(text, begin)
         found[name] = text[begin:end]
         return end
 
-    _each(text, "{", "}", read)
+    _read_each(text, "{", "}", read)
     return found
 
 
@@ -62,28 +62,28 @@ def elements(text: str) -> list[str]:
         found.append(text[start:end])
         return end
 
-    _each(text, "[", "]", read)
+    _read_each(text, "[", "]", read)
     return found
 
 
-def _each(text: str, opening: str, closing: str, read: Callable[[int], int]) -> None:
+def _read_each(text: str, opening: str, closing: str, read: Callable[[int], int]) -> None:
     """Call `read` where each entry starts; it returns where the entry ended."""
-    at = _after(text, opening, 0)
+    at = _find_end(text, opening, 0)
     if not text.startswith(closing, at):
-        at = _after_blanks(text, read(at))
+        at = _skip_blanks(text, read(at))
         while text.startswith(",", at):
-            at = _after_blanks(text, read(_after(text, ",", at)))
-    if _after(text, closing, at) != len(text):
+            at = _skip_blanks(text, read(_find_end(text, ",", at)))
+    if _find_end(text, closing, at) != len(text):
         raise ValueError("more text behind the end")
 
 
-def _after(text: str, sign: str, at: int) -> int:
-    at = _after_blanks(text, at)
+def _find_end(text: str, sign: str, at: int) -> int:
+    at = _skip_blanks(text, at)
     if not text.startswith(sign, at):
         raise ValueError(f"no {sign} at {at}")
-    return _after_blanks(text, at + 1)
+    return _skip_blanks(text, at + 1)
 
 
-def _after_blanks(text: str, at: int) -> int:
+def _skip_blanks(text: str, at: int) -> int:
     match = _BLANKS.match(text, at)
     return match.end() if match else at

@@ -1,4 +1,4 @@
-"""Spaces requests so that a plan's rate is never exceeded, however many threads ask."""
+"""Spaces requests so that a plan's rate is never exceeded, however many threads send them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Pacer:
         return max(self._next, self._held_until, *full)
 
     def hold_until(self, until: float) -> None:
-        """Let no request start before a time of the clock: the server asked to wait."""
+        """Let no request start before a time of the clock: the server demanded a wait."""
         self._held_until = max(self._held_until, until)
 
     def pause(self, seconds: float) -> None:

@@ -31,7 +31,7 @@ class FetchedPage:
         set_apart: What was left out of the page, row by row, with the reason.
         block_times: Block time of its oldest and of its newest row, for swaps.
         left_over: The window that a later fetch goes on with if this one ends here.
-        reached_oldest: The API said that nothing older follows.
+        reached_oldest: The API reported that nothing older follows.
     """
 
     rows: pa.Table
@@ -70,14 +70,14 @@ class ItemClient:
         return self.client.execute(self.endpoint, query, self.cost, read)
 
     def refuse_missing(self, page: Page, *, has_rows: bool) -> None:
-        """Refuse what says nothing: taken for an empty list, it would say that nothing older follows.
+        """Refuse a page without a list: taken for an empty one, it would mean that nothing older follows.
 
         Args:
             page: The answer.
             has_rows: Whether the listing is known to have rows.
 
         Raises:
-            NoAnswerError: There is null in place of a listing that has rows, or an empty page says that more follows.
+            NoAnswerError: There is null in place of a listing that has rows, or an empty page announces more.
         """
         if page.is_missing and has_rows:
             why = "null in place of a listing that has rows"

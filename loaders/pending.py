@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from smart_trader.config.paths import LakePaths
-from smart_trader.console import say
+from smart_trader.console import report_line
 
 ASIDE = "_set_aside"
 STATE = "state.json"
@@ -53,7 +53,7 @@ class WorkFolder:
 
     def packages(self) -> list[Path]:
         """Return the packages that are not landed yet, oldest first."""
-        found = [folder for place in PENDING for folder in _folders(self.path / place)]
+        found = [folder for place in PENDING for folder in _list_folders(self.path / place)]
         return sorted(found, key=lambda folder: folder.name)
 
     def newest(self, table: str, column: str) -> datetime | None:
@@ -69,11 +69,11 @@ class WorkFolder:
             return
         self._leave_another_lake()
         for package in self.packages():
-            fault = _fault_of(package)
+            fault = _find_fault(package)
             if fault is not None:
                 self.set_aside(package, fault)
         for name, spare in SPARES.items():
-            fault = self._fault_of_own(name)
+            fault = self._find_own_fault(name)
             if fault is not None and not self._replace(name, spare, fault):
                 # without it dlt would delete the packages as well
                 self.set_aside(self.path, f"{name} {fault}, and there is no copy of it")
@@ -85,14 +85,14 @@ class WorkFolder:
         target = folder / "dlt" / broken.relative_to(self._paths.dlt_home)
         target.parent.mkdir(parents=True)
         shutil.move(broken, target)
-        say(f"dlt/{broken.relative_to(self._paths.dlt_home)}: {why}; moved to {target}")
+        report_line(f"dlt/{broken.relative_to(self._paths.dlt_home)}: {why}; moved to {target}")
         if broken == self.path or broken.parent.name in ("extracted", "normalized"):
-            say("what it held and was not landed is fetched again by the next run that asks for it")
+            report_line("what it held and was not landed is fetched again by the next run that asks for it")
 
     def note_lake(self) -> None:
         """Write down which lake the packages are for."""
         note = self.path / LAKE_NOTE
-        if _json_of(note) != self._lake:
+        if _read_json(note) != self._lake:
             self.path.mkdir(parents=True, exist_ok=True)
             note.write_text(json.dumps(self._lake))
 
@@ -103,7 +103,7 @@ class WorkFolder:
             return False
         failure = {"package": packages[0].name, "cause": CHANGING.sub("#", f"{type(cause).__name__}: {cause}")}
         note = self.path / FAILURE_NOTE
-        if _json_of(note) == failure:
+        if _read_json(note) == failure:
             note.unlink()
             return True
         note.write_text(json.dumps(failure))
@@ -116,21 +116,21 @@ class WorkFolder:
         return {"uri": "." if is_in_home else self._paths.uri}
 
     def _leave_another_lake(self) -> None:
-        noted = _json_of(self.path / LAKE_NOTE)
+        noted = _read_json(self.path / LAKE_NOTE)
         if isinstance(noted, dict) and noted != self._lake and self.packages():
             self.set_aside(self.path, f"it holds rows for the lake {noted.get('uri')}, not for {self._paths.uri}")
 
-    def _fault_of_own(self, name: str) -> str | None:
+    def _find_own_fault(self, name: str) -> str | None:
         file = self.path / name
         if file.exists():
-            return None if isinstance(_json_of(file), dict) else "cannot be read"
+            return None if isinstance(_read_json(file), dict) else "cannot be read"
         # a pipeline that was never used has neither, and a loaded package shows that this one was
-        return "is gone" if self.packages() or any(_folders(self.path / LOADED)) else None
+        return "is gone" if self.packages() or any(_list_folders(self.path / LOADED)) else None
 
     def _replace(self, name: str, spare: str, fault: str) -> bool:
         """Put a package's copy in the place of a file that cannot be read."""
-        copies = [folder / spare for folder in (*_folders(self.path / LOADED), *self.packages())]
-        whole = [copy for copy in copies if isinstance(_json_of(copy), dict)]
+        copies = [folder / spare for folder in (*_list_folders(self.path / LOADED), *self.packages())]
+        whole = [copy for copy in copies if isinstance(_read_json(copy), dict)]
         if not whole:
             return False
         newest = max(whole, key=lambda copy: copy.relative_to(self.path).parts[2])
@@ -146,21 +146,21 @@ def is_machines(error: BaseException) -> bool:
     """Whether an error, or one that it came from, lies in the machine: a full disk, a missing right."""
     found: BaseException | None = error
     while found is not None:
-        told = SYSTEM_ERROR.search(str(found))
-        number = int(told[1]) if told else getattr(found, "errno", None)
+        match = SYSTEM_ERROR.search(str(found))
+        number = int(match[1]) if match else getattr(found, "errno", None)
         if number in MACHINE_ERRORS or isinstance(found, MemoryError):
             return True
         found = found.__cause__ or found.__context__
     return False
 
 
-def _fault_of(package: Path) -> str | None:
+def _find_fault(package: Path) -> str | None:
     """Return what is wrong with a package's files, or None."""
     for file in sorted(package.rglob("*")):
         if not file.is_file():
             continue
         name = file.relative_to(package)
-        if file.suffix == ".json" and _json_of(file) is None:
+        if file.suffix == ".json" and _read_json(file) is None:
             return f"its {name} cannot be read"
         if file.suffix == ".parquet" and not _is_parquet(file):
             return f"its {name} is cut short"
@@ -177,7 +177,7 @@ def _is_parquet(file: Path) -> bool:
     return True
 
 
-def _json_of(file: Path) -> object:
+def _read_json(file: Path) -> object:
     """Return a file's content, or None where it is no JSON."""
     try:
         return json.loads(file.read_bytes())
@@ -185,5 +185,5 @@ def _json_of(file: Path) -> object:
         return None
 
 
-def _folders(place: Path) -> Iterator[Path]:
+def _list_folders(place: Path) -> Iterator[Path]:
     return (folder for folder in place.iterdir() if folder.is_dir()) if place.is_dir() else iter(())

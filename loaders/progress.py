@@ -10,7 +10,7 @@ from typing import Self
 from tqdm import tqdm
 
 from loaders.client import UnitMeter
-from smart_trader.console import say
+from smart_trader.console import report_line
 
 LINE_EVERY_S = 15.0
 
@@ -60,4 +60,4 @@ class Progress:
             self._last_line = time.monotonic()
             left = (self._total - self._items) * seconds / self._items if self._items else 0.0
             eta = f", about {left:.0f} s left" if self._items else ""
-            say(f"{self._what}: {self._items} of {self._total}, {figures}{eta}")
+            report_line(f"{self._what}: {self._items} of {self._total}, {figures}{eta}")

@@ -1,4 +1,4 @@
-"""What to ask for: work items from dbt's queue tables, from the command line, and what earlier fetches know of them.
+"""What to fetch: work items from dbt's queue tables, from the command line, and what earlier fetches know of them.
 
 Tables are read straight from Delta, without a JVM.
 """
@@ -64,13 +64,13 @@ def read_addresses(source: str, option: str) -> list[str]:
     """
     if not source.strip():
         raise SettingsError(f"{option} is empty", GIVEN_FIX)
-    addresses = check_addresses(_given_texts(source, option), option)
+    addresses = check_addresses(_read_given_texts(source, option), option)
     if not addresses:
         raise SettingsError(f"{option} {shown(source)}: no address in it", "give one address a line")
     return addresses
 
 
-def _given_texts(source: str, option: str) -> list[tuple[str, str]]:
+def _read_given_texts(source: str, option: str) -> list[tuple[str, str]]:
     """Return what is given, each text with the line it stands in; a list has no lines.
 
     Raises:
@@ -111,6 +111,6 @@ def with_known_swaps(items: list[WorkItem], fetch_log: str) -> list[WorkItem]:
         name = row["item"]
         if row["newest_time"] is not None:
             newest[name] = max(row["newest_time"], newest.get(name, row["newest_time"]))
-        # the newest fetch says what is left over
+        # the newest fetch names what is left over
         known[name] = WorkItem(name, "given", newest.get(name), row["resume_before_time"], row["resume_since_time"])
     return [known.get(item.item, item) for item in items]

@@ -10,8 +10,8 @@ from loaders.fetching import FetchResult
 from smart_trader.errors import SmartTraderError
 
 SHOWN_FAILURES = 5
-# Failures of every item asked, from so many items on, tell of the endpoint; models/silver/loads/fetch_status.sql counts
-# alike.
+# Failures of every requested item, from this many items on, are the endpoint's;
+# models/silver/loads/fetch_status.sql counts alike.
 FEWEST_OF_OUTAGE = 2
 
 
@@ -47,7 +47,7 @@ class Report:
 
     @property
     def is_outage(self) -> bool:
-        """Whether all items that were asked for failed, and so the endpoint; one item alone does not tell."""
+        """Whether all requested items failed, and so the endpoint; one item alone does not show it."""
         return len(self.failures) == self.outcomes.total() >= FEWEST_OF_OUTAGE
 
     @property

@@ -51,10 +51,10 @@ class Page:
     Attributes:
         texts: Each row as it stood in the body.
         rows: The same rows, parsed; numbers with a point are `Number`, others int.
-        has_next: Whether more follows, as the API says or as a page beyond its limit shows; None where nothing is said.
+        has_next: Whether more follows, as the API reports or as a page beyond its limit shows; None where neither does.
         is_missing: There was null in place of a listing, as for addresses that the API does not know.
         numbers: Position of each row in the body.
-        surplus: Rows beyond the limit asked for; they are not among the rows.
+        surplus: Rows beyond the requested limit; they are not among the rows.
         odd: Rows that cannot be read and are set apart.
     """
 
@@ -97,8 +97,8 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
 
     Args:
         data: The JSON text under `data`.
-        where: What was asked, for the message of an error.
-        limit: Rows that were asked for; what a page holds beyond them is left out.
+        where: What was requested, for the message of an error.
+        limit: Rows that were requested; what a page holds beyond them is left out.
         sets_apart: A row that cannot be read is set apart instead of refused with the page, if it is the exception.
 
     Raises:
@@ -109,14 +109,14 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
     except msgspec.ValidationError as error:
         raise RowRefusedError(where, None, "data", str(error)) from None
     except UNREADABLE as error:
-        listing = _loose_listing(data, where, error)
+        listing = _read_loosely(data, where, error)
     raws = (listing.items if listing else None) or []
     surplus = 0 if limit is None else max(0, len(raws) - limit)
     raws = raws[:limit]
-    said = None
+    reported = None
     if listing is not None:
-        said = listing.has_next if listing.has_next is not None else listing.has_next_camel
-    has_next = True if surplus else said
+        reported = listing.has_next if listing.has_next is not None else listing.has_next_camel
+    has_next = True if surplus else reported
     texts, rows, refused = [], [], []
     for index, raw in enumerate(raws):
         try:
@@ -134,13 +134,13 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
     return page
 
 
-def _loose_listing(data: bytes, where: str, error: Exception) -> _Data:
+def _read_loosely(data: bytes, where: str, error: Exception) -> _Data:
     """Read a listing in which some value is no JSON."""
     try:
         found = members(as_text(data))
         items = [msgspec.Raw(as_bytes(item)) for item in elements(found["items"])]
         more = (found.get(name, "null").encode() for name in ("has_next", "hasNext"))
-        return _Data(items, *(msgspec.json.decode(said, type=bool | None) for said in more))
+        return _Data(items, *(msgspec.json.decode(flag, type=bool | None) for flag in more))
     except (ValueError, KeyError, *UNREADABLE):
         raise RowRefusedError(where, None, "data", str(error)) from None
 
@@ -149,22 +149,22 @@ def _read_row(raw: bytes, where: str, index: int) -> Row:
     try:
         row = _row.decode(raw)
     except UNREADABLE as error:
-        raise _unreadable(raw, where, index, error) from None
+        raise _make_unreadable_error(raw, where, index, error) from None
     if not isinstance(row, dict):
-        raise RowRefusedError(where, index, "row", f"{_shown(row)} is no object")
+        raise RowRefusedError(where, index, "row", f"{_shorten(row)} is no object")
     return row
 
 
-def _unreadable(raw: bytes, where: str, index: int, error: Exception) -> RowRefusedError:
-    """Say which field of a row is no JSON, and whose row it is."""
+def _make_unreadable_error(raw: bytes, where: str, index: int, error: Exception) -> RowRefusedError:
+    """Name which field of a row is no JSON, and whose row it is."""
     try:
         found = {name: as_bytes(text) for name, text in members(as_text(raw)).items()}
     except (ValueError, RecursionError):
         return RowRefusedError(where, index, "row", str(error))
     bad = next((name for name, value in found.items() if not _is_json(value)), "row")
     fields = {name: _row.decode(value) for name, value in found.items() if name in LABELS and _is_json(value)}
-    problem = f"{_shown(as_text(found.get(bad, raw)))} is no JSON value" if bad != "row" else str(error)
-    return RowRefusedError(where, index, bad, problem, _label(fields))
+    problem = f"{_shorten(as_text(found.get(bad, raw)))} is no JSON value" if bad != "row" else str(error)
+    return RowRefusedError(where, index, bad, problem, _find_label(fields))
 
 
 def _is_json(value: bytes) -> bool:
@@ -183,7 +183,7 @@ def page_table(
     Args:
         table: The table.
         page: Rows of the API.
-        where: What was asked, for the message of an error.
+        where: What was requested, for the message of an error.
         stamps: The stamp columns that vary by row; the others are filled later.
         new_columns: Decides which fields that the table does not know land.
 
@@ -249,7 +249,7 @@ class PageParser:
         for column in columns:
             known.add(column.name)
             values = [fields.get(column.name) for fields in objects]
-            made["__".join((*path, column.name))] = self._column(values, column, (*path, column.name))
+            made["__".join((*path, column.name))] = self._make_column(values, column, (*path, column.name))
         unknown = sorted(set[str]().union(*(fields.keys() - known for fields in objects)))
         landing = {name: _naming.normalize_path("__".join((*path, name))) for name in unknown if name.strip("_ ")}
         # a name that would become one we have stays in the row's own text
@@ -257,16 +257,16 @@ class PageParser:
         for name, landed in landing.items():
             if landed in chosen and landed not in taken:
                 taken.add(landed)
-                made[landed] = self._texts([fields.get(name) for fields in objects], (*path, name))
+                made[landed] = self._read_texts([fields.get(name) for fields in objects], (*path, name))
         return made
 
-    def _column(self, values: list[Any], column: Column, path: tuple[str, ...]) -> pa.Array:
+    def _make_column(self, values: list[Any], column: Column, path: tuple[str, ...]) -> pa.Array:
         """Check one field's types and make it a column."""
         name = ".".join(path)
         allowed, meaning = _TYPES[column.kind]
         self._check(values, name, allowed if column.is_required else allowed | {NOTHING}, meaning)
         if column.kind is Kind.JSON:
-            return self._texts(values, path)
+            return self._read_texts(values, path)
         if column.kind in (Kind.INTEGER, Kind.UNIX_TIME):
             self._check_each(values, name, _is_int64 if column.kind is Kind.INTEGER else _is_unix_time, meaning)
             values = [int(Decimal(value)) if type(value) is Number else value for value in values]
@@ -278,12 +278,12 @@ class PageParser:
             values = [None if value is None else str(value) for value in values]
         return pa.array(values, column.field.type)
 
-    def _texts(self, values: list[Any], path: tuple[str, ...]) -> pa.Array:
+    def _read_texts(self, values: list[Any], path: tuple[str, ...]) -> pa.Array:
         """Return values as they stood on the wire, strings without their quotes."""
-        texts = (None if value is None else self._text(index, value, path) for index, value in enumerate(values))
+        texts = (None if value is None else self._read_text(index, value, path) for index, value in enumerate(values))
         return pa.array(texts, pa.string())
 
-    def _text(self, index: int, value: Any, path: tuple[str, ...]) -> str:
+    def _read_text(self, index: int, value: Any, path: tuple[str, ...]) -> str:
         if isinstance(value, str):
             return str(value)
         raw = self.page.texts[index].encode()
@@ -299,8 +299,8 @@ class PageParser:
     def _check_each(self, values: list[Any], name: str, is_good: Callable[[Any], bool], meaning: str) -> None:
         for index, value in enumerate(values):
             if not is_good(value):
-                number, label = self.page.numbers[index], _label(self.page.rows[index])
-                raise RowRefusedError(self.where, number, name, f"{_shown(value)} is not {meaning}", label)
+                number, label = self.page.numbers[index], _find_label(self.page.rows[index])
+                raise RowRefusedError(self.where, number, name, f"{_shorten(value)} is not {meaning}", label)
 
 
 _TYPES: dict[Kind, tuple[set[type], str]] = {
@@ -318,9 +318,9 @@ _TYPES: dict[Kind, tuple[set[type], str]] = {
 LABELS = ("tx_hash", "token_account", "address")
 
 
-def _label(row: Row) -> str:
+def _find_label(row: Row) -> str:
     """Return what names a row."""
-    return next((f"{key} {_shown(row[key])}" for key in LABELS if row.get(key)), "")
+    return next((f"{key} {_shorten(row[key])}" for key in LABELS if row.get(key)), "")
 
 
 def _is_int64(value: int | Number | None) -> bool:
@@ -347,7 +347,7 @@ def _is_decimal(value: int | str | None) -> bool:
     return not isinstance(value, str) or DECIMAL.fullmatch(value) is not None
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     try:
         text = one_line(repr(str(value) if isinstance(value, Number) else value))
     except RecursionError:

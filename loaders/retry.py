@@ -21,7 +21,7 @@ SHOWN_ITEMS = 5
 
 
 def find_fetched_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str, str]]:
-    """Return kind and address of those items that were ever asked for.
+    """Return kind and address of those items that were ever requested.
 
     Raises:
         SmartTraderError: One of them never was; names it.

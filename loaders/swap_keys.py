@@ -12,7 +12,7 @@ class RowKey(NamedTuple):
     """Identity of a swap row.
 
     A row with an instruction number counts once, however often it is served. Rows without one (openbook fills) can be
-    equal to the letter, so `occurrence` tells them apart: the position among equal rows of one page.
+    equal to the letter, so `occurrence` distinguishes them: the position among equal rows of one page.
     """
 
     time: int

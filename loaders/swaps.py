@@ -87,7 +87,7 @@ class _TimePaging:
         self._seen: set[RowKey] = set()
         # equal rows met under one `before_time`, over its offsets
         self._occurrences: Counter[RowKey] = Counter()
-        # pages read under one `before_time`, the rows of the last one and whether it said that more follows
+        # pages read under one `before_time`, the rows of the last one and whether it reported that more follows
         self._bound_pages = 0
         self._last_rows: Counter[RowKey] = Counter()
         self._has_more = False
@@ -115,7 +115,7 @@ class _TimePaging:
             oldest = min(read.times, default=None)
             if is_end or oldest is None or (since is not None and oldest < since):
                 self._left_over = None
-                yield self._fetched(read, new, reached_oldest=is_end)
+                yield self._make_result(read, new, reached_oldest=is_end)
                 return
             # the whole second of the oldest row is read again: a page may end in the middle of it
             if oldest + 1 < before:
@@ -126,11 +126,13 @@ class _TimePaging:
             else:
                 offset += PAGE_ROWS
                 if offset + PAGE_ROWS > MAX_OFFSET:
-                    yield self._fetched(read, new)
-                    raise self._crowded(before, f"over {MAX_OFFSET} rows", "the API gives no way to read them all")
+                    yield self._make_result(read, new)
+                    raise self._make_crowded_error(
+                        before, f"over {MAX_OFFSET} rows", "the API gives no way to read them all"
+                    )
             # from here on an end, wanted or not, leaves this to do
             self._left_over = TimeWindow(before, since)
-            yield self._fetched(read, new)
+            yield self._make_result(read, new)
 
     def _begin_bound(self) -> None:
         self._occurrences.clear()
@@ -153,10 +155,10 @@ class _TimePaging:
             return
         if self._bound_pages == self._pages:
             rows = self._bound_pages * PAGE_ROWS
-            raise self._crowded(left_over.before, f"{rows} rows and more", f"{reason}, raise {setting}")
+            raise self._make_crowded_error(left_over.before, f"{rows} rows and more", f"{reason}, raise {setting}")
         raise ItemBudgetReachedError(reason, left_over)
 
-    def _crowded(self, before: int, rows: str, why: str) -> RequestRefusedError:
+    def _make_crowded_error(self, before: int, rows: str, why: str) -> RequestRefusedError:
         endpoint = self._client.endpoint
         return RequestRefusedError(
             f"{endpoint}: wallet {self._wallet.item} has {rows} in second {before - 1}: {why}",
@@ -194,8 +196,10 @@ class _TimePaging:
         self._last_rows, self._has_more = Counter(read.keys), bool(read.page.has_next)
         return new
 
-    def _fetched(self, read: _SwapPage, new: list[tuple[int, RowKey]], *, reached_oldest: bool = False) -> FetchedPage:
-        """Return a page's new rows with what they say of the fetch."""
+    def _make_result(
+        self, read: _SwapPage, new: list[tuple[int, RowKey]], *, reached_oldest: bool = False
+    ) -> FetchedPage:
+        """Return a page's new rows with what they show of the fetch."""
         rows = read.table.take(pa.array([index for index, _ in new], pa.int64()))
         rows = rows.append_column("occurrence", pa.array([key.occurrence for _, key in new], pa.int64()))
         times = [key.time for _, key in new]
@@ -212,7 +216,7 @@ class _TimePaging:
 
         Raises:
             UnusableAnswerError: It lacks rows that must be there, or has some that must not; another try may be right.
-            NoAnswerError: It says nothing, or its rows are in an order that leaves no way to page.
+            NoAnswerError: It has no list, or its rows are in an order that leaves no way to page.
             RowRefusedError: A row cannot be read.
         """
         client = self._client
@@ -235,10 +239,10 @@ class _TimePaging:
         return read
 
     def _explain_untrue(self, read: _SwapPage, before: int, offset: int, *, has_rows: bool) -> str | None:
-        """Return why a page cannot be what was asked for, or None."""
+        """Return why a page cannot be what was requested, or None."""
         times, rows = read.times, Counter(read.keys)
         if not times:
-            # where a full page says nothing of what follows, it may have been the last one
+            # where a full page does not show what follows, it may have been the last one
             is_known = has_rows and (offset == 0 or self._has_more)
             return "an empty page where rows are known to be" if is_known else None
         is_first = not self._overlap and offset == 0
@@ -249,7 +253,7 @@ class _TimePaging:
             is_before = len(times) == PAGE_ROWS and min(times) >= before
             if not is_before and self._overlap.isdisjoint(rows):
                 return f"the page lacks the swaps of second {before - 1}, with which the page before it ended"
-        # nothing tells the same page from the next one where all rows of both are equal
+        # nothing distinguishes the same page from the next one where all rows of both are equal
         if offset and rows == self._last_rows and (len(rows) > 1 or read.keys[0].is_numbered):
             return f"the page at offset {offset} is the page before it"
         return None

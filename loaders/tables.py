@@ -1,4 +1,4 @@
-"""The bronze tables' columns: the one place that says which fields a row has and of which kind they are.
+"""The bronze tables' columns: the one place that lists which fields a row has and of which kind they are.
 
 Both the Arrow schema that a table lands with and dlt's column hints come from here, so an all-null column exists. A
 field of the API that is not named here lands as text of its own, as it stood on the wire, up to a number of them.

@@ -1,4 +1,4 @@
-"""Sends single HTTP requests over kept connections: bounded in time and in size, and ended at once when told to."""
+"""Sends single HTTP requests over kept connections: bounded in time and in size, and ended at once on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class ExchangeFailedError(Exception):
-    """No whole answer came; the message says why."""
+    """No whole answer came; the message gives the cause."""
 
 
 class BodyTooLargeError(Exception):
@@ -120,7 +120,7 @@ class _Adapter(HTTPAdapter):
 
 
 class Transport:
-    """Asks one server; safe to share between threads.
+    """Sends requests to one server; safe to share between threads.
 
     Args:
         url: The server's root.
@@ -142,7 +142,7 @@ class Transport:
         # what a request needs of the environment (proxies, authorities) is read once
         self._connection = self._session.merge_environment_settings(url, {}, True, None, None)
         if is_loopback(url):
-            # a proxy of the environment would ask its own loopback, and see what only this machine may see
+            # a proxy of the environment would use its own loopback, and see what only this machine may see
             self._connection["proxies"] = {}
         self._lock = threading.Lock()
         self._exchanges: set[_Exchange] = set()
@@ -162,14 +162,14 @@ class Transport:
                 # no redirects: requests would carry the key to whatever host they name
                 response = self._session.send(request, timeout=TIMEOUT_S, allow_redirects=False, **self._connection)
                 with response:
-                    body = _bounded(response)
+                    body = _read_bounded(response)
             except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
-                raise ExchangeFailedError(_late() if exchange.is_aborted else type(error).__name__) from None
+                raise ExchangeFailedError(_describe_delay() if exchange.is_aborted else type(error).__name__) from None
             except (OSError, ValueError) as error:
-                raise ExchangeFailedError(_late() if exchange.is_aborted else type(error).__name__) from None
+                raise ExchangeFailedError(_describe_delay() if exchange.is_aborted else type(error).__name__) from None
             if exchange.is_aborted:
                 # a body without a length ends where its connection does
-                raise ExchangeFailedError(_late())
+                raise ExchangeFailedError(_describe_delay())
         return Reply(response.status_code, response.reason or "", response.headers, body)
 
     @contextmanager
@@ -196,11 +196,11 @@ class Transport:
             exchange.abort()
 
 
-def _late() -> str:
+def _describe_delay() -> str:
     return f"no whole answer within {DEADLINE_S:g} s"
 
 
-def _bounded(response: requests.Response) -> bytes:
+def _read_bounded(response: requests.Response) -> bytes:
     """Read a body as far as the limit; counted after decompression, where a small answer can become a huge one."""
     body = bytearray()
     for piece in response.iter_content(CHUNK_BYTES):

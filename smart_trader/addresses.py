@@ -61,7 +61,7 @@ class AddressType(click.ParamType[str]):
         Raises:
             SettingsError: It is no address.
         """
-        (found,) = check_addresses([("", str(value))], _label(param))
+        (found,) = check_addresses([("", str(value))], _name_parameter(param))
         return found
 
 
@@ -78,10 +78,10 @@ class AddressListType(click.ParamType[list[str]]):
         """
         if isinstance(value, list):
             return value
-        return check_addresses([("", part) for part in value.split(",")], _label(param))
+        return check_addresses([("", part) for part in value.split(",")], _name_parameter(param))
 
 
-def _label(param: click.Parameter | None) -> str:
+def _name_parameter(param: click.Parameter | None) -> str:
     """Return what a person calls a parameter."""
     if isinstance(param, click.Option):
         return param.opts[0]

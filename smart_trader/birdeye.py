@@ -1,4 +1,4 @@
-"""What BirdEye publishes of its API: where it is, how it is asked, what a plan allows. The sandbox obeys the same."""
+"""What BirdEye publishes of its API: where it is, how it is used, what a plan allows. The sandbox obeys the same."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is asked for: reading the leaderboard need not wait for the loaders' libraries."""
+    """Imports a command when it is called: reading the leaderboard need not wait for the loaders' libraries."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""

@@ -15,7 +15,7 @@ from smart_trader.errors import SettingsError
 
 AS_OF_OPTION = "--as-of"
 AS_OF_VARIABLE = "SMART_TRADER_AS_OF"
-# What a person is told where a text is no timestamp.
+# The fix shown where a text is no timestamp.
 FORMS = "2026-01-31T09:00:00Z, 2026-01-31 (both UTC), or seconds since 1970"
 # What may stand around a value in a file; Python would take separators that nobody can see as well.
 BLANKS = " \t\r\n"
@@ -24,7 +24,7 @@ NO_TIMESTAMP = " is no timestamp"
 MAX_SKEW = timedelta(minutes=5)
 # A made-up market can be watched growing older than this machine; a year and a month cover every timer.
 MAX_MADE_UP_LEAD = timedelta(days=400)
-# Solana's first block: nothing that a run asks for is older, and a mistyped year is (2072 s are 1970).
+# Solana's first block: nothing that a run requests is older, and a mistyped year is (2072 s are 1970).
 FIRST_BLOCK = datetime(2020, 3, 16, tzinfo=UTC)
 REAL_SOURCE = "birdeye"
 
@@ -62,7 +62,7 @@ def spelled(timestamp: datetime) -> str:
 
 
 def now() -> datetime:
-    """Return the present time, to the second: what is asked of the API counts in seconds."""
+    """Return the present time, to the second: requests to the API count in seconds."""
     return datetime.now(UTC).replace(microsecond=0)
 
 

@@ -24,7 +24,7 @@ ProgressFn = Callable[[str], None]
 USER_STOP = 128 + signal.SIGINT
 
 # Control characters but for tab and line feed, what turns the direction of writing, and halves of surrogate pairs. A
-# name or a message of a stranger could steer the terminal with them, or show other text than is there.
+# name or a message from outside could steer the terminal with them, or show other text than is there.
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a stranger's text for use inside a line of ours: as `printable`, with tabs and line feeds written out."""
+    """Return text from outside for use inside a line of ours: as `printable`, with tabs and line feeds written out."""
     return printable(text).replace("\t", "\\t").replace("\n", "\\n")
 
 
@@ -45,13 +45,13 @@ def show(text: str) -> None:
     click.echo(printable(text))
 
 
-def say(line: str) -> None:
+def report_line(line: str) -> None:
     """Show a progress line; on stderr, so that output can be piped."""
     click.echo(printable(line), err=True)
 
 
 class _PrintableFormatter(logging.Formatter):
-    """Keeps what strangers wrote from steering the terminal; lets tracebacks keep their lines."""
+    """Keeps text from outside from steering the terminal; lets tracebacks keep their lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
@@ -77,15 +77,15 @@ def run(command: click.Command, name: str) -> NoReturn:
     except SmartTraderError as error:
         if debug:
             raise
-        say(f"error: {error}")
+        report_line(f"error: {error}")
         # a stop may show up as a failure of what was under way
-        told = stop_reason(error)
-        if told is not None:
-            say(told[0])
-        sys.exit(told[1] if told else error.exit_code)
+        stopped = stop_reason(error)
+        if stopped is not None:
+            report_line(stopped[0])
+        sys.exit(stopped[1] if stopped else error.exit_code)
     except click.exceptions.Abort as error:
         why, code = stop_reason(error.__cause__) or ("stopped by the user", USER_STOP)
-        say(why)
+        report_line(why)
         sys.exit(code)
     except click.ClickException as error:
         error.show()

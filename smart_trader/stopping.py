@@ -1,4 +1,4 @@
-"""How a command ends that is told to stop: SIGTERM and SIGHUP go the way of Ctrl-C, with an exit code of their own."""
+"""How a command ends that a signal stops: SIGTERM and SIGHUP go the way of Ctrl-C, with an exit code of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _received: list[int] = []
 
 
 class StoppedError(KeyboardInterrupt):
-    """A signal asked the command to stop; what handles Ctrl-C handles this.
+    """A signal stops the command; what handles Ctrl-C handles this.
 
     Attributes:
         number: The signal's number.
@@ -46,18 +46,18 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 
 def _leave_terminal() -> None:
-    """Send what is still said to nowhere: the terminal is gone, and writing to it would fail."""
+    """Send what is still printed to nowhere: the terminal is gone, and writing to it would fail."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         with suppress(OSError):
-            # a terminal that is gone no longer says that it is one
+            # a terminal that is gone no longer reports to be one
             if stat.S_ISCHR(os.fstat(stream).st_mode):
                 os.dup2(nowhere, stream)
     os.close(nowhere)
 
 
 def stop_reason(error: BaseException | None) -> tuple[str, int] | None:
-    """Return why the command was told to stop and its exit code, or None.
+    """Return which signal stopped the command and its exit code, or None.
 
     Args:
         error: What ended the command. Where it hides the signal, ours is remembered; dlt catches some in our place.

@@ -26,13 +26,13 @@ def read_text(path: Path, name: str, fix: str) -> str:
         fix: What to do where there is no such file.
 
     Raises:
-        SettingsError: It cannot be read, or is no UTF-8 text; says which.
+        SettingsError: It cannot be read, or is no UTF-8 text; names which.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"cannot read {name}: {error.strerror or error}", fix) from None
-    return _decoded(content, name)
+    return _decode(content, name)
 
 
 def read_standard_input() -> str:
@@ -41,10 +41,10 @@ def read_standard_input() -> str:
     Raises:
         SettingsError: It is no UTF-8 text.
     """
-    return _decoded(sys.stdin.buffer.read(), "standard input")
+    return _decode(sys.stdin.buffer.read(), "standard input")
 
 
-def _decoded(content: bytes, name: str) -> str:
+def _decode(content: bytes, name: str) -> str:
     """Return UTF-8 text without the mark that some editors begin it with.
 
     Raises:

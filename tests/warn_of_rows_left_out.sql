@@ -1,4 +1,4 @@
--- Warns of each load of the newest batch with swap rows of another owner than the wallet asked for,
+-- Warns of each load of the newest batch with swap rows of another owner than the requested wallet,
 -- or without a direction. They stay in bronze, are counted in swap_load_batches and take part in
 -- nothing.
 

@@ -1,4 +1,4 @@
-"""Looks up every package of the locks among the known vulnerabilities, and says what was not looked up.
+"""Looks up every package of the locks among the known vulnerabilities, and reports what was not looked up.
 
 pip-audit alone reports "no known vulnerabilities" also for packages that its service does not know, and ends with a
 traceback where no service answers. Here both are their own outcome, with a message of their own.

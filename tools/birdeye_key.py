@@ -1,4 +1,4 @@
-"""Tells the secret scan what a BirdEye key looks like without quotes around it: 32 hex digits after a word for key."""
+"""Shows the secret scan what a BirdEye key looks like without quotes around it: 32 hex digits after a word for key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Says which installed package lacks what it requires: `pip check`, but for one requirement left out on purpose.
+"""Reports which installed package lacks what it requires: `pip check`, but for one requirement left out on purpose.
 
-dbt-core 1.12 requires dbt-core-experimental-parser, a second parser that dbt uses only when asked to. It is no wheel of
+dbt-core 1.12 requires dbt-core-experimental-parser, a second parser that dbt uses only on request. It is no wheel of
 the package index: building it fetches one from elsewhere. `[tool.uv]` in pyproject.toml leaves it out of the lock.
 """
 

@@ -28,4 +28,4 @@ done
 diff -r "$work/.venv/compiled" "$work/.venv-dbt111/compiled"
 echo "the same SQL: $(find "$work/.venv/compiled" -type f | wc -l) files"
 unset DBT_SPARKCONNECT_OFFLINE LAKEHOUSE_HOME SMART_TRADER_AS_OF SMART_TRADER_RUN_ID
-"$over/bin/python" -m pytest -q tests/python/adapter/test_offline.py tests/python/test_clock.py
+"$over/bin/python" -m pytest -q adapter/tests/test_offline.py tests/python/test_clock.py

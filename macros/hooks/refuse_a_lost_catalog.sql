@@ -1,6 +1,6 @@
 {% macro refuse_a_lost_catalog() -%}
     {#- A build takes a table that the catalog does not know for one that was never made, and would begin a history
-        anew over the files of the old one -#}
+        again over the files of the old one -#}
     {%- if execute and not adapter.is_offline() -%}
         {%- set unknown = [] -%}
         {%- for node in graph.nodes.values() -%}

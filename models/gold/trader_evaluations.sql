@@ -73,7 +73,7 @@ fitting_tiers as (
             and new_calculations.roi >= coalesce(trader_tiers.min_roi, new_calculations.roi)
             and new_calculations.win_rate
             >= coalesce(trader_tiers.min_win_rate, new_calculations.win_rate)
-            -- the tier without minimums asks for any positive profit or win rate
+            -- the tier without minimums requires any positive profit or win rate
             and (
                 trader_tiers.min_total_pnl is not null
                 or new_calculations.total_pnl > 0

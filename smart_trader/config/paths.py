@@ -23,7 +23,7 @@ PLAIN_SIGNS = " ._-/@+~"
 def project_root() -> Path:
     """Return the checkout: the nearest folder upwards with a `dbt_project.yml`, else the package's own.
 
-    dbt is told the same folder, so a command works from any directory below the checkout.
+    dbt gets the same folder, so a command works from any directory below the checkout.
     """
     here = Path.cwd()
     for folder in (here, *here.parents):
@@ -150,7 +150,7 @@ def lake_paths(home: Path | None, uri: str | None) -> LakePaths:
         return LakePaths(base, str(base))
     uri = uri.rstrip("/")
     if uri.startswith("s3a://"):
-        # Spark's name for it; every other library says s3
+        # Spark's name for it; every other library uses s3
         uri = uri.replace("s3a://", "s3://", 1)
     if "://" not in uri and not uri.startswith("file:"):
         local = Path(uri).expanduser()

@@ -33,7 +33,7 @@ def current_target() -> str:
 
 
 def target_output(target: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what profiles.yml says of a target, as dbt reads it.
+    """Return what profiles.yml sets for a target, as dbt reads it.
 
     Args:
         target: Its name.

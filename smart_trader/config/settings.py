@@ -127,7 +127,7 @@ class ClusterSettings(BaseSettings):
     metastore_password: SecretStr = Field(description="that user's password")
     connect_token: SecretStr = Field(
         validation_alias=AliasChoices("SPARK_CONNECT_TOKEN", "connect_token"),
-        description="what Spark Connect asks of every caller",
+        description="what Spark Connect requires of every caller",
     )
     thrift_port: Port = Field(
         10000,
@@ -150,13 +150,13 @@ def cluster_settings() -> ClusterSettings:
     try:
         return ClusterSettings(_env_file=project_root() / ".env")
     except ValidationError as error:
-        faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(f"{_name_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(
             f"settings that cannot be used: {faults}", "set them in the environment or in .env"
         ) from None
 
 
-def _variable(name: str) -> str:
+def _name_variable(name: str) -> str:
     return name if name.isupper() else f"CLUSTER_{name.upper()}"
 
 

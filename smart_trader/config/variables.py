@@ -35,7 +35,7 @@ class ProjectVariables(BaseModel):
     max_request_tries: Count
     max_parallel_requests: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None
 
-    # what is asked for
+    # what is requested
     token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     token_sort_type: Literal["desc", "asc"]
     token_limit: Annotated[int, Field(ge=1, le=10_000)]
@@ -72,7 +72,7 @@ class ProjectVariables(BaseModel):
     require_history_complete: bool
     min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
 
-    # upkeep
+    # maintenance
     embedded_max_swaps: Count
     disk_warn_percent: Percent
     disk_refuse_percent: Percent
@@ -110,7 +110,7 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
         return kind(**{**variables, **(overrides or {})})
     except ValidationError as error:
         faults = "; ".join(
-            _fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
+            _describe_fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()
         )
         raise SettingsError(
             f"settings that cannot be used: {faults}",
@@ -119,7 +119,7 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
 
 
 def check_variables(overrides: Mapping[str, Any]) -> None:
-    """Refuse vars that cannot be used; dbt asks this before each build.
+    """Refuse vars that cannot be used; dbt calls this before each build.
 
     Args:
         overrides: Values from the command line, by the vars' names.
@@ -130,7 +130,7 @@ def check_variables(overrides: Mapping[str, Any]) -> None:
     read_variables(ProjectVariables, overrides)
 
 
-def _fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
+def _describe_fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
     name = ".".join(map(str, where))
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(name, ProjectVariables.model_fields, 1)

@@ -1,6 +1,6 @@
 """First-in-first-out profit and loss of sorted trades: pure functions over Arrow, without Spark or dbt.
 
-`fifo_positions` turns a stream of trades into one row per position, `fifo_matches` tells which sell closed which lot,
+`fifo_positions` turns a stream of trades into one row per position, `fifo_matches` shows which sell closed which lot,
 `fifo_open_lots` what is left of which. The shapes are in `columns`, the rules in `kernel`.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from smart_trader.console import run, say
+from smart_trader.console import report_line, run
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,11 +32,11 @@ def fifo(file: Path | None, compile_only: bool) -> None:
     from smart_trader.fifo.warmup import compile_kernel
 
     if compile_only:
-        say(f"kernel ready in {compile_kernel():.1f} s")
+        report_line(f"kernel ready in {compile_kernel():.1f} s")
         return
     if file is None:
         raise click.UsageError("name a FILE, or --compile")
-    click.echo(json.dumps(answers_of_file(file, say), indent=1))
+    click.echo(json.dumps(answers_of_file(file, report_line), indent=1))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class KeptCode(caching.FunctionCache):  # type: ignore[misc]  # numba is untyped
         try:
             super().save_overload(signature, data)
         except OSError as error:
-            logger.warning("compiled code cannot be kept (%s): each process compiles it anew, for some seconds", error)
+            logger.warning("compiled code cannot be kept (%s): each process compiles it again, for some seconds", error)
 
 
 def compiled(function: Function) -> Function:
@@ -58,5 +58,5 @@ def compiled(function: Function) -> Function:
     try:
         dispatcher._cache = KeptCode(function)
     except RuntimeError:
-        logger.warning("no folder for compiled code: each process compiles it anew, for some seconds")
+        logger.warning("no folder for compiled code: each process compiles it again, for some seconds")
     return cast(Function, dispatcher)

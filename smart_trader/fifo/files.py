@@ -115,7 +115,7 @@ def _json_traces(text: str, report: Callable[[str], None]) -> Iterable[tuple[str
             if not isinstance(row, dict):
                 raise TradeInputError(index, f"{name}: {_short(row)} is not an object", SHAPE_FIX)
             unknown.update(dict.fromkeys(_unknown_fields(index, row, TRADE_FIELDS)))
-        # equal times keep the order given, unless seq says otherwise
+        # equal times keep the order given, unless seq sets another
         traces.append((name, [_trade(name, index, row, (index,)) for index, row in enumerate(rows)]))
     _report_unknown(unknown, report)
     return traces

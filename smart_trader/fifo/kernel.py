@@ -201,7 +201,7 @@ def weighted_median(times: NDArray[Any], weights: NDArray[Any], count: int) -> f
 
 
 @compiled
-def run(
+def run(  # noqa: C901  measured as one loop: DECISIONS.md
     starts: NDArray[Any],
     time: NDArray[Any],
     is_sell: NDArray[Any],

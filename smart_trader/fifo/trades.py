@@ -178,7 +178,7 @@ def _order(trades: Trades, row: int) -> tuple[int, int, bool, str]:
 
 
 def _changes(keys: pa.Array) -> NDArray[np.bool_]:
-    """Tell for each row but the first whether its key differs from the one before."""
+    """Return for each row but the first whether its key differs from the one before."""
     if pa.types.is_dictionary(keys.type):
         indices = keys.indices.to_numpy(zero_copy_only=False)
         return np.asarray(indices[1:] != indices[:-1])

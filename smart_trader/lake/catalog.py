@@ -1,6 +1,6 @@
 """The catalog is a cache: it names tables by absolute places, so that of a copied or moved lake is dropped.
 
-What the catalog knows is told again by the lake's files: `smart-trader run` and `repair` register every table.
+What the catalog knows follows from the lake's files: `smart-trader run` and `repair` register every table.
 """
 
 from __future__ import annotations

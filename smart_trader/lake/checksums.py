@@ -51,7 +51,7 @@ def record_checksums(lake: Lake, tables: Iterable[str]) -> int:
     """
     if not lake.paths.is_local:
         return 0
-    known = _recorded(lake.paths)
+    known = _read_recorded(lake.paths)
     root = str(lake.paths.local_root)
     current = {name: known.get(name) or _sha256(f"{root}/{name}") for name in _bronze_files(lake, tables)}
     # other targets' tables, with schemas of their own, are noted in the same file
@@ -70,7 +70,7 @@ def changed_file(lake: Lake, table: tuple[str, str], names: Iterable[str]) -> st
         table: Schema and name.
         names: Its files.
     """
-    known = _recorded(lake.paths)
+    known = _read_recorded(lake.paths)
     for name in names:
         noted = known.get(f"{table[0]}/{table[1]}/{name}")
         if noted is not None and _sha256(f"{lake.paths.table(*table)}/{name}") != noted:
@@ -88,7 +88,7 @@ def _bronze_files(lake: Lake, tables: Iterable[str]) -> list[str]:
     return found
 
 
-def _recorded(paths: LakePaths) -> dict[str, str]:
+def _read_recorded(paths: LakePaths) -> dict[str, str]:
     try:
         recorded = json.loads((paths.home / CHECKSUMS_NAME).read_text())
     except (OSError, ValueError):

@@ -27,7 +27,7 @@ _KEPT = re.compile(r"(bronze|snapshots)[./]")
 
 
 def cause_of(error: BaseException) -> str:
-    """Return what an error of Delta or Arrow says, on one line and without the calls that led to it."""
+    """Return the message of an error of Delta or Arrow, on one line and without the calls that led to it."""
     return " ".join(_CALLS.split(str(error), maxsplit=1)[0].split())[:300]
 
 
@@ -61,7 +61,7 @@ def is_table(location: str) -> bool:
     try:
         return DeltaTable.is_deltatable(location, storage_options(location))
     except OSError as error:
-        raise _explained(location, error) from None
+        raise _explain_error(location, error) from None
 
 
 def table_names(folder: str) -> list[str]:
@@ -82,7 +82,7 @@ def open_table(location: str) -> DeltaTable:
     try:
         return DeltaTable(location, storage_options=storage_options(location))
     except (DeltaError, OSError, ValueError) as error:
-        raise _explained(location, error) from None
+        raise _explain_error(location, error) from None
 
 
 def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
@@ -94,7 +94,7 @@ def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Ex
     try:
         return _dataset(location).to_table(list(columns) if columns else None, filter=where)
     except (OSError, pa.ArrowInvalid) as error:
-        raise _explained(location, error) from None
+        raise _explain_error(location, error) from None
 
 
 def first_value(location: str, column: str) -> object:
@@ -106,12 +106,12 @@ def first_value(location: str, column: str) -> object:
     try:
         rows = _dataset(location).head(1, columns=[column])
     except (OSError, pa.ArrowInvalid) as error:
-        raise _explained(location, error) from None
+        raise _explain_error(location, error) from None
     return rows[column][0].as_py() if rows.num_rows else None
 
 
-def _explained(location: str, error: BaseException) -> SmartTraderError:
-    """Return what to say of a table that cannot be read; a store that cannot be reached says nothing of its tables."""
+def _explain_error(location: str, error: BaseException) -> SmartTraderError:
+    """Return the error of a table that cannot be read; a store that is out of reach shows nothing about its tables."""
     if is_remote(location):
         try:
             check_reachable(location)

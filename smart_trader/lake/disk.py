@@ -1,4 +1,4 @@
-"""Watches the disk that a lake lies on, and says what can be freed there."""
+"""Watches the disk that a lake lies on, and reports what can be freed there."""
 
 from __future__ import annotations
 

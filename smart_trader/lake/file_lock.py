@@ -67,7 +67,7 @@ class FileLock:
     for as long as the child lives.
 
     Attributes:
-        lost: Always None: the system takes no lock away. A lock on a store may be lost, and says why here.
+        lost: Always None: the system takes no lock away. A lock on a store may be lost, and gives the cause here.
     """
 
     lost: str | None = None
@@ -106,7 +106,7 @@ class FileLock:
         return self
 
     def _open(self) -> tuple[int, bool]:
-        """Open the file; tells whether it was not there before."""
+        """Open the file; returns whether it was not there before."""
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             with suppress(FileNotFoundError):
@@ -179,7 +179,7 @@ class FileLock:
 
 
 def read_holder(path: Path) -> Holder | None:
-    """Return the name in a lock file, or None; says nothing about whether the lock is held."""
+    """Return the name in a lock file, or None; does not show whether the lock is held."""
     try:
         return Holder(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):

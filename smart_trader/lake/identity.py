@@ -1,4 +1,4 @@
-"""What a lake says of itself: its version and its data source, in a small file at its root.
+"""What a lake states about itself: its version and its data source, in a small file at its root.
 
 Each set of schemas in a lake (dbt's targets with a prefix have their own) has its own file: `_lake.json`, or
 `_lake.<prefix>.json`.
@@ -17,7 +17,7 @@ from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
-from smart_trader.lake.store import arrow_location, check_reachable
+from smart_trader.lake.store import arrow_location, check_store
 
 # What this project writes. smart_trader/pipeline/upgrade.py has a step for each number up to it.
 LAKE_VERSION = 2
@@ -74,7 +74,7 @@ def identity_location(paths: LakePaths, prefix: str = "") -> str:
 
 
 def read_identity(paths: LakePaths, prefix: str | None = None) -> LakeIdentity | None:
-    """Return what a lake says of itself; None for one that says nothing, which is new or of version 0.
+    """Return what a lake states about itself; None for one that states nothing, which is new or of version 0.
 
     Args:
         paths: The lake.
@@ -97,7 +97,7 @@ def read_identity(paths: LakePaths, prefix: str | None = None) -> LakeIdentity |
 
 
 def write_identity(paths: LakePaths, identity: LakeIdentity, prefix: str | None = None) -> None:
-    """Write what a lake says of itself, all of it or nothing. The caller holds the lake's lock.
+    """Write what a lake states about itself, all of it or nothing. The caller holds the lake's lock.
 
     Raises:
         SmartTraderError: The lake cannot be written.
@@ -157,7 +157,8 @@ def ensure_exists(paths: LakePaths, prefix: str | None = None) -> None:
         SmartTraderError: There is none, its store cannot be read, or it is one that cannot be used.
     """
     if not paths.is_local:
-        check_reachable(paths.uri)
+        # a store that answers anything would seem to hold a lake
+        check_store(paths.uri)
     ensure_usable(paths, prefix)
     before = schema_prefix() if prefix is None else prefix
     if read_identity(paths, before) is None and not has_tables(paths, before):

@@ -32,10 +32,10 @@ def lock_lake(paths: LakePaths, command: str, restores: bool = False) -> Iterato
         restores: Whether this is the restore that alone may write to a lake that is half restored.
 
     Yields:
-        The lock; its `lost` says why it no longer holds.
+        The lock; its `lost` gives the cause when it no longer holds.
 
     Raises:
-        SmartTraderError: The lake's store cannot be used, or a newer project has written the lake; says why.
+        SmartTraderError: The lake's store cannot be used, or a newer project has written the lake; names the cause.
     """
     with _lock(paths, command) as lock:
         if not restores:
@@ -61,7 +61,7 @@ def lake_holder(paths: LakePaths) -> Holder | str | None:
 
 
 def ensure_lake_is_free(uri: str) -> None:
-    """Refuse to go on while somebody else writes to a lake; dbt asks this before each build.
+    """Refuse to go on while somebody else writes to a lake; dbt calls this before each build.
 
     Whoever holds the lock may build: this process, or one that started it.
 
@@ -81,7 +81,7 @@ def ensure_lake_is_free(uri: str) -> None:
 
 
 def ensure_own_server(uri: str, target: str) -> None:
-    """Refuse a server that writes another lake than the settings name; dbt asks this before each build.
+    """Refuse a server that writes another lake than the settings name; dbt calls this before each build.
 
     A copied lake brings the file along by which dbt finds the server of the original.
 

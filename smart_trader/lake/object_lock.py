@@ -118,14 +118,14 @@ class StoreLock:
 
         seen = look(self._uri, self._client)
         if seen is not None and not seen.is_free:
-            raise self._refused(seen)
+            raise self._make_held_error(seen)
         try:
             condition = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.etag}
             self._write(self._client, self._holder, condition)
         except ClientError as error:
             if error_code(error) in PRECONDITION_FAILED:
                 # somebody was faster
-                raise self._refused(look(self._uri, self._client)) from None
+                raise self._make_held_error(look(self._uri, self._client)) from None
             raise SmartTraderError(f"cannot write the lock of {self._uri}: {error}", "see to the store") from None
         except BotoCoreError as error:
             raise SmartTraderError(f"cannot write the lock of {self._uri}: {error}", "see to the store") from None
@@ -134,7 +134,7 @@ class StoreLock:
         self._thread.start()
         return self
 
-    def _refused(self, seen: Seen | None) -> LockHeldError:
+    def _make_held_error(self, seen: Seen | None) -> LockHeldError:
         silent = f"; its last sign of life is {seen.silent_s:.0f} s old" if seen else ""
         return LockHeldError(
             self._uri,
@@ -168,7 +168,7 @@ class StoreLock:
                     return
 
     def _is_taken(self, error: Exception) -> str | None:
-        """Tell whether a refused heartbeat means another owner: an answer that was lost on its way refuses it too."""
+        """Return whether a refused heartbeat means another owner: an answer that was lost on its way refuses it too."""
         if error_code(error) not in PRECONDITION_FAILED:
             return None
         try:
@@ -183,7 +183,7 @@ class StoreLock:
     def _raise_lost(self, _: int, __: FrameType | None) -> None:
         raise LockLostError(
             f"the lock of {self._uri} is lost: {self.lost}",
-            "see to the store and to the other process, then run again: what is landed stays, the rest is done anew",
+            "see to the store and to the other process, then run again: what is landed stays, the rest is done again",
         )
 
     def release(self) -> None:

@@ -39,7 +39,7 @@ def claim_folder(folder: Path) -> None:
             f"{folder} is not readable and writable for this user", f"change its mode, or {OWN_FOLDER}"
         )
     if seen.st_mode & OTHERS_CAN_WRITE:
-        _refuse_strangers_files(folder)
+        _refuse_files_of_others(folder)
     if seen.st_mode & OWNER_ONLY_UMASK:
         with suppress(OSError):
             folder.chmod(OWNER_ONLY_DIR)
@@ -50,7 +50,7 @@ def claim_folder(folder: Path) -> None:
             )
 
 
-def _refuse_strangers_files(folder: Path) -> None:
+def _refuse_files_of_others(folder: Path) -> None:
     """Refuse what somebody else has put into a folder that was open to them.
 
     Raises:

@@ -43,19 +43,19 @@ def arrow_location(location: str) -> tuple[pyarrow.fs.FileSystem, str]:
     if not is_remote(location):
         return pyarrow.fs.LocalFileSystem(), location.removeprefix("file:")
     parsed = urlparse(location)
-    return _arrow_store(_given()), f"{parsed.netloc}{parsed.path}"
+    return _arrow_store(_read_given()), f"{parsed.netloc}{parsed.path}"
 
 
 def s3_client(tries: int = TRIES, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
     """Return a client of the store, for what no file system offers: writes on a condition."""
-    return _client(_given(), tries, read_timeout_s)
+    return _client(_read_given(), tries, read_timeout_s)
 
 
 # What names a store and who we are there. Clients take a while to make, and are kept for as long as it is the same.
 Given = tuple[tuple[str, str], ...]
 
 
-def _given() -> Given:
+def _read_given() -> Given:
     return tuple(sorted(store_settings().environment().items()))
 
 
@@ -132,7 +132,7 @@ def check_store(uri: str) -> None:
     """
     bucket, prefix = bucket_and_prefix(uri)
     check_reachable(uri)
-    with _explaining(bucket) as where:
+    with _explain_failures(bucket) as where:
         ignored = _ignored_condition(s3_client(), bucket, f"{prefix}_conditions/{uuid.uuid4()}")
     if ignored:
         raise SmartTraderError(
@@ -148,12 +148,12 @@ def check_reachable(uri: str) -> None:
         SmartTraderError: It cannot be reached, or does not know the key or the bucket.
     """
     bucket, _ = bucket_and_prefix(uri)
-    with _explaining(bucket):
+    with _explain_failures(bucket):
         s3_client().list_objects_v2(Bucket=bucket, MaxKeys=1)
 
 
 @contextmanager
-def _explaining(bucket: str) -> Iterator[str]:
+def _explain_failures(bucket: str) -> Iterator[str]:
     """Turn a store's refusal into a cause and a fix; gives the store's name."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -162,7 +162,7 @@ def _explaining(bucket: str) -> Iterator[str]:
     try:
         yield where
     except ClientError as error:
-        raise _explained(error, bucket, where) from None
+        raise _explain_error(error, bucket, where) from None
     except BotoCoreError as error:
         raise SmartTraderError(
             f"the store {where} cannot be reached: {' '.join(str(error).split())[:200]}",
@@ -195,10 +195,10 @@ def _is_refused(client: Any, **write: Any) -> bool:
     return False
 
 
-def _explained(error: Any, bucket: str, where: str) -> SmartTraderError:
+def _explain_error(error: Any, bucket: str, where: str) -> SmartTraderError:
     """Put a store's refusal into a cause and a fix."""
     code = error_code(error)
-    said = str(error.response.get("Error", {}).get("Message", ""))[:200]
+    message = str(error.response.get("Error", {}).get("Message", ""))[:200]
     if code in ("NoSuchBucket", "404"):
         return SmartTraderError(f"no bucket {bucket} at {where}", "make it, or correct LAKEHOUSE_URI")
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "XAdminUserNotFound"):
@@ -211,10 +211,10 @@ def _explained(error: Any, bucket: str, where: str) -> SmartTraderError:
             "correct the key, or what it is allowed to do",
         )
     if code in ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
-        return SmartTraderError(f"the bucket {bucket} is not in the region of {where}: {said}", "correct AWS_REGION")
+        return SmartTraderError(f"the bucket {bucket} is not in the region of {where}: {message}", "correct AWS_REGION")
     if code == "NotImplemented":
         return SmartTraderError(
-            f"the store {where} knows no writes on a condition: {said}",
+            f"the store {where} knows no writes on a condition: {message}",
             "use a store with conditional writes; docs/cluster.md names some that were tried",
         )
-    return SmartTraderError(f"the store {where} does not answer as S3 does: {code or error}: {said}", "see its log")
+    return SmartTraderError(f"the store {where} does not answer as S3 does: {code or error}: {message}", "see its log")

@@ -9,7 +9,7 @@ import time
 import click
 
 from smart_trader.config.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
-from smart_trader.console import printable, say, show
+from smart_trader.console import printable, report_line, show
 from smart_trader.errors import SmartTraderError
 
 EXIT_NOT_RUNNING = 3
@@ -26,19 +26,19 @@ def lakehouse() -> None:
 
 @lakehouse.command()
 def start() -> None:
-    """Start the server, or say that it runs already; tells its catalog what the lake holds."""
+    """Start the server, or report that it runs already; registers what the lake holds in its catalog."""
     from smart_trader.lakehouse import server, training
     from smart_trader.lakehouse.probe import make_sql_client
     from smart_trader.lakehouse.registration import derived_tables, synchronize
 
     settings = lakehouse_settings()
     if server.running(settings.paths) is None:
-        training.ensure_archive(settings, say)
-    started = server.start(settings, say)
+        training.ensure_archive(settings, report_line)
+    started = server.start(settings, report_line)
     record = started.record
     # the embedded engine may have made tables since the server ran last
     if not started.was_running and any(derived_tables(settings.paths)):
-        synchronize(settings.paths, make_sql_client(record.endpoints.thrift_port), say)
+        synchronize(settings.paths, make_sql_client(record.endpoints.thrift_port), report_line)
     endpoints = f"SQL on port {record.endpoints.thrift_port}, Spark Connect on {record.endpoints.connect_port}"
     if started.was_running:
         click.echo(f"already running: {endpoints}, process {record.pid}")
@@ -51,7 +51,7 @@ def stop() -> None:
     """Stop the server of this lake, and nothing else."""
     from smart_trader.lakehouse import server
 
-    was_running = server.stop(lakehouse_settings().paths, say)
+    was_running = server.stop(lakehouse_settings().paths, report_line)
     click.echo("stopped" if was_running else "not running")
 
 
@@ -59,7 +59,7 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
-    """Tell whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
+    """Return whether the server runs and answers; exit code 0 if so, 3 if it is not running."""
     from smart_trader.lakehouse import server
     from smart_trader.lakehouse.probe import NoAnswerError, check_endpoints
 
@@ -114,7 +114,7 @@ def logs(lines: int, follow: bool) -> None:
     path = lakehouse_settings().paths.log
     if not path.exists():
         raise SmartTraderError(f"no log yet: {path}", "run `smart-trader lakehouse start`")
-    # what strangers wrote comes into it with Spark's errors
+    # text from outside comes into it with Spark's errors
     show("\n".join(read_tail(path, 10_000_000).splitlines()[-lines:]))
     if follow:
         with path.open(errors="replace") as file:
@@ -153,7 +153,7 @@ def train() -> None:
     """Train the class archive that halves the server's start; needs a system JDK, a minute or two, 200 MB."""
     from smart_trader.lakehouse.training import train as train_archive
 
-    train_archive(lakehouse_settings(), say)
+    train_archive(lakehouse_settings(), report_line)
 
 
 @click.group()
@@ -171,7 +171,7 @@ def master() -> None:
     """Run the cluster's master."""
     from smart_trader.lakehouse.cluster import run_master
 
-    run_master(lakehouse_settings(), cluster_settings(), say)
+    run_master(lakehouse_settings(), cluster_settings(), report_line)
 
 
 @cluster.command()
@@ -179,7 +179,7 @@ def worker() -> None:
     """Run a worker; start as many as there are machines."""
     from smart_trader.lakehouse.cluster import run_worker
 
-    run_worker(lakehouse_settings(), cluster_settings(), say)
+    run_worker(lakehouse_settings(), cluster_settings(), report_line)
 
 
 @cluster.command()
@@ -187,7 +187,7 @@ def serve() -> None:
     """Run the server of SQL and Spark Connect, whose work the workers do."""
     from smart_trader.lakehouse.cluster import run_server
 
-    run_server(lakehouse_settings(), cluster_settings(), say)
+    run_server(lakehouse_settings(), cluster_settings(), report_line)
 
 
 @cluster.command()
@@ -204,13 +204,13 @@ def fetch_jars() -> None:
     """Fetch the jars of a cluster's processes into the cache, as an image does when it is built."""
     from smart_trader.lakehouse import cluster as processes
 
-    _, found = processes.fetch_jars(lakehouse_settings(), say)
+    _, found = processes.fetch_jars(lakehouse_settings(), report_line)
     click.echo(f"{len(found)} jars are there")
 
 
 @cluster.command("ping")
 def ping_server() -> None:
-    """Ask that server a question at both its endpoints; exit code 0 if it answers."""
+    """Query that server at both its endpoints; exit code 0 if it answers."""
     from smart_trader.lakehouse.cluster import ping
 
     ping(cluster_settings())

@@ -106,7 +106,7 @@ def make_bucket(uri: str) -> bool:
 
 
 def ping(cluster: ClusterSettings) -> None:
-    """Ask the server of this machine a question at both endpoints.
+    """Query the server of this machine at both endpoints.
 
     Raises:
         SmartTraderError: One of them does not answer.

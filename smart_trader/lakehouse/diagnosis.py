@@ -28,11 +28,11 @@ def explain_failed_start(paths: LakePaths, reason: str) -> SmartTraderError:
     if shutil.disk_usage(paths.home).free < FULL_DISK_BYTES:
         # databases report a full disk in many words; the disk itself has one
         log += "No space left on device"
-    for signs, what, fix in _known_causes(paths):
+    for signs, what, fix in _list_known_causes(paths):
         if any(sign in log for sign in signs):
             kind = PortTakenError if signs is PORT_SIGNS else SmartTraderError
             return kind(f"the server did not start: {what}", f"{fix} (log: {paths.log})")
-    return SmartTraderError(f"the server did not start: {reason}{_last_error(log)}", f"read {paths.log}")
+    return SmartTraderError(f"the server did not start: {reason}{_find_last_error(log)}", f"read {paths.log}")
 
 
 def read_tail(path: Path, size: int = TAIL_BYTES) -> str:
@@ -46,7 +46,7 @@ def read_tail(path: Path, size: int = TAIL_BYTES) -> str:
         return ""
 
 
-def _known_causes(paths: LakePaths) -> list[tuple[tuple[str, ...], str, str]]:
+def _list_known_causes(paths: LakePaths) -> list[tuple[tuple[str, ...], str, str]]:
     """Signs in the log, the cause and the fix; the first that fits is shown, so causes stand before symptoms."""
     return [
         (
@@ -67,7 +67,7 @@ def _known_causes(paths: LakePaths) -> list[tuple[tuple[str, ...], str, str]]:
         (
             ("Failed to start database", "ERROR XSLA", "ERROR XSDB", "ERROR XBM0"),
             f"the metastore {paths.metastore} is damaged (it holds the tables' names, not their data)",
-            f"move {paths.metastore} away and start again; a dbt build registers the tables anew",
+            f"move {paths.metastore} away and start again; a dbt build registers the tables again",
         ),
         (
             (
@@ -92,7 +92,7 @@ def _known_causes(paths: LakePaths) -> list[tuple[tuple[str, ...], str, str]]:
     ]
 
 
-def _last_error(log: str) -> str:
+def _find_last_error(log: str) -> str:
     for line in reversed(log.splitlines()):
         if "Exception" in line or " ERROR " in line or line.startswith("Error"):
             return f"; last error in its log: {line.strip()[:300]}"

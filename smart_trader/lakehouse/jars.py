@@ -38,7 +38,7 @@ class Jar:
         return f"{self.artifact}-{self.version}.jar"
 
 
-# Everything else these two ask for is in pyspark/jars already, in the versions Spark wants.
+# Everything else these two require is in pyspark/jars already, in the versions Spark wants.
 DELTA_JARS = (
     Jar(
         "io.delta",
@@ -115,7 +115,7 @@ def check_jar(path: Path, jar: Jar) -> None:
         raise SmartTraderError(
             f"wrong checksum: {path} is not {jar.group}:{jar.artifact}:{jar.version} "
             f"(sha256 {found[:12]}..., expected {jar.sha256[:12]}...)",
-            "delete that file and start again to fetch it anew; if it comes back, do not trust the mirror behind it",
+            "delete that file and start again to fetch it again; if it comes back, do not trust the mirror behind it",
         )
 
 
@@ -160,22 +160,22 @@ def _fetch(wanted: list[Jar], work: Path, java: Java, ivy_settings: Path | None)
     command += ["-retrieve", f"{work}/[artifact]-[revision].[ext]"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
-        said = done.stdout + done.stderr
+        output = done.stdout + done.stderr
     except subprocess.TimeoutExpired:
-        said = f"no answer within {FETCH_TIMEOUT_S} s"
+        output = f"no answer within {FETCH_TIMEOUT_S} s"
     for jar in wanted:
         path = work / jar.filename
         if not path.is_file():
             raise SmartTraderError(
-                f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_reason(said)}",
+                f"cannot fetch {jar.group}:{jar.artifact}:{jar.version}: {_find_reason(output)}",
                 "check the network or proxy; behind a mirror, name an Ivy settings file in LAKEHOUSE_IVY_SETTINGS; "
                 f"on a machine without network, copy {jar.filename} into {cache_dir() / 'jars'}",
             )
         yield jar, path
 
 
-def _reason(said: str) -> str:
-    """Pick the line of Ivy's output that says why."""
+def _find_reason(output: str) -> str:
+    """Pick the line of Ivy's output that names the cause."""
     signs = (
         "Connection",
         "UnknownHost",
@@ -186,7 +186,7 @@ def _reason(said: str) -> str:
         "no answer",
         "parse",
     )
-    lines = [line.strip(" \t:") for line in said.splitlines()]
+    lines = [line.strip(" \t:") for line in output.splitlines()]
     for sign in signs:
         for line in lines:
             if sign.lower() in line.lower():

@@ -45,7 +45,7 @@ def find_java(choice: str = "auto") -> Java:
         choice: `auto` (system 17+, else wheel), `system`, `wheel`, or the path of a java program.
 
     Raises:
-        SmartTraderError: There is none, or the one asked for cannot be used; says what was tried.
+        SmartTraderError: There is none, or the requested one cannot be used; lists what was tried.
     """
     tried: list[str] = []
     for source, program in _candidates(choice):
@@ -92,7 +92,7 @@ def _wheel_java() -> Path | None:
 def _read_version(program: Path) -> tuple[int, str]:
     release = program.resolve().parent.parent / "release"
     try:
-        # the runtime's own note of what it is; asking the program costs a fifth of a second of every start
+        # the runtime's own note of what it is; running the program costs a fifth of a second of every start
         note = release.read_text()
         noted = re.search(r'^JAVA_VERSION="(\d+)', note, re.MULTILINE)
         if noted and os.access(program, os.X_OK):

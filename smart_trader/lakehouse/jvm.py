@@ -25,14 +25,14 @@ END_TIMEOUT_S = 10
 POLL_S = 0.1
 # The shell leaves a guard behind and becomes the JVM, so the guard knows its pid and there is no instant without one.
 # The guard waits for a line from the starter; the pipe's end, which is the starter's own end, makes it kill the JVM.
-# A child that leaves at once keeps the guard from being a dead child that the JVM never asks for.
+# A child that leaves at once keeps the guard from being a dead child that the JVM never collects.
 GUARDED = 'exec {fd}<&0 </dev/null; ((read -r ready <&{fd} || kill -9 $$) &); exec "$@" {fd}<&-'
 # what a plain shell can name
 SHELL_FDS = range(3, 10)
 
 
 class StartCancelledError(SmartTraderError):
-    """Whoever wanted the server no longer does."""
+    """The caller needs the server no longer."""
 
 
 class Jvm:
@@ -49,7 +49,7 @@ class Jvm:
     def release(self) -> None:
         """Let it live on without its starter."""
         if self._guard is not None:
-            # without a guard there is nobody to tell
+            # without a guard there is nobody to notify
             with suppress(BrokenPipeError):
                 os.write(self._guard, b"ready\n")
             os.close(self._guard)
@@ -109,8 +109,8 @@ def wait_until_ready(
     """Wait for a real answer on both endpoints.
 
     Raises:
-        SmartTraderError: The process ended or the time is over; names the cause as the log tells it.
-        StartCancelledError: `is_cancelled` says so.
+        SmartTraderError: The process ended or the time is over; names the cause as the log shows it.
+        StartCancelledError: `is_cancelled` returned True.
     """
     deadline = time.monotonic() + timeout_s
     why = "it does not listen on its ports"

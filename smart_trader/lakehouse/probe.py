@@ -1,4 +1,4 @@
-"""Asks a server a real question through each of its endpoints, with a deadline."""
+"""Runs a real query on a server through each of its endpoints, with a deadline."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def execute_connect(port: int, token: str, statement: str = QUESTION, timeout_s:
 
 
 def check_endpoints(endpoints: Endpoints, timeout_s: float = 5) -> None:
-    """Ask `select 1` at both endpoints.
+    """Run `select 1` at both endpoints.
 
     Raises:
         NoAnswerError: One of them does not answer.

@@ -1,4 +1,4 @@
-"""Tells one process from every other, whatever its pid was used for before and whatever the clock says."""
+"""Distinguishes one process from every other, whatever its pid was used for before and whatever the clock shows."""
 
 from __future__ import annotations
 

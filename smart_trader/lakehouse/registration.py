@@ -70,7 +70,7 @@ def known_locations(paths: LakePaths, execute: SqlClient) -> set[Name]:
 
 
 def registered_locations(execute: SqlClient) -> Iterator[tuple[str, str]]:
-    """Yield each of our schemas and tables that the catalog knows, and where it says that they lie."""
+    """Yield each of our schemas and tables that the catalog knows, and where it places them."""
     ours = {schema_name(schema) for schema in ("bronze", *DERIVED_SCHEMAS)}
     for schema in sorted({str(row[0]) for row in execute("show schemas")} & ours):
         yield from ((schema, str(row[1])) for row in execute(f"describe schema {schema}") if row[0] == "Location")

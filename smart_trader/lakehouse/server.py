@@ -67,7 +67,7 @@ def start(
     Args:
         settings: The machine's settings.
         progress: Called with one short line per step.
-        is_cancelled: Asked again and again while the server starts; when it says so, the start ends.
+        is_cancelled: Called again and again while the server starts; when it returns True, the start ends.
 
     Raises:
         SmartTraderError: It cannot be started; nothing is left running and no table was touched.
@@ -123,7 +123,7 @@ def _start_locked(
     endpoints = choose_endpoints(settings, progress)
     command = server_command(settings, paths, java, jar_paths)
     progress(f"starting Spark on Java {java.version} ({java.source})")
-    with _files_explained():
+    with _explain_file_errors():
         catalog.drop_if_of_another_root(paths, progress)
         write_inputs(settings, paths, endpoints)
         jvm = launch(command, paths, locks)
@@ -150,7 +150,7 @@ def _start_locked(
 
 
 @contextmanager
-def _files_explained() -> Iterator[None]:
+def _explain_file_errors() -> Iterator[None]:
     """Turn the failure to write a file of the server into an error that names it."""
     try:
         yield
@@ -227,7 +227,7 @@ def _wait_for_other_start(
         The server's record, or None once a JVM that nobody answers for was ended: its lock can be taken.
     """
     deadline = time.monotonic() + settings.start_timeout
-    told = False
+    is_reported = False
     why = "it wrote no record"
     while time.monotonic() < deadline:
         if is_cancelled():
@@ -244,16 +244,16 @@ def _wait_for_other_start(
         elif not is_held(paths.server_lock):
             raise SmartTraderError(f"the other start of {paths.home} failed", "start again to see why")
         # read again: a server that became ready during the look has a starter no more
-        elif (abandoned := _abandoned(paths)) is not None and running(paths) is None:
+        elif (abandoned := _find_abandoned(paths)) is not None and running(paths) is None:
             progress(f"process {abandoned.pid} is left from a start that was killed")
             stop_process(abandoned, progress)
             return None
-        if not told:
+        if not is_reported:
             progress("waiting for the server that another process is starting")
-            told = True
+            is_reported = True
         time.sleep(POLL_S)
     raise SmartTraderError(
-        f"the server of {paths.home} ({_holder_text(paths)}) does not answer: {why}",
+        f"the server of {paths.home} ({_describe_holder(paths)}) does not answer: {why}",
         "run `smart-trader lakehouse stop`, then start again",
     )
 
@@ -266,14 +266,14 @@ def _refuse_another_lake(record: ServerRecord, paths: LakePaths) -> None:
         )
 
 
-def _abandoned(paths: LakePaths) -> psutil.Process | None:
+def _find_abandoned(paths: LakePaths) -> psutil.Process | None:
     """Return a JVM that holds the lock, was never ready by its record, and whose starter is gone."""
     holders = find_holders(paths)
     return holders.server if holders.starter is None else None
 
 
 def find_holders(paths: LakePaths) -> Holders:
-    """Find who holds the lock of a lake's server, whatever its record says."""
+    """Find who holds the lock of a lake's server, whatever its record holds."""
     holding = list(processes_with(paths.server_lock))
     server = next((process for process in holding if is_server(process)), None)
     others = [process for process in holding if process != server]
@@ -284,7 +284,7 @@ def find_holders(paths: LakePaths) -> Holders:
     return Holders(server, next(iter(others), None))
 
 
-def _holder_text(paths: LakePaths) -> str:
+def _describe_holder(paths: LakePaths) -> str:
     holders = find_holders(paths)
     found = holders.server or holders.starter
     return f"process {found.pid}" if found else "a process that this user cannot see"
@@ -294,7 +294,7 @@ def choose_endpoints(settings: LakehouseSettings, progress: ProgressFn) -> Endpo
     """Pick ports and a fresh token; a default port that is taken is replaced by a free one, a configured one is not.
 
     Raises:
-        SmartTraderError: A port that was asked for by name is taken.
+        SmartTraderError: A port that was set by name is taken.
     """
     thrift = _choose_port("LAKEHOUSE_THRIFT_PORT", settings.thrift_port, THRIFT_PORT, progress)
     connect = _choose_port("LAKEHOUSE_CONNECT_PORT", settings.connect_port, CONNECT_PORT, progress)

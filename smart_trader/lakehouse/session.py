@@ -1,7 +1,7 @@
 """The engine of one command: the embedded one in dbt's own process, the lake's Spark server, or a cluster's.
 
 A command chooses once, and all that it builds runs on that engine. Both write the same tables: whichever comes next
-sees what the other wrote. Spark's catalog is a cache of the lake's folders, brought up to date when Spark is asked for.
+sees what the other wrote. Spark's catalog is a cache of the lake's folders, brought up to date when Spark is used.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def choose_engine(machine: LakehouseSettings) -> Choice:
     """Choose by LAKEHOUSE_ENGINE and dbt's target; `auto` takes Spark where the lake's server is up.
 
     Raises:
-        SettingsError: The target has another engine than the one asked for.
+        SettingsError: The target has another engine than the requested one.
     """
     target = current_target()
     output = target_output(target, {ENGINE_VARIABLE: machine.engine})
@@ -101,7 +101,7 @@ def lake_engine(machine: LakehouseSettings, progress: ProgressFn, choice: Choice
         choice: What was chosen before, by the same command.
 
     Raises:
-        SettingsError: The engine asked for cannot be had.
+        SettingsError: The requested engine cannot be had.
     """
     chosen = choice or choose_engine(machine)
     if chosen.name == EMBEDDED:
@@ -164,7 +164,7 @@ class ServerEngine:
         return server.start(self._machine, lambda line: None, self._is_left.is_set)
 
     def wait(self) -> None:
-        """See `Engine`; the first time, the catalog is told what the lake's folders hold."""
+        """See `Engine`; the first time, the catalog learns what the lake's folders hold."""
         self.begin()
         assert self._starting is not None  # noqa: S101  for the type checker
         started = self._starting.result()

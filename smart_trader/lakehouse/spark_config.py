@@ -16,7 +16,7 @@ LOOPBACK = "127.0.0.1"
 MAIN_CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 # The packages Spark opens to itself; the list of Spark's own launcher. We call java directly because the wheel's
-# runtime lacks jdk.incubator.vector, which spark-submit asks for without asking whether it is there.
+# runtime lacks jdk.incubator.vector, which spark-submit adds without checking whether it is there.
 OPENED_PACKAGES = (
     "java.lang",
     "java.lang.invoke",
@@ -88,7 +88,7 @@ class Endpoints:
     Attributes:
         thrift_port: SQL over Thrift; no password, so loopback only.
         connect_port: Spark Connect.
-        token: What Spark Connect asks of every caller, since it executes code.
+        token: What Spark Connect requires of every caller, since it executes code.
     """
 
     thrift_port: int
@@ -120,7 +120,7 @@ def spark_properties(settings: LakehouseSettings, paths: LakePaths, endpoints: E
 def cluster_properties(cluster: ClusterSettings, paths: LakePaths, jars: list[Path]) -> dict[str, str]:
     """Return Spark's settings for a server whose work is done by a cluster; secrets are among them.
 
-    Both endpoints stay on loopback, as Thrift has no password: who may ask is who runs on the same machine, or in
+    Both endpoints stay on loopback, as Thrift has no password: who may connect is who runs on the same machine, or in
     the same network namespace.
     """
     endpoints = Endpoints(cluster.thrift_port, cluster.connect_port, cluster.connect_token.get_secret_value())
@@ -144,7 +144,7 @@ def cluster_properties(cluster: ClusterSettings, paths: LakePaths, jars: list[Pa
 
 
 def trust_properties(cluster: ClusterSettings) -> dict[str, str]:
-    """Return what makes the processes of a cluster refuse strangers, and encrypts their talk and their files."""
+    """Return what makes a cluster refuse unauthenticated clients, and encrypts traffic and files of its processes."""
     return {
         "spark.authenticate": "true",
         "spark.authenticate.secret": cluster.secret.get_secret_value(),

@@ -64,26 +64,7 @@ def train(settings: LakehouseSettings, progress: ProgressFn) -> Path | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir() / "classes.lock", "training the class archive"):
-            progress("training the class archive (once, a minute or two)")
-            begun = time.monotonic()
-            with tempfile.TemporaryDirectory(prefix="lake-training-") as home:
-                part = path.with_suffix(".part")
-                _run_training(
-                    settings.model_copy(
-                        update={
-                            "home": Path(home),
-                            "uri": None,
-                            "thrift_port": None,
-                            "connect_port": None,
-                            "class_archive": False,
-                        }
-                    ),
-                    part,
-                    progress,
-                )
-            os.replace(part, path)
-            archive.prune()
-            progress(f"class archive trained in {time.monotonic() - begun:.0f} s: {path.stat().st_size // 2**20} MB")
+            _train_on_scratch_lake(settings, path, progress)
     except LockHeldError as error:
         progress(f"the class archive is being trained by {error.holder}")
     except OSError as error:
@@ -92,6 +73,19 @@ def train(settings: LakehouseSettings, progress: ProgressFn) -> Path | None:
             "make the folder writable, or set SMART_TRADER_CACHE",
         ) from None
     return path
+
+
+def _train_on_scratch_lake(settings: LakehouseSettings, path: Path, progress: ProgressFn) -> None:
+    """Write the archive by a server on a lake that is thrown away, and remove all but the newest archives."""
+    progress("training the class archive (once, a minute or two)")
+    begun = time.monotonic()
+    part = path.with_suffix(".part")
+    with tempfile.TemporaryDirectory(prefix="lake-training-") as home:
+        scratch = {"home": Path(home), "uri": None, "thrift_port": None, "connect_port": None, "class_archive": False}
+        _run_training(settings.model_copy(update=scratch), part, progress)
+    os.replace(part, path)
+    archive.prune()
+    progress(f"class archive trained in {time.monotonic() - begun:.0f} s: {path.stat().st_size // 2**20} MB")
 
 
 def ensure_archive(settings: LakehouseSettings, progress: ProgressFn) -> None:

@@ -112,19 +112,14 @@ def back_up(paths: LakePaths, target: Path, progress: ProgressFn) -> Manifest:
     if not before:
         raise SmartTraderError(f"the lake {paths.uri} has no table yet: nothing to back up", "fill it first")
     ensure_whole(paths.local_root, before, "the lake")
-    pieces = list(_pieces(paths))
+    pieces = list(_list_pieces(paths))
     ensure_room(target, sum(piece.bytes for piece in pieces))
     identity = read_identity(paths)
     was_there = target.exists()
     try:
         make_folder(target)
         files = _copy(pieces, target, progress)
-        changed = _changed(before, table_versions(paths))
-        if changed:
-            raise SmartTraderError(
-                f"these tables were written while they were copied: {', '.join(changed)}",
-                "wait until the dbt build on this lake is done, then run this again",
-            )
+        _ensure_unchanged(before, table_versions(paths))
         ensure_whole(target / TABLES_FOLDER, before, "the copy")
         manifest = Manifest(
             form=FORM,
@@ -135,7 +130,7 @@ def back_up(paths: LakePaths, target: Path, progress: ProgressFn) -> Manifest:
             source=(identity and identity.source) or Bronze(paths, f"{schema_prefix()}bronze").data_source(),
             written_by=project_version(),
             tables=before,
-            folders=tuple(_folders(paths)),
+            folders=tuple(_list_folders(paths)),
             files=tuple(files),
         )
         verify(manifest, target, progress)
@@ -151,7 +146,7 @@ def back_up(paths: LakePaths, target: Path, progress: ProgressFn) -> Manifest:
 
 
 def read_manifest(source: Path) -> Manifest:
-    """Return what a backup says it holds.
+    """Return what a backup lists as its content.
 
     Raises:
         SmartTraderError: There is no whole backup, or a newer project has made it.
@@ -200,7 +195,7 @@ def schema_folders(root: Path) -> list[Path]:
     return sorted(found, key=lambda folder: (not folder.name.endswith("bronze"), folder.name))
 
 
-def _pieces(paths: LakePaths) -> Iterator[Piece]:
+def _list_pieces(paths: LakePaths) -> Iterator[Piece]:
     root = paths.local_root
     folders = [(folder, f"{TABLES_FOLDER}/{folder.name}") for folder in schema_folders(root)]
     folders.append((paths.dlt_home, f"{HOME_FOLDER}/{paths.dlt_home.name}"))
@@ -215,7 +210,7 @@ def _pieces(paths: LakePaths) -> Iterator[Piece]:
             yield Piece(path, f"{name}/{path.name}", path.stat().st_size)
 
 
-def _folders(paths: LakePaths) -> list[str]:
+def _list_folders(paths: LakePaths) -> list[str]:
     found = [path for path in sorted(paths.dlt_home.rglob("*")) if path.is_dir() and not path.is_symlink()]
     return [f"{HOME_FOLDER}/{path.relative_to(paths.home)}" for path in found]
 
@@ -297,15 +292,25 @@ def ensure_whole(root: Path, tables: Iterable[str], what: str) -> None:
                 raise SmartTraderError(f"{what} lacks a file of {name}: {path}", repair_fix(name))
 
 
-def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
-    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+def _ensure_unchanged(before: dict[str, int], after: dict[str, int]) -> None:
+    """Refuse a copy that holds some tables older than others.
+
+    Raises:
+        SmartTraderError: A table has another version than before; names each.
+    """
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if changed:
+        raise SmartTraderError(
+            f"these tables were written while they were copied: {', '.join(changed)}",
+            "wait until the dbt build on this lake is done, then run this again",
+        )
 
 
 def ensure_local(paths: LakePaths) -> None:
     """Refuse a lake that is not on this machine.
 
     Raises:
-        SmartTraderError: It is on a store; says how to copy it.
+        SmartTraderError: It is on a store; the fix is how to copy it.
     """
     if not paths.is_local:
         raise SmartTraderError(

@@ -12,7 +12,7 @@ import click
 from smart_trader.clock import latest_as_of
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.pipeline.options import engine_option, target_option
 
@@ -34,7 +34,7 @@ from smart_trader.pipeline.options import engine_option, target_option
 def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
     """Remove old files, compact small ones where that pays, look at the disk; in this order.
 
-    Says what it gained. Needs no server, whichever engine wrote the tables.
+    Reports what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
     from loaders.tables import TABLE_NAMES
@@ -54,18 +54,18 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
             if work.vacuum:
                 ensure_retention_is_safe(machine.paths, hours)
             lake = Lake(machine.paths)
-            say(str(maintain_lake(lake, work, say)))
+            report_line(str(maintain_lake(lake, work, report_line)))
             if work.optimize:
                 record_checksums(lake, TABLE_NAMES)
     if "disk" in only or not only:
-        say(disk_text(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent))
+        report_line(disk_text(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent))
         try:
-            check_disk(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent, say)
+            check_disk(machine.paths, settings.disk_warn_percent, settings.disk_refuse_percent, report_line)
         except SmartTraderError as error:
             if only == ("disk",):
                 raise
             # what could be freed is freed: a scheduler's chain goes on
-            say(f"warning: {error}")
+            report_line(f"warning: {error}")
 
 
 @click.command()
@@ -75,7 +75,7 @@ def repair() -> None:
     """Read every file of every table, make broken tables again; with Spark, register what its catalog has lost.
 
     Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
-    where one of them is broken, nothing is changed and you are told what to do.
+    where one of them is broken, nothing is changed and the error names what to do.
     """
     from smart_trader.lake.identity import ensure_exists
     from smart_trader.lake.lock import lock_lake
@@ -87,13 +87,15 @@ def repair() -> None:
 
     machine = lakehouse_settings()
     ensure_exists(machine.paths)
-    with lock_lake(machine.paths, "repair"), lake_engine(machine, say) as engine:
-        say(str(engine.choice))
-        lake, builds = Lake(machine.paths), rebuilding(machine.paths, engine, "repair", say)
-        move_tables(lake, say)
+    with lock_lake(machine.paths, "repair"), lake_engine(machine, report_line) as engine:
+        report_line(str(engine.choice))
+        lake, builds = Lake(machine.paths), rebuilding(machine.paths, engine, "repair", report_line)
+        move_tables(lake, report_line)
         # without bronze there is nothing to build tables of an earlier version from
         is_loaded = lake.has("bronze", "fetch_log")
-        repair_lake(lake, builds, engine, say, lambda: is_loaded and upgrade_lake(machine, say, engine.choice))
+        repair_lake(
+            lake, builds, engine, report_line, lambda: is_loaded and upgrade_lake(machine, report_line, engine.choice)
+        )
 
 
 @click.command()
@@ -111,8 +113,8 @@ def backup(target: Path) -> None:
     paths = lakehouse_settings().paths
     ensure_exists(paths)
     with lock_lake(paths, f"backup {target}"):
-        made = back_up(paths, target.expanduser().absolute(), say)
-    say(f"backed up {len(made.tables)} tables to {target}; bring them back with: smart-trader restore {target}")
+        made = back_up(paths, target.expanduser().absolute(), report_line)
+    report_line(f"backed up {len(made.tables)} tables to {target}; bring them back with: smart-trader restore {target}")
 
 
 @click.command()
@@ -130,8 +132,8 @@ def restore(source: Path) -> None:
     # before the lock, which would make the lake's folder
     read_manifest(folder)
     with lock_lake(paths, f"restore {source}", restores=True):
-        made = restore_lake(paths, folder, say)
-    say(f"restored {len(made.tables)} tables to {paths.uri}; go on with: smart-trader run")
+        made = restore_lake(paths, folder, report_line)
+    report_line(f"restored {len(made.tables)} tables to {paths.uri}; go on with: smart-trader run")
 
 
 @click.command("discard-future")
@@ -160,23 +162,23 @@ def discard_future(is_confirmed: bool) -> None:
     bronze = Bronze(machine.paths, schema_name("bronze"))
     run_id = f"discard-future-{uuid.uuid4().hex[:6]}"
 
-    with lock_lake(machine.paths, "discard-future"), lake_engine(machine, say) as engine:
+    with lock_lake(machine.paths, "discard-future"), lake_engine(machine, report_line) as engine:
 
         def builds_at(time: datetime) -> Builds:
             variables = {"pnl_refresh_hours": NO_REFRESH_HOURS}
-            return Builds(machine.paths, engine, time.isoformat(), run_id, variables, say)
+            return Builds(machine.paths, engine, time.isoformat(), run_id, variables, report_line)
 
         if bronze.has(FETCH_LOG):
             # what waits to be landed may be of the future as well
             bronze.prepare()
         found = future.find_future(Lake(machine.paths), latest_as_of(bronze.data_source()))
         if not found:
-            say(f"nothing in the lake is stamped later than {found.after:%Y-%m-%d %H:%M:%S} UTC; nothing to do")
+            report_line(f"nothing in the lake is stamped later than {found.after:%Y-%m-%d %H:%M:%S} UTC; nothing to do")
             return
-        say(str(found))
+        report_line(str(found))
         _confirm(is_confirmed)
-        future.discard_future(Lake(machine.paths), found, builds_at, engine, say)
-    say("the next smart-trader run goes on from there")
+        future.discard_future(Lake(machine.paths), found, builds_at, engine, report_line)
+    report_line("the next smart-trader run goes on from there")
 
 
 def _confirm(is_confirmed: bool) -> None:

@@ -125,7 +125,7 @@ def discard_future(
     for name in sorted(set(lake.derived_tables()) - kept):
         _remove_folder(lake.paths.table(*name))
     _delete_from_bronze(lake, future, progress)
-    # not before: a server's catalog is told what the lake holds now
+    # not before: what the lake holds is registered in a server's catalog now
     engine.wait()
     builds_at(_newest_time(lake)).rebuild(progress)
 

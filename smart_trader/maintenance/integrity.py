@@ -1,4 +1,4 @@
-"""Finds rows that bronze has lost: each line of the fetch log says how many rows its fetch brought."""
+"""Finds rows that bronze has lost: each line of the fetch log holds how many rows its fetch brought."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def lost_rows(lake: Lake) -> list[str]:
         if fetches and not lake.has("bronze", table.name):
             found.append(f"{name}: gone, with {sum(row['rows'] for row in fetches)} rows of {len(fetches)} fetches")
             continue
-        there = _rows_by_fetch(lake, table.name, complete) if lake.has("bronze", table.name) else Counter()
+        there = _count_rows_by_fetch(lake, table.name, complete) if lake.has("bronze", table.name) else Counter()
         short = [row for row in fetches if there[row["fetch_id"]] < row["rows"]]
         if short:
             first = short[0]
@@ -58,7 +58,7 @@ def lost_rows(lake: Lake) -> list[str]:
     return found
 
 
-def _rows_by_fetch(lake: Lake, table: str, complete: set[str]) -> Counter[str]:
+def _count_rows_by_fetch(lake: Lake, table: str, complete: set[str]) -> Counter[str]:
     """Count a table's rows that count, once each, by the fetch that brought them."""
     counts: Counter[str] = Counter()
     rows = lake.read("bronze", table, ["fetch_id", ROW_ID], pc.field(LOAD_ID).isin(sorted(complete)))

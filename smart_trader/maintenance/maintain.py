@@ -80,7 +80,7 @@ def ensure_retention_is_safe(paths: LakePaths, hours: int) -> None:
     Other readers of the files (DuckDB, notebooks) cannot be seen from here: that none is at it is the caller's word.
 
     Raises:
-        SmartTraderError: One runs, or the lake is not on this machine, where nobody can tell.
+        SmartTraderError: One runs, or the lake is not on this machine, where nobody can know.
     """
     if hours >= SAFE_RETENTION_HOURS:
         return

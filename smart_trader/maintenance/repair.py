@@ -1,4 +1,4 @@
-"""Puts a lake right: broken tables are made again from bronze, and a server's catalog is told what the lake holds."""
+"""Puts a lake right: makes broken tables again from bronze and registers what the lake holds in a server's catalog."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Findings:
     Attributes:
         derived: Broken tables that a full refresh makes again, with what is wrong.
         kept: Broken tables that nothing can make again: bronze and histories.
-        losses: What whole bronze tables lack of what the fetch log says.
+        losses: What whole bronze tables lack of what the fetch log lists.
     """
 
     derived: dict[Name, str] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Findings:
     losses: list[str] = field(default_factory=list)
 
 
-def fault_of(lake: Lake, schema: str, name: str) -> str | None:
+def find_fault(lake: Lake, schema: str, name: str) -> str | None:
     """Return what is wrong with a Delta table, or None: its log is read, and each file looked for and read."""
     location = lake.paths.table(schema, name)
     try:
@@ -69,7 +69,7 @@ def examine(lake: Lake, histories: Collection[Name]) -> Findings:
     for name in [*bronze, *lake.derived_tables()]:
         if not _is_there(lake.paths.table(*name)):
             continue
-        fault = fault_of(lake, *name)
+        fault = find_fault(lake, *name)
         if fault is not None:
             is_kept = name in bronze or name in histories
             (findings.kept if is_kept else findings.derived)[name] = fault
@@ -85,18 +85,18 @@ def refuse_what_is_lost(findings: Findings) -> None:
         SmartTraderError: Names each and what is wrong with it.
     """
     if findings.kept:
-        derived = _listed(findings.derived)
+        derived = _join_names(findings.derived)
         if derived:
             derived = f"\nthese are made again once those are mended:\n{derived}"
         raise SmartTraderError(
-            f"these tables hold what cannot be computed again:\n{_listed(findings.kept)}{derived}",
+            f"these tables hold what cannot be computed again:\n{_join_names(findings.kept)}{derived}",
             "put the files back from a backup of the lake (smart-trader restore) and run this again. Without one: move "
             "the table's folder away; a history then begins again with the next run, and a bronze table means a new "
             "lake (LAKEHOUSE_HOME), since what was fetched is gone",
         )
 
 
-def _listed(broken: Mapping[Name, str]) -> str:
+def _join_names(broken: Mapping[Name, str]) -> str:
     return "\n".join(f"  {schema}.{name}: {fault}" for (schema, name), fault in broken.items())
 
 
@@ -143,7 +143,7 @@ def repair(
     findings = examine(lake, builds.histories())
     refuse_what_is_lost(findings)
     set_aside(lake, findings.derived, progress)
-    # a server's catalog is told what the lake holds now
+    # what the lake holds is registered in a server's catalog now
     engine.wait()
     upgrade()
     if findings.derived:

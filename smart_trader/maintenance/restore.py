@@ -65,7 +65,7 @@ def restore(paths: LakePaths, source: Path, progress: ProgressFn) -> Manifest:
 
 
 def _copy_back(paths: LakePaths, manifest: Manifest, source: Path, progress: ProgressFn) -> None:
-    """Copy the files of a backup to their places, and see that each is what the manifest says."""
+    """Copy the files of a backup to their places, and check each against the manifest."""
     places = {TABLES_FOLDER: paths.local_root, HOME_FOLDER: paths.home}
     for folder in manifest.folders:
         top, _, rest = folder.partition("/")

@@ -8,7 +8,7 @@ import click
 
 from smart_trader.clock import now
 from smart_trader.config.settings import lakehouse_settings
-from smart_trader.console import run, say
+from smart_trader.console import report_line, run
 from smart_trader.lake.private import claim_folder
 from smart_trader.lakehouse.session import choose_engine, lake_engine
 from smart_trader.pipeline.dbt import Builds
@@ -22,9 +22,9 @@ def prepare() -> None:
     """
     machine = lakehouse_settings()
     claim_folder(machine.paths.home)
-    with lake_engine(machine, say, choose_engine(machine)) as engine:
-        builds = Builds(machine.paths, engine, now().isoformat(), f"prepare-{uuid.uuid4().hex[:6]}", {}, say)
-        say(f"project read: {len(builds.nodes())} nodes")
+    with lake_engine(machine, report_line, choose_engine(machine)) as engine:
+        builds = Builds(machine.paths, engine, now().isoformat(), f"prepare-{uuid.uuid4().hex[:6]}", {}, report_line)
+        report_line(f"project read: {len(builds.nodes())} nodes")
 
 
 if __name__ == "__main__":

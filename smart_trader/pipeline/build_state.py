@@ -1,4 +1,4 @@
-"""What a lake was built from and by: the marks that tell whether a build has anything to do."""
+"""What a lake was built from and by: the marks that show whether a build has anything to do."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class BuildState:
         self.mark(PENDING, {kind: sorted(built) for kind, built in pending.items()})
 
     def note_landed(self) -> list[str]:
-        """Look what has landed since this was asked last, and note it as pending; returns the kinds."""
+        """Look what has landed since the last call, and note it as pending; returns the kinds."""
         landed, marks = [], {}
         for kind, load in LOADS.items():
             now = self.now(load)

@@ -19,7 +19,7 @@ class Builder:
     """Builds the steps of one run.
 
     Args:
-        request: What the run is asked to do.
+        request: What the run has to do.
         refresh_hours: Age from which on a wallet's profit and loss is calculated again.
         lake: What has landed, and what was built of it.
         engine: What builds.
@@ -76,7 +76,7 @@ class Builder:
                 self._changes.note_end()
             return False
         if stale and not is_first:
-            self._progress(f"      {self._changes.told()}")
+            self._progress(f"      {self._changes.describe()}")
         self._engine.begin()
         self._restore_views(step)
         wanted = self._scope(step) if is_first else self._changed(step, pending)
@@ -106,7 +106,7 @@ class Builder:
         return built
 
     def _pending_kinds(self, step: Step) -> list[str]:
-        """Return the kinds of what landed that ask for a step's build."""
+        """Return the kinds of what landed that require a step's build."""
         pending = self._state.pending()
         if step.is_last:
             if self._is_calculation_due():

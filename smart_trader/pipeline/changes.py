@@ -21,7 +21,7 @@ class Changes:
     """What a run has to build because the project was edited, or has other vars, since the lake was built.
 
     Args:
-        builds: dbt, for the project's nodes; it is asked only where a file or a var differs.
+        builds: dbt, for the project's nodes; it is called only where a file or a var differs.
         state: What the lake was built by.
         overrides: Values of vars of this run alone.
         with_tests: Whether data tests are run.
@@ -50,7 +50,7 @@ class Changes:
 
     @property
     def _is_current(self) -> bool:
-        """Whether all of the lake is known to be built by the project as it is; saves asking dbt."""
+        """Whether all of the lake is known to be built by the project as it is; saves a call of dbt."""
         known = (self._whole,) if self._with_tests else (self._whole, self._whole + UNTESTED)
         return self._state.project() in known
 
@@ -80,14 +80,14 @@ class Changes:
         """Whether a node of a name is among ids, which end in it."""
         return any(key.endswith(f".{name}") for key in built)
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Put into words what was edited, and what is built from all rows for it."""
         built = self._state.stamps()
         if not built:
             return "the lake does not say by which code it was built: the whole project is built once"
-        edited = _listed(self.nodes.edited(built)) or "data tests"
+        edited = _join_names(self.nodes.edited(built)) or "data tests"
         remade = self.nodes.names(self.nodes.remade(built))
-        again = f"; built again from all rows: {_listed(remade)}" if remade else ""
+        again = f"; built again from all rows: {_join_names(remade)}" if remade else ""
         return f"changed since the last build: {edited}{again}"
 
     def note_built(self) -> None:
@@ -107,6 +107,6 @@ class Changes:
             self._state.mark(PROJECT, self._whole if self._with_tests else self._whole + UNTESTED)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:SHOWN_NAMES])
     return f"{shown} and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else shown

@@ -11,8 +11,9 @@ import click
 
 from smart_trader.addresses import AddressType
 from smart_trader.clock import TimestampType, choose_as_of, now
+from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import lakehouse_settings
-from smart_trader.console import say, show
+from smart_trader.console import report_line, show
 from smart_trader.errors import SettingsError
 from smart_trader.pipeline.options import engine_option, target_option
 from smart_trader.run_ids import RunIdType
@@ -21,8 +22,8 @@ from smart_trader.run_ids import RunIdType
 @click.command("run")
 @engine_option
 @target_option
-@click.option("--demo", is_flag=True, help="Ask a made-up market; no key needed.")
-@click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Ask recorded responses.")
+@click.option("--demo", is_flag=True, help="Use a made-up market; no key needed.")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="FOLDER", help="Use recorded responses.")
 @click.option("--tokens", metavar="FILE", help="Fetch the holders of these tokens as well: a file, - or a,b,c.")
 @click.option("--wallets", metavar="FILE", help="Track these wallets as well: a file, - or a,b,c.")
 @click.option(
@@ -57,7 +58,7 @@ def run_pipeline(
 ) -> None:
     """Load, build and rank: the whole pipeline, or one step of it.
 
-    Asks BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
+    Uses BirdEye with BIRDEYE_API_KEY, or what --demo or --replay names. Run again at any time: what is done is not done
     twice, and what an earlier run left half-way is finished.
     """
     from loaders.queues import read_addresses
@@ -73,7 +74,7 @@ def run_pipeline(
         raise SettingsError(f"no step {step!r}", f"the steps are {', '.join(STEP_NAMES)}")
     overrides = parse_variables(variables)
     settings = loader_settings(overrides)
-    # a file that cannot be read is told before anything starts, and - can be read only once
+    # a file that cannot be read is reported before anything starts, and - can be read only once
     given = {
         flag: read_addresses(source, flag) if source is not None else []
         for flag, source in (("--tokens", tokens), ("--wallets", wallets))
@@ -92,29 +93,34 @@ def run_pipeline(
     machine = lakehouse_settings()
     failure: LoadsFailedError | None = None
     try:
-        records = execute_run(request, settings, machine, say)
+        records = execute_run(request, settings, machine, report_line)
     except LoadsFailedError as error:
         failure, records = error, error.records
     ended = "failed in part" if failure else "done"
-    say(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
+    report_line(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
-        from smart_trader.lake.reader import Lake
-        from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
-        from smart_trader.reports.verdicts import verdicts_text
-
-        lake = Lake(machine.paths)
-        show(leaderboard_text(leaderboard_rows(lake, top), "table"))
-        show(verdicts_text(lake, given["--wallets"]))
+        _show_traders(machine.paths, top, given["--wallets"])
     if failure:
         raise failure
+
+
+def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
+    """Print the best traders, and the verdicts on the wallets that the run was given."""
+    from smart_trader.lake.reader import Lake
+    from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
+    from smart_trader.reports.verdicts import verdicts_text
+
+    lake = Lake(paths)
+    show(leaderboard_text(leaderboard_rows(lake, top), "table"))
+    show(verdicts_text(lake, wallets))
 
 
 @click.command()
 @click.argument("items", nargs=-1, type=AddressType(), metavar="[ITEM]...")
 def retry(items: tuple[str, ...]) -> None:
-    """Ask again for tokens and wallets that are left alone after failures: each ITEM, or all of them.
+    """Try tokens and wallets again that are left alone after failures: each ITEM, or all of them.
 
-    Their failures so far count no more, so that the next run asks for them. Without this they come back by themselves
+    Their failures so far count no more, so that the next run requests them. Without this they come back by themselves
     after `exhausted_retry_days`.
     """
     from loaders.bronze import Bronze
@@ -133,13 +139,13 @@ def retry(items: tuple[str, ...]) -> None:
         bronze.prepare()
         wanted = find_fetched_items(bronze, items) if items else exhausted_items(Lake(paths))
         if not wanted:
-            say("nothing is left alone")
+            report_line("nothing is left alone")
             return
         # time in a lake never moves back, and a made-up market's may run ahead
         request_retry(bronze, wanted, max(now(), bronze.newest_as_of() or now()))
     counts = Counter(ITEM_NAMES[kind] for kind, _ in wanted)
     counted = ", ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
-    say(f"asked again by the next run: {counted}")
+    report_line(f"asked again by the next run: {counted}")
 
 
 @click.command("as-of")
@@ -147,7 +153,7 @@ def retry(items: tuple[str, ...]) -> None:
 def print_as_of(wanted: str) -> None:
     """Print the time a run may be at: WANTED, or now where that is missing or the lake is past it.
 
-    A scheduler asks this once and gives the answer to every step of a run. A time in the future is refused, and so is
+    A scheduler calls this once and gives the answer to every step of a run. A time in the future is refused, and so is
     a lake that is in the future: every scheduled run would be at that one time.
     """
     from loaders.bronze import Bronze
@@ -156,7 +162,7 @@ def print_as_of(wanted: str) -> None:
     bronze = Bronze(lakehouse_settings().paths, schema_name("bronze"))
     chosen, note = choose_as_of(wanted, bronze.newest_as_of(), bronze.data_source())
     if note:
-        say(note)
+        report_line(note)
     show(chosen.isoformat())
 
 
@@ -175,5 +181,5 @@ def upgrade() -> None:
     machine = lakehouse_settings()
     ensure_exists(machine.paths)
     with lock_lake(machine.paths, "upgrade"):
-        steps = upgrade_lake(machine, say)
-    say(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")
+        steps = upgrade_lake(machine, report_line)
+    report_line(f"the lake is of version {LAKE_VERSION}{'' if steps else ' already'}")

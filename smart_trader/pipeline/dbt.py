@@ -33,8 +33,8 @@ VARIABLE = re.compile(r"""\bvar\(\s*['"](\w+)['"]""")
 RESTORING_HOOK = "restore_views"
 BAD = ("error", "fail", "runtime error")
 GOOD = ("success", "pass", "warn")
-# What Spark and Delta, or DuckDB and delta-rs, say where a table's files or its entry in the catalog are gone, and
-# where the disk is full.
+# The messages of Spark and Delta, or DuckDB and delta-rs, where a table's files or its entry in the catalog are gone,
+# and where the disk is full.
 FIXES = (
     (
         ("No space left on device", "DISK_FULL", "os error 28", "StorageFull"),
@@ -156,7 +156,7 @@ class Builds:
         self._engine.wait()
         started = time.monotonic()
         with _environment(self._environment), _full_refresh(manifest.nodes, remade):
-            done = dbtRunner(manifest=manifest, callbacks=[self._listener()]).invoke(
+            done = dbtRunner(manifest=manifest, callbacks=[self._make_listener()]).invoke(
                 ["--log-level", "none", "--log-level-file", "info", *arguments, *self._common(self._variables)],
             )
         _raise_end(done.exception)
@@ -165,8 +165,8 @@ class Builds:
         self.made = {result.node.unique_id for result in results if str(result.status) in GOOD}
         failed = [result for result in results if str(result.status) in BAD]
         if failed or not done.success:
-            shown = _failures(failed, done.exception)
-            raise SmartTraderError(f"{what} failed:\n{shown}", _fix(shown) or f"see {self.log}")
+            shown = _list_failures(failed, done.exception)
+            raise SmartTraderError(f"{what} failed:\n{shown}", _find_fix(shown) or f"see {self.log}")
         self._drop_checks(manifest)
         # what dbt does before a build, and an exposure, count as nodes to it, but build nothing
         made = [result for result in results if result.node.resource_type not in ("operation", "exposure")]
@@ -202,7 +202,9 @@ class Builds:
         _collect_less()
         _raise_end(parsed.exception)
         if not parsed.success:
-            raise SmartTraderError(f"dbt cannot read the project: {_first_line(parsed.exception)}", "run: dbt parse")
+            raise SmartTraderError(
+                f"dbt cannot read the project: {_take_first_line(parsed.exception)}", "run: dbt parse"
+            )
         if not variables:
             known.keep()
         return parsed.result
@@ -233,8 +235,8 @@ class Builds:
             if node.resource_type == "snapshot" or node.config.get("full_refresh") is False
         }
 
-    def _listener(self) -> Callable[[Any], None]:
-        """Return what listens to dbt and tells now and then how far a long build is."""
+    def _make_listener(self) -> Callable[[Any], None]:
+        """Return what listens to dbt and reports now and then how far a long build is."""
         last = time.monotonic()
 
         def listen(event: Any) -> None:
@@ -283,22 +285,22 @@ def _raise_end(exception: BaseException | None) -> None:
         raise exception
 
 
-def _failures(failed: Sequence[Any], exception: BaseException | None) -> str:
+def _list_failures(failed: Sequence[Any], exception: BaseException | None) -> str:
     if not failed:
-        return f"  {_first_line(exception)}"
-    shown = [f"  {result.node.name}: {_first_line(result.message)}" for result in failed[:SHOWN_FAILURES]]
+        return f"  {_take_first_line(exception)}"
+    shown = [f"  {result.node.name}: {_take_first_line(result.message)}" for result in failed[:SHOWN_FAILURES]]
     if len(failed) > SHOWN_FAILURES:
         shown.append(f"  and {len(failed) - SHOWN_FAILURES} more")
     return "\n".join(shown)
 
 
-def _fix(message: str) -> str | None:
+def _find_fix(message: str) -> str | None:
     """Return what to do about an error of Spark or Delta that a person can act on."""
     fix = next((fix for words, fix in FIXES if any(word in message for word in words)), None)
     return repair_fix(message) if fix == REPAIR_FIX else fix
 
 
-def _first_line(error: object) -> str:
+def _take_first_line(error: object) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # dbt's first line only names the node
     return " ".join(lines[:3])[:500] if lines else "no reason given"

@@ -1,4 +1,4 @@
-"""Fingerprints of the project's code: they say what an edit makes old, and which code made a figure.
+"""Fingerprints of the project's code: they show what an edit makes old, and which code made a figure.
 
 A fingerprint covers what decides a node's rows: its code without comments and layout, the macros it uses, the vars that
 any of them reads, and the modules that a Python model imports.
@@ -32,7 +32,7 @@ VERSION_LENGTH = 12
 VERSION_MACRO = "code_version"
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# A formula begins with the verdict and goes upstream to these: they say what was observed or what is due, not how a
+# A formula begins with the verdict and goes upstream to these: they hold what was observed or what is due, not how a
 # figure is made of it.
 EVALUATION = "trader_evaluations"
 OBSERVED_OR_DUE = frozenset(
@@ -131,13 +131,13 @@ class ProjectCode:
 
     def whole(self) -> str:
         """Return the fingerprint of everything: every file as it is, and every var."""
-        parts = [_text(self.variables)]
-        for path in sorted(self._files()):
+        parts = [_as_text(self.variables)]
+        for path in sorted(self._list_files()):
             parts.append(f"{path.relative_to(self.root)}\n{path.read_text()}")
-        parts += [path.read_text() for path in _package_files("smart_trader.fifo")]
+        parts += [path.read_text() for path in _list_package_files("smart_trader.fifo")]
         return digest(parts)
 
-    def _files(self) -> Iterator[Path]:
+    def _list_files(self) -> Iterator[Path]:
         yield self.root / PROJECT_FILE
         yield from (self.root / "tests").glob("*.sql")
         for folder in FOLDERS:
@@ -153,11 +153,11 @@ class ProjectCode:
         left_out = set(without)
         parts = [source.normalized(), source.config]
         if source.language == "python":
-            parts += [normalized_python(path.read_text()) for path in _imported(parts[0])]
+            parts += [normalized_python(path.read_text()) for path in _follow_imports(parts[0])]
         used = self._macros_of("\n".join(parts[:2]), left_out) if source.language != "csv" else set()
         parts += [self.macros[name] for name in sorted(used)]
         names = {name for part in parts for name in _VAR.findall(part)} - left_out
-        values = [f"{name}={_text(self.variables.get(name))}" for name in sorted(names)]
+        values = [f"{name}={_as_text(self.variables.get(name))}" for name in sorted(names)]
         if VERSION_MACRO in used:
             values.append(self.formula_version)
         return Fingerprint(digest(parts), digest([*parts, *values]))
@@ -183,7 +183,7 @@ class ProjectCode:
 
     @cached_property
     def formula_code(self) -> str:
-        """Fingerprint of that code alone, whatever seeds and vars say.
+        """Fingerprint of that code alone, whatever seeds and vars hold.
 
         Raises:
             SettingsError: A model or seed of the formula has no file.
@@ -218,12 +218,12 @@ class ProjectCode:
         for path in sorted((self.root / kind).rglob(f"{name}.yml")):
             for entry in (yaml.load(path.read_text(), _YAML) or {}).get(kind, []):  # noqa: S506  (a safe loader)
                 if entry.get("name") == name:
-                    return _text(entry.get("config", {}))
+                    return _as_text(entry.get("config", {}))
         return ""
 
 
 def formula_version(overrides: Mapping[str, Any] | None = None) -> str:
-    """Return the version of the code that makes a wallet's figures and its verdict; dbt asks this for each build.
+    """Return the version of the code that makes a wallet's figures and its verdict; dbt calls this for each build.
 
     Args:
         overrides: Values from the command line, by the vars' names.
@@ -267,13 +267,13 @@ def normalized_python(text: str) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def _imported(code: str) -> list[Path]:
+def _follow_imports(code: str) -> list[Path]:
     """Return the project's own modules that a Python model reaches, within the packages it imports."""
     found: dict[str, Path] = {}
     waiting = [code]
     while waiting:
-        for name in _imports(waiting.pop()):
-            path = _module_file(name)
+        for name in _list_imports(waiting.pop()):
+            path = _find_module_file(name)
             if path is None or name in found or not name.startswith("smart_trader.fifo"):
                 continue
             found[name] = path
@@ -281,7 +281,7 @@ def _imported(code: str) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def _imports(code: str) -> Iterator[str]:
+def _list_imports(code: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -291,16 +291,16 @@ def _imports(code: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _module_file(name: str) -> Path | None:
+def _find_module_file(name: str) -> Path | None:
     package = Path(smart_trader.__file__).parent
     base = package.joinpath(*name.split(".")[1:])
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def _package_files(name: str) -> list[Path]:
+def _list_package_files(name: str) -> list[Path]:
     folder = Path(smart_trader.__file__).parent.joinpath(*name.split(".")[1:])
     return sorted(folder.glob("*.py"))
 
 
-def _text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)

@@ -11,7 +11,7 @@ from smart_trader.config.settings import ENGINE_VARIABLE
 
 
 def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
-    """Make dbt's target what the flag says; every later step reads it from the environment, as dbt does."""
+    """Set dbt's target by the flag; every later step reads it from the environment, as dbt does."""
     if name:
         os.environ[TARGET_VARIABLE] = name
 
@@ -25,7 +25,7 @@ target_option = click.option(
 
 
 def _choose_engine(_: click.Context, __: click.Parameter, name: str | None) -> None:
-    """Make the engine what the flag says; every later step reads it from the environment, as dbt's profile does."""
+    """Set the engine by the flag; every later step reads it from the environment, as dbt's profile does."""
     if name:
         os.environ[ENGINE_VARIABLE] = name
 

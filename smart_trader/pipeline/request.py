@@ -1,4 +1,4 @@
-"""What a run is asked to do."""
+"""What a run has to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smart_trader.pipeline.steps import STEPS, Step
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run is asked to do.
+    """What a run has to do.
 
     Attributes:
         source: Where its rows come from.

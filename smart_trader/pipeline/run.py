@@ -81,7 +81,7 @@ def run_pipeline(
 
 
 def _advise(choice: Choice, lake: Lake, most_swaps: int, progress: ProgressFn) -> None:
-    """Say so where Spark would serve a lake of this size better; a run never starts a server that nobody asked for."""
+    """Report where Spark would serve a lake of this size better; a run never starts a server that nobody requested."""
     if choice.name != EMBEDDED or not lake.has("bronze", TRANSACTION_HISTORY.name):
         return
     swaps = lake.row_count("bronze", TRANSACTION_HISTORY.name)
@@ -126,7 +126,7 @@ class _Run:
             yield
 
     def all(self, records: list[StepRecord]) -> None:
-        """Do the steps that are asked for, in order."""
+        """Do the requested steps, in order."""
         steps = self._request.steps
         with serving_api(self._request.source, self._lake.paths, self._request.as_of) as api:
             for number, step in enumerate(steps, 1):
@@ -191,7 +191,7 @@ class _Run:
         return bool(read_table(self._bronze.location(FETCH_LOG), ["outcome"], is_answer).num_rows)
 
     def _load_settings(self) -> LoaderSettings:
-        """Return the settings of the next load: at our own server's pace where that is asked."""
+        """Return the settings of the next load: at our own server's pace where that is used."""
         settings = self._settings
         if self._request.source.data_source != "birdeye" and settings.requests_per_second is None:
             settings = settings.model_copy(

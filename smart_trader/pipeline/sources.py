@@ -1,4 +1,4 @@
-"""Whom a run asks: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
+"""Which API a run uses: BirdEye with a key, the seeded market, or recordings; never one instead of another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from loaders.apis import Api, live_api, sandbox_api
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.errors import SettingsError
 from smart_trader.lake.atomic import write_whole
 
@@ -22,7 +22,7 @@ MARKET_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What a person asked for.
+    """What a person requested.
 
     Attributes:
         demo: The seeded market.
@@ -58,7 +58,7 @@ class SourceSpec:
 
 @contextmanager
 def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
-    """Yield the API to ask; the sandbox runs in this process while the block does.
+    """Yield the API to use; the sandbox runs in this process while the block does.
 
     Args:
         spec: The source.
@@ -81,12 +81,12 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
 
         recordings = load_recordings(spec.replay)
         for line in recordings.skipped:
-            say(f"skipped {line}")
+            report_line(f"skipped {line}")
         app = sandbox_app(recordings, clock=clock)
     else:
         from smart_trader.sandbox.market.market_source import market
 
-        world = _remembered_world(spec, paths, clock)
+        world = _read_remembered_world(spec, paths, clock)
         app = sandbox_app(market(world.seed, world.wallets, world.genesis, clock), clock=clock)
     with serving(app) as url:
         yield sandbox_api(url)
@@ -101,7 +101,7 @@ class World:
     genesis: int
 
 
-def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
+def _read_remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
     """Return the market this lake was filled from, or a new one that began a month ago."""
     world = World(spec.seed, spec.market_wallets, (clock // DAY_S - MARKET_DAYS) * DAY_S)
     try:
@@ -111,7 +111,7 @@ def _remembered_world(spec: SourceSpec, paths: LakePaths, clock: int) -> World:
         write_whole(str(paths.market_file), json.dumps(asdict(world)).encode())
         return world
     except (OSError, ValueError, TypeError):
-        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start anew") from None
+        raise SettingsError(f"{paths.market_file} cannot be read", "remove this demo lake and start again") from None
     if (known.seed, known.wallets) != (world.seed, world.wallets):
         raise SettingsError(
             f"this lake is filled from the market of seed {known.seed} with {known.wallets} wallets, "

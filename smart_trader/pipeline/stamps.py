@@ -24,8 +24,8 @@ class Stamp:
 
     Attributes:
         own: Its own code, configuration and vars.
-        build: The same, with all that it stands on: another value asks for a build.
-        rows: What rows of earlier builds depend on: another value asks for a full refresh.
+        build: The same, with all that it stands on: another value requires a build.
+        rows: What rows of earlier builds depend on: another value requires a full refresh.
     """
 
     own: str
@@ -139,7 +139,7 @@ class Nodes:
 
 def _rows(node: Any, own: Fingerprint, parents: list[str]) -> str:
     if node.resource_type in ("snapshot", "test") or node.config.get("full_refresh") is False:
-        # what was said then stays
+        # earlier verdicts stay
         return NEVER
     when = (node.config.get("meta") or {}).get(FULL_REFRESH_ON, NEVER if node.resource_type == "seed" else CHANGE)
     if when == CHANGE:

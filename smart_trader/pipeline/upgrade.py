@@ -185,7 +185,7 @@ def _write_version(paths: LakePaths, prefix: str, number: int) -> None:
 
 
 def ensure_lake_is_current(uri: str, bronze_schema: str) -> None:
-    """Refuse to build upon tables of another version of the project; dbt asks this before each build.
+    """Refuse to build upon tables of another version of the project; dbt calls this before each build.
 
     Whoever holds the lake's lock has seen to it already.
 

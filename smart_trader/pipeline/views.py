@@ -7,7 +7,7 @@ from typing import Any
 
 
 def views_below(nodes: Mapping[str, Mapping[str, Any]], selected: Collection[str]) -> list[str]:
-    """Return the views that selected nodes stand on and that are not built themselves; dbt asks this before a build.
+    """Return the views that selected nodes stand on and that are not built themselves; dbt calls this before a build.
 
     Args:
         nodes: dbt's nodes by id, as its macros see them.

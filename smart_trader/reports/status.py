@@ -41,9 +41,11 @@ def status_facts(lake: Lake) -> dict[str, Any]:
             facts["pending"][what] = {"due": sum(at <= present for at in due), "later": sum(at > present for at in due)}
     if lake.has("silver", "tracked_whales"):
         for flag in ("is_exhausted", "is_too_active"):
-            facts["left_alone"][f"wallets {flag}"] = _flagged(lake, "tracked_whales", "wallet_address", flag)
+            facts["left_alone"][f"wallets {flag}"] = _count_flagged(lake, "tracked_whales", "wallet_address", flag)
     if lake.has("silver", "tracked_tokens"):
-        facts["left_alone"]["tokens is_exhausted"] = _flagged(lake, "tracked_tokens", "token_address", "is_exhausted")
+        facts["left_alone"]["tokens is_exhausted"] = _count_flagged(
+            lake, "tracked_tokens", "token_address", "is_exhausted"
+        )
     facts["left_alone"]["wallets quarantined"] = quarantined_wallets(lake)
     if lake.has("bronze", "pipeline_runs"):
         runs = rows_of(lake.read("bronze", "pipeline_runs").sort_by([("started_at", "ascending")]))
@@ -58,11 +60,11 @@ def exhausted_items(lake: Lake) -> set[tuple[str, str]]:
         (kind, item)
         for kind, table, column in places
         if lake.has("silver", table)
-        for item in _flagged(lake, table, column, "is_exhausted")
+        for item in _count_flagged(lake, table, column, "is_exhausted")
     }
 
 
-def _flagged(lake: Lake, table: str, column: str, flag: str) -> list[str]:
+def _count_flagged(lake: Lake, table: str, column: str, flag: str) -> list[str]:
     """Return the addresses of a silver table whose flag is set."""
     if flag not in lake.delta("silver", table).schema().to_arrow().names:
         # a lake that is not upgraded yet

@@ -11,7 +11,7 @@ from smart_trader.reports.text_table import listed
 
 
 def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
-    """Tell how many wallets qualify and why the others do not; named wallets one by one.
+    """Return how many wallets qualify and why the others do not; named wallets one by one.
 
     Raises:
         SmartTraderError: Nothing is evaluated yet.

@@ -13,7 +13,7 @@ from smart_trader.addresses import AddressListType
 from smart_trader.birdeye import BASE_URL
 from smart_trader.clock import FORMS, TimestampType, check_as_of, now
 from smart_trader.config.settings import birdeye_api_key
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def serve(
     clock = int(now().timestamp()) if clock is None else clock
     source: Source = made(seed, wallets, genesis, clock) if seed is not None else replayed(folder or Path())
     app = sandbox_app(source, clock=clock, rate=rate, faults=wrong)
-    serve_until_stopped(app, port, lambda url: say(f"  on {url}"))
+    serve_until_stopped(app, port, lambda url: report_line(f"  on {url}"))
 
 
 @sandbox.command()
@@ -154,7 +154,7 @@ def record(
         raise SettingsError("BIRDEYE_API_KEY is not set", "set it to your key, or try `sandbox serve --seed 7` first")
     recorder = recording.Recorder(key, url or BASE_URL, pace)
     for path in recording.record(recorder, folder, _all(tokens), _all(wallets), pages):
-        say(f"wrote {path}")
+        report_line(f"wrote {path}")
 
 
 def made(seed: int, wallets: int, genesis: int | None, clock: int) -> MarketSource:
@@ -163,7 +163,7 @@ def made(seed: int, wallets: int, genesis: int | None, clock: int) -> MarketSour
 
     genesis = (clock // DAY - DEFAULT_DAYS) * DAY if genesis is None else genesis
     source = market(seed, wallets, genesis, clock)
-    say(
+    report_line(
         f"market of seed {seed}: {wallets} wallets, {len(source.world.rows.time):,} swaps; the same market later: "
         f"--seed {seed} --wallets {wallets} --genesis {genesis} --clock {clock} or more"
     )
@@ -176,10 +176,10 @@ def replayed(folder: Path) -> Any:
 
     recordings = load_recordings(folder)
     for line in recordings.skipped:
-        say(f"skipped {line}")
+        report_line(f"skipped {line}")
     swaps = sum(map(len, recordings.swaps.values()))
     holders = sum(map(len, recordings.holders.values()))
-    say(
+    report_line(
         f"recordings: {len(recordings.tokens)} tokens, {holders} holders of {len(recordings.holders)} tokens, "
         f"{swaps} swaps of {len(recordings.swaps)} wallets"
     )

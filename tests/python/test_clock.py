@@ -148,7 +148,7 @@ def test_what_is_printed_is_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        shown = loaders_cli._shown(WorkItem("w", "queue", resume_before_time=1_790_000_000))
+        shown = loaders_cli._format_item(WorkItem("w", "queue", resume_before_time=1_790_000_000))
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -244,9 +244,9 @@ def test_dbt_is_held_to_the_same_rule_under_the_name_of_its_variable() -> None:
 def test_a_scheduler_gets_a_time(
     wanted: str, newest: datetime | None, source: str | None, chosen: datetime, note: str
 ) -> None:
-    found, told = choose_as_of(wanted, newest, source, PRESENT)
+    found, note_given = choose_as_of(wanted, newest, source, PRESENT)
     assert found == chosen
-    assert told.endswith(note) if note else not told
+    assert note_given.endswith(note) if note else not note_given
 
 
 @pytest.mark.parametrize(

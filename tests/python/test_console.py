@@ -1,4 +1,4 @@
-"""What strangers wrote never steers the terminal."""
+"""Text from outside never steers the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import click
 import pytest
 
-from smart_trader.console import one_line, printable, run, say, show
+from smart_trader.console import one_line, printable, report_line, run, show
 from smart_trader.errors import SmartTraderError
 
 HOSTILE = {
@@ -27,7 +27,7 @@ HARMLESS = ["plain", "a\tb\nc", "H\u00e9llo \u540d \U0001f980\u200d\U0001f980", 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE.values(), ids=HOSTILE)
 def test_every_printed_line_is_harmless(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert printable(text) == one_line(text) == shown
-    say(text)
+    report_line(text)
     show(text)
     assert capsys.readouterr() == (f"{shown}\n", f"{shown}\n")
 
@@ -37,7 +37,7 @@ def test_what_people_write_stays(text: str) -> None:
     assert printable(text) == text
 
 
-def test_a_strangers_text_stays_on_its_line() -> None:
+def test_text_from_outside_stays_on_its_line() -> None:
     assert one_line("no\nerror: all lost\t!") == "no\\nerror: all lost\\t!"
 
 

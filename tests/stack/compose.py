@@ -119,7 +119,7 @@ class Stack:
         return [*entry, *(arguments or service["command"])]
 
     def environment(self, name: str, number: int = 1) -> dict[str, str]:
-        """Return a service's environment: what the file says, in a folder of its own, and nothing of ours."""
+        """Return a service's environment: what the file sets, in a folder of its own, and nothing of ours."""
         home = self.folder / (f"{name}-{number}" if number > 1 else name)
         home.mkdir(exist_ok=True)
         given = {key: str(value) for key, value in self.services[name]["environment"].items() if value != ""}
@@ -166,7 +166,7 @@ class Stack:
         return [*as_user, *command, *place, "-c", "listen_addresses=127.0.0.1"]
 
     def wait(self, name: str, number: int = 1) -> None:
-        """Wait until a service's health check says so."""
+        """Wait until a service's health check passes."""
         test = self.services[name]["healthcheck"]["test"][1:]
         process = self.running[f"{name}-{number}"]
         deadline = time.monotonic() + HEALTHY_WITHIN_S

@@ -58,7 +58,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[S
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Tables]:
-    """What the embedded server's lake holds after a run at each moment."""
+    """What the embedded server's lake holds after a run at each timestamp."""
     home = tmp_path_factory.mktemp("embedded lake")
     found = {}
     for at in (FIRST, REFRESH, LATER):

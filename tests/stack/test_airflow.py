@@ -21,7 +21,7 @@ from .compose import PROJECT, Stack
 from .lakes import MARKET, Tables, assert_equal, business_rows, local_lake
 
 RUN = "optimized_delta_smart_trader_identification"
-UPKEEP = "lake_maintenance"
+MAINTENANCE = "lake_maintenance"
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ def smart_trader(airflow: Airflow, *arguments: str) -> subprocess.CompletedProce
 
 def test_both_dags_are_read_without_an_error(airflow: Airflow) -> None:
     assert airflow.json("dags", "list-import-errors") == []
-    assert {dag["dag_id"] for dag in airflow.json("dags", "list")} == {RUN, UPKEEP}
+    assert {dag["dag_id"] for dag in airflow.json("dags", "list")} == {RUN, MAINTENANCE}
 
 
-@pytest.mark.parametrize(("dag", "schedule"), [(RUN, "0 9,21 * * *"), (UPKEEP, "0 */6 * * *")])
+@pytest.mark.parametrize(("dag", "schedule"), [(RUN, "0 9,21 * * *"), (MAINTENANCE, "0 */6 * * *")])
 def test_dags_are_scheduled_one_at_a_time_without_catching_up_and_begin_paused(
     airflow: Airflow, dag: str, schedule: str
 ) -> None:
@@ -107,19 +107,19 @@ def test_the_run_has_a_task_for_each_step_of_the_pipeline(airflow: Airflow) -> N
 
 
 def test_the_run_to_its_end(airflow: Airflow, embedded: dict[int, Tables]) -> None:
-    moment = datetime.fromtimestamp(FIRST, UTC)
-    done = airflow("dags", "test", RUN, moment.isoformat(), timeout=1200)
+    as_of = datetime.fromtimestamp(FIRST, UTC)
+    done = airflow("dags", "test", RUN, as_of.isoformat(), timeout=1200)
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     lake = local_lake(airflow.lake)
     records = read_table(lake.table("bronze", "pipeline_runs")).to_pylist()
     assert [row["step"] for row in sorted(records, key=lambda row: row["started_at"])] == list(STEP_NAMES)
-    assert {(row["outcome"], row["as_of"]) for row in records} == {("complete", moment)}
+    assert {(row["outcome"], row["as_of"]) for row in records} == {("complete", as_of)}
     assert len({row["run_id"] for row in records}) == 1
     print("Airflow, a task for each step:")
     assert_equal(business_rows(lake), embedded[FIRST])
 
 
-def test_a_moment_the_lake_is_past_becomes_now(airflow: Airflow) -> None:
+def test_a_time_the_lake_is_past_becomes_now(airflow: Airflow) -> None:
     for wanted in ("", datetime.fromtimestamp(FIRST - 1, UTC).isoformat()):
         chosen = datetime.fromisoformat(smart_trader(airflow, "as-of", wanted).stdout.strip())
         assert abs((datetime.now(UTC) - chosen).total_seconds()) < 60
@@ -128,7 +128,7 @@ def test_a_moment_the_lake_is_past_becomes_now(airflow: Airflow) -> None:
 
 
 def test_the_maintenance_to_its_end(airflow: Airflow, embedded: dict[int, Tables]) -> None:
-    done = airflow("dags", "test", UPKEEP, timeout=900)
+    done = airflow("dags", "test", MAINTENANCE, timeout=900)
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     for words in ("compacted", "old files removed", "source freshness"):
         assert words in done.stdout + done.stderr

@@ -19,7 +19,7 @@ from .conftest import MINIO, stack_in
 from .lakes import LATER, MARKET, Tables, assert_equal, business_rows, lake_of
 
 RUN = ("run", "--target", "cluster", *MARKET)
-# every one of these is built anew from what it reads: it has the same rows in each version
+# every one of these is built again from what it reads: it has the same rows in each version
 STEADY = (
     "select count(*), sum(total_pnl), count_if(token_address = 'ALL_TOKENS') from silver.wallet_pnl",
     "select count(*), sum(smart_trader_score) from gold.leaderboard",
@@ -27,7 +27,7 @@ STEADY = (
 )
 
 
-def ask(stack: Stack, statement: str) -> list[tuple[object, ...]]:
+def execute(stack: Stack, statement: str) -> list[tuple[object, ...]]:
     return probe.execute_thrift(int(stack.variables["SPARK_THRIFT_PORT"]), statement, timeout_s=120)
 
 
@@ -38,25 +38,25 @@ def run_until_right(stack: Stack, at: int) -> None:
 
 
 def follow(process: subprocess.Popen[str], words: str) -> str:
-    """Read what a process says until some words come."""
+    """Read what a process prints until some words come."""
     assert process.stdout is not None
-    said = ""
+    output = ""
     for line in process.stdout:
-        said += line
+        output += line
         if words in line:
-            return said
-    raise AssertionError(f"{words!r} never came: {said}")
+            return output
+    raise AssertionError(f"{words!r} never came: {output}")
 
 
-def ends_right_or_says_what_to_do(process: subprocess.Popen[str], said: str) -> bool:
+def ends_right_or_names_the_fix(process: subprocess.Popen[str], output: str) -> bool:
     """Wait for the end of a run; returns whether it did all there was to do."""
     rest, _ = process.communicate(timeout=900)
-    said += rest
-    assert "Traceback" not in said, said
+    output += rest
+    assert "Traceback" not in output, output
     if process.returncode == 0:
         return True
-    print(said[said.index("error: ") :], flush=True)
-    assert "fix: " in said.partition("error: ")[2], said
+    print(output[output.index("error: ") :], flush=True)
+    assert "fix: " in output.partition("error: ")[2], output
     return False
 
 
@@ -116,14 +116,14 @@ def dbt(stack: Stack, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_readers_see_whole_versions_while_a_build_writes(cluster: Stack) -> None:
-    expected = [ask(cluster, question) for question in STEADY]
+    expected = [execute(cluster, question) for question in STEADY]
     build = dbt(
         cluster, "build", "--full-refresh", "--exclude-resource-type", "test", "unit_test",
         "--select", "quote_assets", "wallet_pnl", "leaderboard",
     )  # fmt: skip
     reads = 0
     while build.poll() is None:
-        assert [ask(cluster, question) for question in STEADY] == expected
+        assert [execute(cluster, question) for question in STEADY] == expected
         reads += 1
     assert build.returncode == 0, build.communicate()[0]
     assert reads >= 3
@@ -140,7 +140,7 @@ def test_a_worker_killed_in_the_fifo_model(cluster: Stack, embedded: dict[int, T
         assert time.monotonic() < deadline
         time.sleep(0.05)
     cluster.stop("spark-worker", 2, signal.SIGKILL)
-    is_done = ends_right_or_says_what_to_do(begun, "")
+    is_done = ends_right_or_names_the_fix(begun, "")
     cluster.start("spark-worker", 2)
     print(f"the run with a killed worker ended {'right' if is_done else 'with an error'}", flush=True)
     run_until_right(cluster, REFRESH)
@@ -157,14 +157,14 @@ def test_the_store_restarted_in_the_middle_of_a_load(cluster: Stack, embedded: d
     begun = cluster.begin(
         "pipeline", *RUN, "--as-of", str(LATER), "--step", "load_transactions", "--run-id", "restarted", *slowly
     )
-    said = follow(begun, "[1/1] load_transactions")
+    output = follow(begun, "[1/1] load_transactions")
     time.sleep(3)
     assert begun.poll() is None
     cluster.stop("s3", how=signal.SIGKILL)
     time.sleep(3)
     cluster.start("s3")
     cluster.wait("s3")
-    is_done = ends_right_or_says_what_to_do(begun, said)
+    is_done = ends_right_or_names_the_fix(begun, output)
     print(f"the load with a restarted store ended {'right' if is_done else 'with an error'}", flush=True)
     run_until_right(cluster, LATER)
     assert_equal(business_rows(lake_of(cluster)), embedded[LATER])

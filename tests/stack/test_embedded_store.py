@@ -73,8 +73,8 @@ def test_a_wrong_key_is_refused_before_any_work_and_not_shown(store: Stack, home
     _, env = environments(homes)
     done = run_module("dbt.cli.main", "test", "--target-path", str(homes[1] / "target"), "--log-path", str(homes[1]),
                       env=env | {"AWS_SECRET_ACCESS_KEY": wrong}, timeout=120)  # fmt: skip
-    told = done.stdout + done.stderr + (homes[1] / "dbt.log").read_text()
+    output = done.stdout + done.stderr + (homes[1] / "dbt.log").read_text()
     assert done.returncode != 0
-    assert "refuses the lake s3a://smart-trader/embedded lake" in told
-    assert "AWS_SECRET_ACCESS_KEY" in told
-    assert wrong not in told
+    assert "refuses the lake s3a://smart-trader/embedded lake" in output
+    assert "AWS_SECRET_ACCESS_KEY" in output
+    assert wrong not in output

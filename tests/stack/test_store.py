@@ -85,7 +85,7 @@ def careless_store() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("changed", "message", "fix"),
     [
-        pytest.param({"AWS_ACCESS_KEY_ID": "stranger"}, "refuses the key", "correct AWS_ACCESS_KEY_ID", id="unknown-key"),
+        pytest.param({"AWS_ACCESS_KEY_ID": "unknown"}, "refuses the key", "correct AWS_ACCESS_KEY_ID", id="unknown-key"),
         pytest.param({"AWS_SECRET_ACCESS_KEY": "wrong"}, "refuses the key", "correct AWS_ACCESS_KEY_ID", id="wrong-secret"),  # pragma: allowlist secret
         pytest.param({"AWS_SECRET_ACCESS_KEY": ""}, "there is no AWS_SECRET_ACCESS_KEY", "set both", id="no-secret"),
         pytest.param({"LAKEHOUSE_URI": "s3://nowhere"}, "no bucket nowhere", "make it, or correct LAKEHOUSE_URI", id="no-bucket"),
@@ -98,7 +98,7 @@ def careless_store() -> Iterator[str]:
 @pytest.mark.parametrize(
     "command", [("run", "--demo"), ("load", "init"), ("maintain",), ("lakehouse", "start")], ids=" ".join
 )
-def test_a_store_that_cannot_be_used_is_told_before_any_work(
+def test_a_store_that_cannot_be_used_is_reported_before_any_work(
     store: Stack, careless_store: str, command: tuple[str, ...], changed: dict[str, str], message: str, fix: str
 ) -> None:
     changed = {name: value.replace("CARELESS", careless_store) for name, value in changed.items()}
@@ -171,10 +171,10 @@ def test_a_holder_that_slept_too_long_stops_writing(store: Stack, api: tuple[str
     taken = second_load(store, api)
     assert taken.returncode == 0, taken.stderr
     first.send_signal(signal.SIGCONT)
-    said, _ = first.communicate(timeout=60)
-    assert first.returncode == 1, said
-    assert f"the lock of {LAKE} is lost: it is now held by" in said
-    assert "Traceback" not in said
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == 1, output
+    assert f"the lock of {LAKE} is lost: it is now held by" in output
+    assert "Traceback" not in output
 
 
 def test_a_holder_gives_up_before_another_may_begin() -> None:

@@ -39,7 +39,7 @@ class Corrupts(Protocol):
         """Return what is sent in place of a body."""
 
 
-def made() -> MarketSource:
+def make_market() -> MarketSource:
     """Return the market that everything here is cut from."""
     return market(7, TEMPLATES, GENESIS, NOW)
 

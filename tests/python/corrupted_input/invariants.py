@@ -30,10 +30,10 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.running import serving
 from tests.python.support.loader_lake import FAST, NO_FILTERS, Lake
 
-from .corrupted_market import NOW, Crowd, Sent, corrupted_app, made, names
+from .corrupted_market import NOW, Crowd, Sent, corrupted_app, make_market, names
 from .mutations import Case
 
-# a body that is no answer would be asked for again, which only takes time
+# a body that is no answer would be requested again, which only takes time
 SETTINGS: dict[str, Any] = {**FAST, "max_request_tries": 1, "max_pages_per_wallet": 5, "max_parallel_requests": 4}
 LOADERS = tuple(resource.name for resource in RESOURCES)
 TABLES = {resource.name: resource.table.name for resource in RESOURCES}
@@ -71,7 +71,7 @@ class Corrupted:
         return lake.load(loader, self.url, self.crowd.items, NOW, **SETTINGS)
 
     def _token_lists(self, lake: Lake) -> Report:
-        """Fetch many token lists in one run; a filter that lets everything pass tells them apart."""
+        """Fetch many token lists in one run; a filter that lets everything pass distinguishes them."""
 
         def pages(client: ItemClient, item: WorkItem) -> Iterator[FetchedPage]:
             number = self.crowd.items.index(item.item)
@@ -101,20 +101,20 @@ def corrupted_market(seeds: range) -> Iterator[Corrupted]:
     items = names(len(seeds) + len(seeds) // CLEAN_EVERY + 1)
     corrupted = [item for number, item in enumerate(items) if number % (CLEAN_EVERY + 1)]
     cases = {item: Case(seed) for item, seed in zip(corrupted, seeds, strict=False)}
-    crowd, sent = Crowd(made(), items), defaultdict[tuple[str, str], list[bytes]](list)
+    crowd, sent = Crowd(make_market(), items), defaultdict[tuple[str, str], list[bytes]](list)
     with serving(corrupted_app(crowd, cases, sent)) as url:
         yield Corrupted(url, crowd, cases, sent)
 
 
 def breaches(corrupted: Corrupted, loader: str, report: Report, lake: Lake) -> list[str]:
-    """Return what broke an invariant in a run that asked for all items, with the seeds and mutations that did it."""
+    """Return what broke an invariant in a run that requested all items, with the seeds and mutations that did it."""
     log, landed = defaultdict(list), defaultdict(list)
     for line in lake.rows("fetch_log"):
         if line["kind"] == KINDS[loader]:
             log[line["item"]].append(line)
     for row in lake.rows(TABLES[loader]):
         landed[row["fetch_id"]].append(row)
-    told, message = dict(report.failures), _message(report)
+    reported, message = dict(report.failures), _message(report)
     found = []
     for item in corrupted.crowd.items:
         case = corrupted.cases.get(item)
@@ -130,7 +130,7 @@ def breaches(corrupted: Corrupted, loader: str, report: Report, lake: Lake) -> l
         elif line["outcome"] != "failed" or case is None:
             problem = f"{line['outcome']}: {error}"
         else:
-            problem = _unclear(item, error, told.get(item), message)
+            problem = _unclear(item, error, reported.get(item), message)
             if rows and MORE_FOLLOWS in (error or ""):
                 # what was read before stays, and the next run goes on from there
                 problem = problem or _unlike(rows, served(loader, corrupted.sent[loader, item]), 0)
@@ -142,7 +142,7 @@ def breaches(corrupted: Corrupted, loader: str, report: Report, lake: Lake) -> l
 
 
 def _message(report: Report) -> str:
-    """Return what a person is told at the end."""
+    """Return what the run reports at the end."""
     try:
         report.raise_if_failed()
     except SmartTraderError as error:
@@ -150,10 +150,10 @@ def _message(report: Report) -> str:
     return ""
 
 
-def _unclear(item: str, error: str | None, told: str | None, message: str) -> str:
+def _unclear(item: str, error: str | None, reported: str | None, message: str) -> str:
     """Return what is missing from a refusal."""
-    if not error or told != error:
-        return f"the log says {error!r}, the run {told!r}"
+    if not error or reported != error:
+        return f"the log has {error!r}, the run {reported!r}"
     if "Traceback" in error or len(error) > 600 or not error.isprintable():
         return f"nobody can read {error[:600]!r}"
     if item not in message and "all in bronze.fetch_log" not in message:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from smart_trader.sandbox.replay import parse
-from tests.python.reference import differences, judge
+from tests.python.reference import compute_reference, differences
 from tests.python.support.engine import EmbeddedLake
 from tests.python.support.loader_lake import NO_FILTERS
 from tests.python.support.market_lake import MarketLake, quote_assets
@@ -70,7 +70,7 @@ def test_the_others_have_the_numbers_of_an_uncorrupted_market(built: Built) -> N
     clean = built.corrupted.clean
     lists = {row["fetch_id"] for row in built.lake.rows("bronze", "fetch_log") if row["item"] == TOKEN_LIST}
     tokens = [row for row in built.lake.rows("bronze", "token_metrics") if row["fetch_id"] in lists]
-    verdict = judge(
+    verdict = compute_reference(
         {wallet: [[parse(text) for text in built.corrupted.crowd.swaps(wallet)]] for wallet in clean},
         as_of=AS_OF,
         quote_assets=quote_assets(),

@@ -39,7 +39,7 @@ TRADES = "wallet,token,t,side,qty,value\nw,t,1,buy,1,1\nw,t,2,sell,1,3\n"
 TRADES_JSON = '[{"id": "a", "trades": [{"t": 1, "side": "buy", "qty": 1, "value": 1}]}]'
 
 
-def named(found: list[Command]) -> list[object]:
+def name_commands(found: list[Command]) -> list[object]:
     return [pytest.param(command, id=f"{command.document}: {command.line}") for command in found]
 
 
@@ -150,7 +150,7 @@ def check_words(words: list[str]) -> None:
             assert (Path(sys.executable).parent / program).exists(), f"no program {program} in .venv/bin"
 
 
-def parts(words: list[str]) -> Iterator[list[str]]:
+def split_programs(words: list[str]) -> Iterator[list[str]]:
     """Cut a line's words where one program ends and the next begins."""
     part: list[str] = []
     for word in words:
@@ -163,9 +163,9 @@ def parts(words: list[str]) -> Iterator[list[str]]:
 
 
 @pytest.mark.usefixtures("parse_only")
-@pytest.mark.parametrize("command", named(COMMANDS))
+@pytest.mark.parametrize("command", name_commands(COMMANDS))
 def test_the_command_exists_and_takes_its_options(command: Command) -> None:
-    for words in parts(command.words):
+    for words in split_programs(command.words):
         check_words(words)
 
 
@@ -298,7 +298,7 @@ def with_values(clone: Clone, line: str) -> str:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("command", named([command for command in COMMANDS if command.reason is None]))
+@pytest.mark.parametrize("command", name_commands([command for command in COMMANDS if command.reason is None]))
 def test_the_command_works_in_a_fresh_clone(clone: Clone, command: Command) -> None:
     line = with_values(clone, command.line)
     if "sandbox serve" in line:

@@ -30,7 +30,7 @@ def check(page: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
-def test_the_page_is_what_the_settings_say_now() -> None:
+def test_the_page_matches_the_settings() -> None:
     assert PAGE.read_text() == settings_docs.page(), "stale; run: python tools/settings_docs.py"
 
 

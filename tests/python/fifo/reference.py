@@ -1,4 +1,4 @@
-"""FIFO in exact decimals and plain lists: the judge of the compiled engine. It shares no code with it."""
+"""FIFO in exact decimals and plain lists: the reference of the compiled engine. It shares no code with it."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_a_trade_that_cannot_be_used_is_refused_by_row(change: dict[str, Any], m
     assert refused.value.fix
 
 
-def test_a_sell_before_a_buy_of_the_same_moment_is_out_of_order() -> None:
+def test_a_sell_before_a_buy_of_the_same_timestamp_is_out_of_order() -> None:
     rows = [{**GOOD, "side": "sell"}, GOOD]
     with pytest.raises(TradeInputError, match="trade 1: not in order"):
         fifo_table(pa.Table.from_pylist(rows, schema=TRADE_SCHEMA))

@@ -62,7 +62,7 @@ def test_without_any_folder_to_keep_it_the_kernel_still_runs(installed: Path, tm
         folder.chmod(0o555)
     try:
         _, warned = run_kernel(installed, nowhere, unprivileged=True)
-        assert "each process compiles it anew" in warned
+        assert "each process compiles it again" in warned
     finally:
         for folder in (kept, nowhere):
             folder.chmod(0o755)

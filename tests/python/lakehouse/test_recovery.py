@@ -1,4 +1,4 @@
-"""A server killed in the middle of a write, and one whose disk is full: what is said, what is kept."""
+"""A server killed in the middle of a write, and one whose disk is full: what is reported, what is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOW_MODEL = "{{ config(materialized='table') }}\nselect count(*) as a from rang
 
 
 @pytest.fixture
-def doomed(tmp_path: Path) -> Iterator[Engine]:
+def killed_engine(tmp_path: Path) -> Iterator[Engine]:
     """A server of its own, since this one gets killed."""
     with own_engine(tmp_path / "home", class_archive=True) as running:
         yield running
@@ -43,14 +43,14 @@ def slow_project(tmp_path: Path) -> Path:
     return project
 
 
-def test_a_jvm_killed_in_the_middle_of_a_query_damages_nothing(doomed: Engine, slow_project: Path) -> None:
-    location = f"{doomed.paths.home}/gold"
-    doomed.sql(f"create schema gold location 'file:{location}'")
-    doomed.sql("create table gold.slow using delta as select cast(7 as bigint) as a")
+def test_a_jvm_killed_in_the_middle_of_a_query_damages_nothing(killed_engine: Engine, slow_project: Path) -> None:
+    location = f"{killed_engine.paths.home}/gold"
+    killed_engine.sql(f"create schema gold location 'file:{location}'")
+    killed_engine.sql("create table gold.slow using delta as select cast(7 as bigint) as a")
     dbt = subprocess.Popen(
         [sys.executable, "-m", "dbt.cli.main", "run"],
         cwd=slow_project,
-        env=doomed.environment,
+        env=killed_engine.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -62,23 +62,23 @@ def test_a_jvm_killed_in_the_middle_of_a_query_damages_nothing(doomed: Engine, s
         if "START sql table model" in line:
             break
     time.sleep(3)
-    os.kill(doomed.record.pid, 9)
+    os.kill(killed_engine.record.pid, 9)
     killed_at = time.monotonic()
     seen += dbt.communicate(timeout=60)[0]
     assert dbt.returncode != 0
     assert time.monotonic() - killed_at < 30, "the loss is noticed at once"
-    assert f"127.0.0.1:{doomed.record.endpoints.thrift_port}" in seen
+    assert f"127.0.0.1:{killed_engine.record.endpoints.thrift_port}" in seen
     assert "lost" in seen
     assert "Traceback" not in seen
 
-    status = run_module("smart_trader.lakehouse", "status", env=doomed.environment)
+    status = run_module("smart_trader.lakehouse", "status", env=killed_engine.environment)
     assert status.returncode == 3
-    again = run_module("smart_trader.lakehouse", "start", env=doomed.environment)
+    again = run_module("smart_trader.lakehouse", "start", env=killed_engine.environment)
     assert again.returncode == 0, again.stderr
-    revived = server.running(doomed.paths)
+    revived = server.running(killed_engine.paths)
     assert revived is not None
-    assert Engine(doomed.settings, revived).sql("select a from gold.slow") == [(7,)]
-    assert run_module("smart_trader.lakehouse", "stop", env=doomed.environment).stdout == "stopped\n"
+    assert Engine(killed_engine.settings, revived).sql("select a from gold.slow") == [(7,)]
+    assert run_module("smart_trader.lakehouse", "stop", env=killed_engine.environment).stdout == "stopped\n"
 
 
 def test_a_disk_that_fills_while_the_server_starts_is_explained(tmp_path: Path) -> None:

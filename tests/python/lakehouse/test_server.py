@@ -1,4 +1,4 @@
-"""The running server: what it shows, whom it lets in, and what a second start or a stranger's stop does."""
+"""The running server: what it shows, whom it lets in, and what a second start or a stop by a wrong record does."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NOT_SERVERS = ("dlt", "logs", "dbt-target", "dbt-vars", "dbt-logs", "market.json
 def test_start_is_idempotent_also_when_several_start_at_once(engine: Engine) -> None:
     with ThreadPoolExecutor(3) as pool:
         tries = [pool.submit(run_module, "smart_trader.lakehouse", "start", env=engine.environment) for _ in range(3)]
-        said = {done.result().stdout for done in tries}
-    assert len(said) == 1
-    assert f"already running: SQL on port {engine.record.endpoints.thrift_port}" in said.pop()
+        lines = {done.result().stdout for done in tries}
+    assert len(lines) == 1
+    assert f"already running: SQL on port {engine.record.endpoints.thrift_port}" in lines.pop()
 
 
-def test_status_tells_where_the_server_is(engine: Engine) -> None:
+def test_status_reports_where_the_server_is(engine: Engine) -> None:
     done = run_module("smart_trader.cli", "lakehouse", "status", "--json", env=engine.environment)
     facts = json.loads(done.stdout)
     assert (facts["running"], facts["pid"]) == (True, engine.record.pid)
@@ -47,8 +47,8 @@ def test_env_prints_shell_lines_and_keeps_the_token_back(engine: Engine) -> None
     done = run_module("smart_trader.lakehouse", "env", env=engine.environment)
     assert f"export LAKEHOUSE_HOME='{engine.paths.home}'" in done.stdout
     assert engine.record.endpoints.token not in done.stdout
-    asked = run_module("smart_trader.lakehouse", "env", "--with-token", env=engine.environment)
-    assert f"token={engine.record.endpoints.token}" in asked.stdout
+    with_token = run_module("smart_trader.lakehouse", "env", "--with-token", env=engine.environment)
+    assert f"token={engine.record.endpoints.token}" in with_token.stdout
 
 
 def test_files_are_readable_by_the_owner_only(engine: Engine) -> None:
@@ -91,7 +91,7 @@ def test_a_wrong_connect_token_is_refused_with_a_clear_message(engine: Engine) -
         probe.execute_connect(engine.record.endpoints.connect_port, "wrong")
 
 
-def test_tables_lie_where_the_lake_says(engine: Engine) -> None:
+def test_tables_lie_where_the_lake_is_configured(engine: Engine) -> None:
     location = f"{engine.paths.home}/placed"
     engine.sql(f"create schema if not exists placed location 'file:{location}'")
     engine.sql("create or replace table placed.t using delta as select 1 as a")
@@ -125,16 +125,16 @@ def test_a_configured_port_that_is_taken_is_refused_by_name(tmp_path: Path, sett
     assert f"port {port} is taken by another program\n  fix: stop that program, or unset {setting}" in done.stderr
 
 
-def test_a_default_port_that_is_taken_is_replaced_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_default_port_that_is_taken_is_replaced_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         monkeypatch.setattr(server, "THRIFT_PORT", port)
-        said: list[str] = []
-        endpoints = server.choose_endpoints(LakehouseSettings(), said.append)
+        lines: list[str] = []
+        endpoints = server.choose_endpoints(LakehouseSettings(), lines.append)
     assert endpoints.thrift_port != port
-    assert f"port {port} is taken, using {endpoints.thrift_port}" in said
+    assert f"port {port} is taken, using {endpoints.thrift_port}" in lines
 
 
 def test_too_little_disk_space_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -160,19 +160,19 @@ def test_a_home_of_somebody_else_is_explained(tmp_path: Path, command: str) -> N
 
 
 def test_stop_leaves_a_process_alone_that_only_has_the_recorded_pid(tmp_path: Path) -> None:
-    stranger = subprocess.Popen(["sleep", "60"])
+    other = subprocess.Popen(["sleep", "60"])
     try:
         paths = LakehouseSettings(home=tmp_path).paths
-        mark = mark_of(stranger.pid)
+        mark = mark_of(other.pid)
         assert mark is not None
         write_record(paths.server_file, ServerRecord(mark, Endpoints(1, 2, "t"), "", "", 1.0))
-        assert MAIN_CLASS not in psutil.Process(stranger.pid).cmdline()
+        assert MAIN_CLASS not in psutil.Process(other.pid).cmdline()
         assert server.stop(paths, print) is False
-        assert stranger.poll() is None
+        assert other.poll() is None
         assert read_record(paths.server_file) is None, "the stale record is cleared away"
     finally:
-        stranger.kill()
-        stranger.wait()
+        other.kill()
+        other.wait()
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"pid": 1}', "[]"], ids=["empty", "cut", "keys-missing", "list"])
@@ -187,6 +187,6 @@ def test_the_answer_of_another_lakes_server_is_not_taken_for_ours(engine: Engine
     paths = LakehouseSettings(home=tmp_path / "home").paths
     server.prepare_home(LakehouseSettings(home=paths.home), paths)
     paths.log.write_text("")
-    # two starts at one moment chose the same ports, and this one's server cannot have them
+    # two starts at one time chose the same ports, and this one's server cannot have them
     with subprocess.Popen(["sleep", "3"]) as ours, pytest.raises(SmartTraderError, match="the process ended"):
         jvm.wait_until_ready(ours, engine.record.endpoints, paths, timeout_s=20)

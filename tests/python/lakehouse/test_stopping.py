@@ -1,4 +1,4 @@
-"""A command that is told to stop ends as with Ctrl-C, says why, and gives the signal's exit code."""
+"""A command that a signal stops ends as with Ctrl-C, names the signal, and gives the signal's exit code."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_a_signal_ends_a_command_in_order(number: signal.Signals, code: int) -> 
         # as `timeout` does; a second must not cut off the clean-up
         time.sleep(0.2)
         process.send_signal(number)
-    said, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=20)
     words = "stopped by the user" if number == signal.SIGINT else f"stopped by {number.name}"
-    assert (process.returncode, said, errors) == (code, "cleaned up\n", f"\n{words}\n")
+    assert (process.returncode, output, errors) == (code, "cleaned up\n", f"\n{words}\n")
 
 
 def test_a_stop_that_shows_up_as_a_failure_keeps_its_exit_code() -> None:
@@ -100,7 +100,7 @@ def test_a_closed_terminal_ends_a_command_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_loader_told_to_stop_lands_what_it_fetched(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stopped_loader_lands_what_it_fetched(tmp_path: Path, number: signal.Signals) -> None:
     source = market(3, 40, FIRST - 30 * 86400, FIRST)
     with serving(sandbox_app(source, clock=FIRST)) as url:
         load = subprocess.Popen(
@@ -118,9 +118,9 @@ def test_a_loader_told_to_stop_lands_what_it_fetched(tmp_path: Path, number: sig
         time.sleep(4)
         assert load.poll() is None
         load.send_signal(number)
-        _, said = load.communicate(timeout=60)
-    assert load.returncode == 128 + number, said
-    assert said.endswith(f"stopped by {number.name}\n")
+        _, output = load.communicate(timeout=60)
+    assert load.returncode == 128 + number, output
+    assert output.endswith(f"stopped by {number.name}\n")
     log = DeltaTable(str(tmp_path / "lake" / "bronze" / "fetch_log")).to_pyarrow_table().to_pylist()
     assert 0 < sum(row["outcome"] == "complete" for row in log) < len(source.wallets)
     assert not is_held(tmp_path / "lake" / "_lake.lock")
@@ -140,14 +140,14 @@ cli.main()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_run_told_to_stop_says_so_in_its_record(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stopped_run_records_that_it_was_stopped(tmp_path: Path, number: signal.Signals) -> None:
     env = clean_environment(LAKEHOUSE_HOME=str(tmp_path / "lake"))
     arguments = ["run", "--demo", "--market-wallets", "20", "--step", "load_tokens", "--run-id", "stopped"]
     run = begin(SLOW_RUN, *arguments, env=env)
     run.send_signal(number)
-    _, said = run.communicate(timeout=120)
-    assert run.returncode == 128 + number, said
-    assert said.endswith(f"stopped by {number.name}\n")
+    _, output = run.communicate(timeout=120)
+    assert run.returncode == 128 + number, output
+    assert output.endswith(f"stopped by {number.name}\n")
     rows = DeltaTable(str(tmp_path / "lake" / "bronze" / "pipeline_runs")).to_pyarrow_table().to_pylist()
     assert [(row["run_id"], row["step"], row["outcome"], row["error"]) for row in rows] == [
         ("stopped", "load_tokens", "failed", f"stopped by {number.name}")

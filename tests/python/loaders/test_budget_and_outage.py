@@ -29,7 +29,7 @@ from tests.python.support.engine import clean_environment, run_module
 from tests.python.support.loader_lake import AS_OF, FAST, Lake
 
 WALLETS = [address(f"wallet{number:02}") for number in range(40)]
-MOMENT = datetime.fromtimestamp(AS_OF, UTC)
+AS_OF_TIME = datetime.fromtimestamp(AS_OF, UTC)
 SWAP_CU = 10
 
 
@@ -52,7 +52,7 @@ def fail(api: str, fault: str, address: str | None = None, after: int = 0) -> No
 
 def load(lake: Lake, api: str, wallets: list[str], run_id: str, **variables: object) -> Report:
     settings = loader_settings({**FAST, "max_parallel_requests": 1, "max_request_tries": 1, **variables})
-    return run_job(Job(TRANSACTIONS, settings, lake.paths, MOMENT, None, wallets, run_id=run_id), sandbox_api(api))
+    return run_job(Job(TRANSACTIONS, settings, lake.paths, AS_OF_TIME, None, wallets, run_id=run_id), sandbox_api(api))
 
 
 def test_tries_and_steps_of_one_run_share_its_budget(lake: Lake, api: str) -> None:
@@ -112,7 +112,7 @@ def test_the_months_end_is_no_outage(lake: Lake, api: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "variables", "code", "told"),
+    ("fault", "variables", "code", "message"),
     [
         pytest.param("cu_exhausted", [], 1, "the plan's compute units are used up", id="month"),
         pytest.param(
@@ -123,8 +123,8 @@ def test_the_months_end_is_no_outage(lake: Lake, api: str) -> None:
         ),
     ],
 )
-def test_the_cause_of_an_early_end_and_its_fix_are_told_once(
-    lake: Lake, api: str, fault: str | None, variables: list[str], code: int, told: str
+def test_the_cause_of_an_early_end_and_its_fix_are_reported_once(
+    lake: Lake, api: str, fault: str | None, variables: list[str], code: int, message: str
 ) -> None:
     if fault:
         fail(api, fault)
@@ -134,7 +134,7 @@ def test_the_cause_of_an_early_end_and_its_fix_are_told_once(
         env=clean_environment(LAKEHOUSE_HOME=str(lake.root)),
     )  # fmt: skip
     assert done.returncode == code, done.stderr
-    assert (done.stderr.count(told), done.stderr.count("fix:")) == (1, 1)
+    assert (done.stderr.count(message), done.stderr.count("fix:")) == (1, 1)
     assert "nothing to do" not in done.stderr
 
 
@@ -145,10 +145,10 @@ def test_a_request_to_retry_is_a_line_of_the_log_and_no_fetch(lake: Lake, api: s
     load(lake, api, WALLETS[:1], "run", max_pages_per_wallet=1)
     known = with_known_swaps([WorkItem(WALLETS[0], "given")], str(lake.root / "bronze" / "fetch_log"))
     wanted = find_fetched_items(bronze, WALLETS[:1])
-    request_retry(bronze, wanted, MOMENT)
+    request_retry(bronze, wanted, AS_OF_TIME)
     *_, line = sorted(lake.rows("fetch_log"), key=lambda row: row["landed_at"])
     assert (line["outcome"], line["kind"], line["item"], line["origin"]) == ("retry", "swaps", WALLETS[0], "queue")
-    assert (line["data_source"], line["as_of"], line["cu"]) == ("replay", MOMENT, 0)
+    assert (line["data_source"], line["as_of"], line["cu"]) == ("replay", AS_OF_TIME, 0)
     assert with_known_swaps([WorkItem(WALLETS[0], "given")], str(lake.root / "bronze" / "fetch_log")) == known
     assert known == [replace(known[0], newest_known_time=AS_OF)]
     with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {WALLETS[5]}"):

@@ -89,7 +89,7 @@ def error(status: int, message: str) -> Reply:
         pytest.param((429, {}, ""), 2, id="429-without-headers"),
     ],
 )
-def test_what_may_pass_is_asked_again(script: Script, first: Reply, tries: int) -> None:
+def test_what_may_pass_is_requested_again(script: Script, first: Reply, tries: int) -> None:
     script.replies = [first, GOOD]
     assert json.loads(make(script).get(LIST, {"limit": 1})) == {"items": [1]}
     assert len(script.seen) == tries
@@ -115,7 +115,9 @@ def test_what_may_pass_is_asked_again(script: Script, first: Reply, tries: int) 
         pytest.param(error(401, "\x1b]52;c;eA==\x07\n"), TerminalApiError, r"\\x1b\]52;c;eA==\\x07\\n", id="escapes"),
     ],
 )
-def test_what_is_refused_is_not_asked_again(script: Script, reply: Reply, kind: type[Exception], message: str) -> None:
+def test_what_is_refused_is_not_requested_again(
+    script: Script, reply: Reply, kind: type[Exception], message: str
+) -> None:
     script.replies = [reply]
     with pytest.raises(kind, match=message):
         make(script).get(LIST, {})
@@ -141,7 +143,7 @@ def test_a_request_is_given_up_after_its_tries(script: Script) -> None:
         pytest.param('{"success":true,"data":' + "[" * 100_000, "the body is nested too deep", id="nested"),
     ],
 )
-def test_a_body_that_is_no_answer_is_told_apart(script: Script, body: str, why: str) -> None:
+def test_a_body_that_is_no_answer_is_distinguished(script: Script, body: str, why: str) -> None:
     script.replies = [(200, {}, body)]
     with pytest.raises(NoAnswerError, match=why):
         make(script).get(LIST, {})
@@ -161,7 +163,7 @@ def test_nobody_listening_is_given_up_too(script: Script) -> None:
         pytest.param(lambda: {"X-RateLimit-Reset": str(time.time() + 2)}, id="reset-time"),
     ],
 )
-def test_after_a_429_nobody_asks_before_the_time_it_names(
+def test_after_a_429_nothing_is_requested_before_the_time_it_names(
     script: Script, headers: Callable[[], dict[str, str]]
 ) -> None:
     script.replies = [(429, headers(), ""), GOOD]
@@ -185,24 +187,24 @@ def test_after_a_429_nobody_asks_before_the_time_it_names(
         pytest.param({}, 0, id="nothing"),
     ],
 )
-def test_the_pause_is_the_one_asked_for(
+def test_the_pause_is_the_one_demanded(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, Any], seconds: float
 ) -> None:
     monkeypatch.setattr(client_module.time, "time", lambda: NOW)
-    said = {
+    headers = {
         name: formatdate(value, usegmt=True) if name == "Retry-After" and isinstance(value, int) else str(value)
         for name, value in headers.items()
     }
-    assert client_module._read_pause(CaseInsensitiveDict(said)) == pytest.approx(seconds, abs=0.01)
+    assert client_module._read_pause(CaseInsensitiveDict(headers)) == pytest.approx(seconds, abs=0.01)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_long_pause_is_waited_as_asked(script: Script, status: int) -> None:
+def test_a_long_pause_is_waited_as_demanded(script: Script, status: int) -> None:
     held = []
 
     class Noting(Pacer):
-        def hold_until(self, moment: float) -> None:
-            held.append(moment - time.monotonic())
+        def hold_until(self, until: float) -> None:
+            held.append(until - time.monotonic())
 
     script.replies = [(status, {"Retry-After": "90"}, ""), GOOD]
     BirdeyeClient(script.url, KEY, Noting(1000), UnitMeter({}), 2).get(LIST, {})

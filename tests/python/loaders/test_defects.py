@@ -61,14 +61,14 @@ def test_a_defect_fails_its_item_by_name_and_the_load_goes_on(tmp_path: Path) ->
     works = items("first", "defect", "last")
     report = fetch_and_land(NAMES, works, client, UnitMeter({}), bronze, settings, LoadMetadata(NOW, "sandbox", "run"))
     rows = read_table(bronze.location(FETCH_LOG), ["item", "outcome", "rows", "error"]).to_pylist()
-    said = "a defect in the loader: KeyError: 'never thought of'"
+    error = "a defect in the loader: KeyError: 'never thought of'"
     assert {row["item"]: (row["outcome"], row["rows"], row["error"]) for row in rows} == {
         "first": ("complete", 0, None),
-        "defect": ("failed", 0, said),
+        "defect": ("failed", 0, error),
         "last": ("complete", 0, None),
     }
     assert report.defects == ["defect"]
-    with pytest.raises(SmartTraderError, match=rf"1 of 3 items of tokens failed:\n  defect: {said}") as failed:
+    with pytest.raises(SmartTraderError, match=rf"1 of 3 items of tokens failed:\n  defect: {error}") as failed:
         report.raise_if_failed()
     assert failed.value.exit_code != 0
     assert "report the defects" in str(failed.value)

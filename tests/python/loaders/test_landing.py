@@ -134,8 +134,8 @@ def test_filters_and_limit_go_to_the_api(api: str, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "filtered")
     lake.load("tokens", api, limit=1)
     assert [row["address"] for row in lake.rows("token_metrics")] == [TOKENS[0]]
-    asked = requests.get(f"{api}/sandbox/requests", timeout=10).json()[-1]["query"]
-    assert asked == {
+    query = requests.get(f"{api}/sandbox/requests", timeout=10).json()[-1]["query"]
+    assert query == {
         "sort_by": "liquidity",
         "sort_type": "desc",
         "min_liquidity": "1000000",
@@ -217,13 +217,13 @@ def test_the_apis_end_of_the_run_keeps_what_landed(fault: str, tmp_path: Path) -
     with serving(sandbox_app(recorded(tmp_path / "rows", *rows))) as url:
         requests.post(f"{url}/sandbox/faults", json=[{"fault": fault, "times": None, "after": 3}], timeout=10)
         report = lake.load("transactions", url, ",".join(WALLETS))
-        asked = len(requests.get(f"{url}/sandbox/requests", timeout=10).json())
+        sent = len(requests.get(f"{url}/sandbox/requests", timeout=10).json())
         requests.delete(f"{url}/sandbox/faults", timeout=10)
         assert len(lake.rows("transaction_history")) == 3
         again = lake.load("transactions", url, ",".join(WALLETS))
     with pytest.raises(TerminalApiError):
         report.raise_if_failed()
-    assert asked <= 6
+    assert sent <= 6
     assert again.outcomes == {"complete": 6}
     assert {row["tx_hash"] for row in lake.rows("transaction_history")} == set(WALLETS)
 

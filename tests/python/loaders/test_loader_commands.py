@@ -1,4 +1,4 @@
-"""The loaders as a person runs them: messages, exit codes, dry runs, the lock, and a kill at any moment."""
+"""The loaders as a person runs them: messages, exit codes, dry runs, the lock, and a kill at any time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.python.support.engine import PROJECT, clean_environment, run_module
 from tests.python.support.loader_lake import AS_OF, Lake
 
 WALLETS = [address(f"wallet{number}") for number in range(40)]
-MOMENT = ("--as-of", str(AS_OF))
+AT_AS_OF = ("--as-of", str(AS_OF))
 SECRET = "key-that-must-not-show-1234567890"  # pragma: allowlist secret
 
 
@@ -48,8 +48,8 @@ def load(lake: Lake, *arguments: str, **environment: str) -> subprocess.Complete
     return run_module("loaders", *arguments, env=clean_environment(LAKEHOUSE_HOME=str(lake.root), **environment))
 
 
-def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
-    done = load(lake, "transactions", "--wallets", listed, "--limit", "3", "--sandbox", api, *MOMENT)
+def test_a_run_reports_what_it_did(lake: Lake, api: str, listed: str) -> None:
+    done = load(lake, "transactions", "--wallets", listed, "--limit", "3", "--sandbox", api, *AT_AS_OF)
     assert done.returncode == 0, done.stderr
     assert "transactions: 3 to fetch from http://127.0.0.1" in done.stderr
     assert "3 complete; 180 rows landed, 3 requests, 30 CU" in done.stderr
@@ -63,7 +63,7 @@ def test_a_run_tells_what_it_did(lake: Lake, api: str, listed: str) -> None:
         pytest.param(
             ["whales", "--dry-run"], 1, "fix: run: python -m loaders init, then: dbt build", id="no-queue-yet"
         ),
-        pytest.param(["tokens", "--as-of", "yesterday"], 2, "'yesterday' is no timestamp", id="no-moment"),
+        pytest.param(["tokens", "--as-of", "yesterday"], 2, "'yesterday' is no timestamp", id="no-timestamp"),
         pytest.param(["tokens", "--sandbox", "http://127.0.0.1:9"], 1, "no sandbox answers", id="no-sandbox"),
         pytest.param(["tokens", "--var", "token_limits=5"], 2, "did you mean token_limit?", id="misspelt-setting"),
         pytest.param(["tokens", "--var", "token_limit=0"], 2, "token_limit = 0", id="setting-out-of-range"),
@@ -79,7 +79,7 @@ def test_what_cannot_be_run_is_refused(lake: Lake, arguments: list[str], code: i
     assert "Traceback" not in done.stderr
 
 
-def test_a_dry_run_asks_and_lands_nothing(lake: Lake, api: str, listed: str) -> None:
+def test_a_dry_run_requests_and_lands_nothing(lake: Lake, api: str, listed: str) -> None:
     before = requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"]
     done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, "--dry-run")
     assert done.returncode == 0, done.stderr
@@ -89,7 +89,7 @@ def test_a_dry_run_asks_and_lands_nothing(lake: Lake, api: str, listed: str) -> 
     assert requests.get(f"{api}/sandbox/info", timeout=10).json()["requests"] == before
 
 
-def test_a_second_loader_is_refused_and_told_who_holds_the_lake(lake: Lake, api: str) -> None:
+def test_a_second_loader_is_refused_and_learns_who_holds_the_lake(lake: Lake, api: str) -> None:
     with lake_lock(lake.root, "another command"):
         done = load(lake, "tokens", "--sandbox", api)
     assert done.returncode == 1
@@ -127,7 +127,7 @@ def test_the_first_ctrl_c_answers_while_a_request_hangs(lake: Lake, api: str, ha
         code = (stuck if hangs_in == "name-look-up" else "") + (
             "import sys; from loaders.cli import load; from smart_trader.console import run; run(load, 'loaders')"
         )
-        options = ["transactions", "--wallets", ",".join(WALLETS[:3]), "--sandbox", hanging, *MOMENT]
+        options = ["transactions", "--wallets", ",".join(WALLETS[:3]), "--sandbox", hanging, *AT_AS_OF]
         running = subprocess.Popen(
             [sys.executable, "-c", code, *options],
             cwd=PROJECT,
@@ -141,12 +141,12 @@ def test_the_first_ctrl_c_answers_while_a_request_hangs(lake: Lake, api: str, ha
         time.sleep(1.5)
         begun = time.monotonic()
         running.send_signal(signal.SIGINT)
-        said = running.stderr.readline()
+        line = running.stderr.readline()
         answered = time.monotonic() - begun
         rest = running.stderr.read()
         code_of_exit = running.wait(timeout=30)
         ended = time.monotonic() - begun
-    assert "stopping: what is fetched is landed first" in said
+    assert "stopping: what is fetched is landed first" in line
     assert answered < 1
     assert ended < 5
     assert (code_of_exit, "stopped by the user" in rest, "Traceback" in rest) == (130, True, False)
@@ -154,7 +154,7 @@ def test_the_first_ctrl_c_answers_while_a_request_hangs(lake: Lake, api: str, ha
 
 def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
     """Start a load and kill it; returns whether it was still running."""
-    command = [sys.executable, "-m", "loaders", "transactions", "--wallets", listed, "--sandbox", api, *MOMENT]
+    command = [sys.executable, "-m", "loaders", "transactions", "--wallets", listed, "--sandbox", api, *AT_AS_OF]
     settings = ["--var", "land_rows=120", "--var", "requests_per_second=200"]
     running = subprocess.Popen(
         [*command, *settings],
@@ -163,7 +163,7 @@ def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    # from the moment it holds the lock: before that there is nothing to lose
+    # from when it holds the lock: before that there is nothing to lose
     while not is_held(lake.root / "_lake.lock") and running.poll() is None:
         time.sleep(0.01)
     time.sleep(seconds)
@@ -173,11 +173,11 @@ def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
     return was_running
 
 
-def test_a_kill_at_any_moment_loses_and_doubles_nothing(lake: Lake, api: str, listed: str) -> None:
+def test_a_kill_at_any_time_loses_and_doubles_nothing(lake: Lake, api: str, listed: str) -> None:
     draw = random.Random(11)
     killed = sum(kill_after(lake, api, listed, draw.uniform(0.1, 6)) for _ in range(3))
     assert killed >= 2
-    done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, *MOMENT)
+    done = load(lake, "transactions", "--wallets", listed, "--sandbox", api, *AT_AS_OF)
     assert done.returncode == 0, done.stderr
     rows = lake.rows("transaction_history")
     assert {row["tx_hash"] for row in rows} == {f"{wallet}-{n}" for wallet in WALLETS for n in range(60)}

@@ -40,7 +40,7 @@ def test_every_plan_is_a_choice() -> None:
         assert isinstance(loader_settings({"birdeye_plan": plan}), LoaderSettings)
 
 
-def test_no_key_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIRDEYE_API_KEY", " ")
     with pytest.raises(SettingsError, match="no BIRDEYE_API_KEY"):
         api_key()

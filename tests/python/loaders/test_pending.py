@@ -1,4 +1,4 @@
-"""What an earlier run left in dlt's folder: it lands before anything is asked, or is set aside by name."""
+"""What an earlier run left in dlt's folder: it lands before anything is requested, or is set aside by name."""
 
 from __future__ import annotations
 
@@ -167,9 +167,9 @@ def test_a_package_with_a_broken_file_is_set_aside_and_fetched_again(
     damage(file)
     assert lake.load("transactions", api, WALLETS[2]).outcomes == {"complete": 1}
     assert (wallets(lake), pending(lake)) == (sorted([WALLETS[0], WALLETS[2]]), [])
-    said = capsys.readouterr().err
-    assert f"{package.name}: its {file.relative_to(package)} " in said
-    assert "fetched again by the next run" in said
+    output = capsys.readouterr().err
+    assert f"{package.name}: its {file.relative_to(package)} " in output
+    assert "fetched again by the next run" in output
     assert list((lake.root / "_set_aside").rglob(file.name))
 
 

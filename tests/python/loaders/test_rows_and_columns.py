@@ -229,8 +229,8 @@ CORRUPTED = {
 }
 
 
-@pytest.mark.parametrize(("corrupted", "field", "said"), CORRUPTED.values(), ids=CORRUPTED)
-def test_one_odd_row_is_set_apart_by_name(corrupted: str, field: str, said: str) -> None:
+@pytest.mark.parametrize(("corrupted", "field", "message"), CORRUPTED.values(), ids=CORRUPTED)
+def test_one_odd_row_is_set_apart_by_name(corrupted: str, field: str, message: str) -> None:
     rows = [token(address("a")), corrupted, token(address("b"))]
     data = f'{{"items":[{",".join(rows)}],"has_next":true}}'.encode("utf-8", "surrogateescape")
     read = read_page(data, "here", sets_apart=True)
@@ -241,12 +241,12 @@ def test_one_odd_row_is_set_apart_by_name(corrupted: str, field: str, said: str)
     (odd,) = page.odd
     assert (odd.row, odd.field) == (1, field)
     assert str(odd).startswith(f"here, row 1 (address '{address('corrupted')}'): field {field}: ")
-    assert said in str(odd)
+    assert message in str(odd)
     assert str(odd).replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize(("corrupted", "field", "said"), CORRUPTED.values(), ids=CORRUPTED)
-def test_where_no_row_may_lack_an_odd_one_is_refused_by_name(corrupted: str, field: str, said: str) -> None:
+@pytest.mark.parametrize(("corrupted", "field", "message"), CORRUPTED.values(), ids=CORRUPTED)
+def test_where_no_row_may_lack_an_odd_one_is_refused_by_name(corrupted: str, field: str, message: str) -> None:
     data = f'{{"items":[{token(address("a"))},{corrupted}]}}'.encode("utf-8", "surrogateescape")
     with pytest.raises(RowRefusedError) as refused:
         page_table(TOKEN_METRICS, read_page(data, "here"), "here", {})

@@ -37,7 +37,7 @@ class Walked:
     second: int
 
     def served(self, wallet: str) -> Counter[str]:
-        """Return every row that the market shows of a wallet at the second moment."""
+        """Return every row that the market shows of a wallet at the second timestamp."""
         query = SwapQuery(wallet, "swap", 0, self.second, 0, 10**9, False)
         texts, _ = self.source.swap_texts(query, self.second)
         return Counter(texts)
@@ -90,11 +90,11 @@ def test_a_row_served_twelve_hours_late_is_found(walked: Walked) -> None:
     assert max(newest[row["wallet_address"]] - row["block_unix_time"] for row in late) > HOUR
 
 
-def test_a_refetch_asks_for_little_more_than_the_overlap(walked: Walked) -> None:
+def test_a_refetch_requests_little_more_than_the_overlap(walked: Walked) -> None:
     log = walked.lake.rows("fetch_log")
     pages = {
-        moment: sum(row["pages"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == moment)
-        for moment in (FIRST, walked.second)
+        as_of: sum(row["pages"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == as_of)
+        for as_of in (FIRST, walked.second)
     }
     assert pages[walked.second] < pages[FIRST]
     assert all(row["outcome"] == "complete" for row in log)
@@ -106,7 +106,7 @@ def test_the_markets_strange_rows_are_there(walked: Walked) -> None:
     assert any(row["base__price"] is None or row["quote__price"] is None for row in rows)
     assert any("." in (row["base__amount"] or "") for row in rows)
     assert any(row["signers"] is None for row in rows)
-    # split routes and hops: several rows with one transaction
+    # split routes and token-to-token swaps: several rows with one transaction
     assert Counter(Counter(row["tx_hash"] for row in rows).values())[3]
 
 

@@ -29,7 +29,7 @@ HOUR = 3600
 
 
 class Api:
-    """A served wallet and what is asked about it."""
+    """A served wallet and what is requested about it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -39,7 +39,7 @@ class Api:
         client = BirdeyeClient(self.url, "k", settings.pacer(), UnitMeter(settings.cu_prices, settings.cu_budget), 2)
         return fetch_item(TRANSACTIONS, item or WorkItem(WALLET), client, settings, as_of)
 
-    def asked(self) -> list[tuple[int, int]]:
+    def requested(self) -> list[tuple[int, int]]:
         """Return each request's bound, seconds before AS_OF, and offset."""
         log = requests.get(f"{self.url}/sandbox/requests", timeout=10).json()
         return [(AS_OF - int(entry["query"]["before_time"]), int(entry["query"]["offset"])) for entry in log]
@@ -82,12 +82,12 @@ def test_a_history_comes_whole(serve: Serve, count: int, pages: int) -> None:
     rows = spread(count) or [swap(address("other"), AS_OF, "x")]
     with serve(*rows) as api:
         fetch = api.fetch()
-        asked = api.asked()
+        requested = api.requested()
     assert hashes(fetch) == [f"t{index:05}" for index in range(count)]
     assert (fetch.outcome, fetch.reached_oldest, fetch.pages) == ("complete", True, pages)
     assert (fetch.cost.requests, fetch.cost.cu) == (pages, pages * 10)
     # by time alone: no offset
-    assert {offset for _, offset in asked} == {0}
+    assert {offset for _, offset in requested} == {0}
     if count:
         assert (fetch.newest_time, fetch.oldest_time) == (AS_OF, AS_OF - 60 * (count - 1))
 
@@ -104,16 +104,16 @@ def test_a_second_that_fills_a_page_is_paged_by_offset(serve: Serve, crowd: int)
     same = [swap(WALLET, AS_OF - 500, f"s{index:04}") for index in range(crowd)]
     with serve(*spread(30, every=1), *same, *spread(30, every=60, first=600)) as api:
         fetch = api.fetch()
-        asked = api.asked()
+        requested = api.requested()
     assert len(hashes(fetch)) == 30 + crowd + 30
     assert len(set(hashes(fetch)) - {f"s{index:04}" for index in range(crowd)}) == 30
-    offsets = {offset for _, offset in asked if offset}
+    offsets = {offset for _, offset in requested if offset}
     assert offsets or crowd <= 100
     # offsets are used under one bound only: that second's
-    assert len({bound for bound, offset in asked if offset}) <= 1
+    assert len({bound for bound, offset in requested if offset}) <= 1
 
 
-def test_equal_fills_are_told_apart_and_survive_a_page_border(serve: Serve) -> None:
+def test_equal_fills_are_distinguished_and_survive_a_page_border(serve: Serve) -> None:
     fills = [swap(WALLET, AS_OF - 98, "fill", None)] * 4
     with serve(*spread(98, every=1), *fills, *spread(20, first=200)) as api:
         fetch = api.fetch()
@@ -172,7 +172,7 @@ def test_what_is_left_over_comes_before_what_is_new(serve: Serve) -> None:
     assert (second.outcome, second.resume_before_time) == ("complete", None)
 
 
-def test_history_days_cuts_and_says_that_the_history_is_not_whole(serve: Serve) -> None:
+def test_history_days_cuts_and_records_that_the_history_is_not_whole(serve: Serve) -> None:
     with serve(*spread(900, every=HOUR)) as api:
         fetch = api.fetch(history_days=10)
     assert 240 <= len(hashes(fetch)) < 900
@@ -186,7 +186,7 @@ def test_a_wallet_that_never_ends_is_paused_at_the_swap_limit(serve: Serve) -> N
     assert "more than 200 swaps" in (fetch.error or "")
 
 
-def test_swaps_after_the_runs_moment_wait_for_the_next_run(serve: Serve) -> None:
+def test_swaps_after_the_runs_as_of_wait_for_the_next_run(serve: Serve) -> None:
     with serve(swap(WALLET, AS_OF + 1, "future"), swap(WALLET, AS_OF, "now")) as api:
         assert hashes(api.fetch()) == ["now"]
 

@@ -76,7 +76,7 @@ def test_an_answer_has_a_deadline(monkeypatch: pytest.MonkeyPatch, answer: Answe
 
 
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
-def test_what_is_under_way_ends_when_told_to(answer: Answering) -> None:
+def test_what_is_under_way_ends_on_request(answer: Answering) -> None:
     with answering(answer) as url:
         client = BirdeyeClient(url, "k", Pacer(1000), UnitMeter({}), 3)
         threading.Timer(0.3, lambda: client.stop(RunStoppedError("enough"), at_once=True)).start()
@@ -86,7 +86,7 @@ def test_what_is_under_way_ends_when_told_to(answer: Answering) -> None:
     assert time.monotonic() - begun < 1.3
 
 
-def test_a_pause_ends_when_told_to() -> None:
+def test_a_pause_ends_on_request() -> None:
     with answering(lambda connection: connection.sendall(b"HTTP/1.1 429 Wait\r\nRetry-After: 90\r\n\r\n")) as url:
         client = BirdeyeClient(url, "k", Pacer(1000), UnitMeter({}), 3)
         threading.Timer(0.3, lambda: client.stop(RunStoppedError("enough"), at_once=True)).start()
@@ -179,7 +179,7 @@ def test_a_proxy_of_the_environment_never_sees_loopback(monkeypatch: pytest.Monk
         ("nonsense", False),
     ],
 )
-def test_loopback_is_told_by_the_host(url: str, expected: bool) -> None:
+def test_loopback_is_recognized_by_the_host(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected
 
 

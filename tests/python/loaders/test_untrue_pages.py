@@ -38,16 +38,16 @@ class Hostile:
     """An API that answers each request as a function of its query and number wants it."""
 
     answer: Callable[[dict[str, str], int], Shown]
-    asked: list[dict[str, str]] = field(default_factory=list)
+    requests: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
 
     def respond(self, request: Request) -> Response:
         query = dict(request.query_params)
-        rows, more = self.answer(query, len(self.asked))
-        self.asked.append(query)
-        said = "" if more is None else f',"has_next":{json.dumps(more)}'
+        rows, more = self.answer(query, len(self.requests))
+        self.requests.append(query)
+        more_field = "" if more is None else f',"has_next":{json.dumps(more)}'
         return Response(
-            f'{{"success":true,"data":{{"items":[{",".join(rows)}]{said}}}}}', media_type="application/json"
+            f'{{"success":true,"data":{{"items":[{",".join(rows)}]{more_field}}}}}', media_type="application/json"
         )
 
     def fetch(self, resource: Resource, item: WorkItem, **variables: Any) -> FetchResult:
@@ -113,7 +113,7 @@ MID_HISTORY: dict[str, tuple[Callable[[Query], Shown], str]] = {
         "the page lacks the swaps of second",
     ),
     "last-page-without-the-overlap": (lambda _: ([HISTORY[-1][1]], False), "the page lacks the swaps of second"),
-    "newer-than-asked": (lambda query: truth({**query, "before_time": str(AS_OF)}), "has a swap at"),
+    "newer-than-requested": (lambda query: truth({**query, "before_time": str(AS_OF)}), "has a swap at"),
     "oldest-first": (lambda query: (truth(query)[0][::-1], True), "not newest first"),
     "out-of-order": (lambda query: ([*truth(query)[0][:50], HISTORY[-1][1], *truth(query)[0][51:]], True), "not newest first"),
 }  # fmt: skip
@@ -133,8 +133,8 @@ def test_a_page_that_lies_fails_its_wallet_which_goes_on_later(lie: Callable[[Qu
     assert {*txs(failed), *txs(again)} == {f"t{n:04}" for n in range(1000)}
 
 
-@pytest.mark.parametrize("name", ["empty-and-no-more", "without-the-overlap", "newer-than-asked"])
-def test_a_lie_told_once_is_asked_again(name: str) -> None:
+@pytest.mark.parametrize("name", ["empty-and-no-more", "without-the-overlap", "newer-than-requested"])
+def test_a_wrong_page_is_requested_again(name: str) -> None:
     with hostile(lambda query, number: MID_HISTORY[name][0](query) if number == 1 else truth(query)) as api:
         fetch = api.swaps()
     assert (fetch.outcome, fetch.rows, fetch.cost.requests) == ("complete", 1000, fetch.pages + 1)
@@ -158,7 +158,7 @@ def test_oldest_first_from_the_first_page_on_is_recognised() -> None:
     oldest = sorted(HISTORY[:300])
     with hostile(lambda query, _: ([text for _, text in oldest[:PAGE_ROWS]], True)) as api:
         fetch = api.swaps()
-    assert (fetch.outcome, fetch.rows, fetch.reached_oldest, len(api.asked)) == ("failed", 0, False, 1)
+    assert (fetch.outcome, fetch.rows, fetch.reached_oldest, len(api.requests)) == ("failed", 0, False, 1)
     assert "the page is not newest first" in (fetch.error or "")
 
 
@@ -186,9 +186,9 @@ def test_the_same_page_again_and_again_counts_once(rows: list[tuple[int, str]]) 
         fetch = api.swaps(max_pages_per_wallet=10)
     assert (fetch.outcome, fetch.reached_oldest) == ("failed", False)
     assert fetch.rows == 100
-    assert len(api.asked) <= 5
+    assert len(api.requests) <= 5
     assert "budget" not in (fetch.error or "")
-    assert any(said in (fetch.error or "") for said in ("has a swap at", "is the page before it"))
+    assert any(text in (fetch.error or "") for text in ("has a swap at", "is the page before it"))
 
 
 @pytest.mark.parametrize("rows", [SECOND, FILLS], ids=["numbered", "equal-fills"])
@@ -197,17 +197,17 @@ def test_the_same_page_again_and_again_counts_once(rows: list[tuple[int, str]]) 
     # as many swaps as are allowed are not too many: that shows on one page more
     [({"max_pages_per_wallet": 10}, "pages", 10), ({"max_swaps_per_wallet": 1000}, "swaps", 11)],
 )
-def test_a_second_larger_than_the_budget_fails_and_says_what_to_raise(
+def test_a_second_larger_than_the_budget_fails_and_names_what_to_raise(
     rows: list[tuple[int, str]], variables: dict[str, int], setting: str, pages: int
 ) -> None:
     with hostile(lambda query, _: truth(query, rows)) as api:
         first = api.swaps(**variables)
-        asked = len(api.asked)
+        seen_requests = len(api.requests)
         # the first run came as far as this second, the next one comes no further
         fetch = api.swaps(WorkItem(WALLET, "queue", AS_OF - 5, first.resume_before_time, None), **variables)
     assert (first.outcome, first.resume_before_time) == ("partial", AS_OF - 4)
-    assert asked <= pages + 1
-    assert (fetch.outcome, len(api.asked) - asked, fetch.rows) == ("failed", pages, 100 * pages)
+    assert seen_requests <= pages + 1
+    assert (fetch.outcome, len(api.requests) - seen_requests, fetch.rows) == ("failed", pages, 100 * pages)
     assert f"raise max_{setting}_per_wallet" in (fetch.error or "")
     assert f"in second {AS_OF - 5}" in (fetch.error or "")
     assert f"{WALLET} has {100 * pages} rows and more" in (fetch.error or "")
@@ -227,13 +227,13 @@ def test_a_budget_that_ends_in_a_crowded_second_goes_on_with_all_of_it() -> None
     assert {*txs(first), *txs(second)} >= {"last", *(f"s{n:03}" for n in range(450))}
 
 
-def test_an_empty_page_within_a_second_is_no_end_where_more_was_said() -> None:
+def test_an_empty_page_within_a_second_is_no_end_where_more_was_announced() -> None:
     with hostile(lambda query, _: ([], False) if int(query["offset"]) == 200 else truth(query, SECOND)) as api:
         fetch = api.swaps()
     assert (fetch.outcome, fetch.reached_oldest, fetch.rows) == ("failed", False, 200)
 
 
-def test_a_page_beyond_its_limit_is_cut_and_said_so() -> None:
+def test_a_page_beyond_its_limit_is_cut_and_reported() -> None:
     with hostile(
         lambda query, _: ([text for time, text in HISTORY if time <= int(query["before_time"])], False)
     ) as api:
@@ -242,15 +242,15 @@ def test_a_page_beyond_its_limit_is_cut_and_said_so() -> None:
     assert fetch.set_apart[0] == f"swaps of {WALLET}: 900 rows beyond the 100 that were asked for"
 
 
-def test_a_token_list_beyond_its_limit_is_cut_and_said_so() -> None:
+def test_a_token_list_beyond_its_limit_is_cut_and_reported() -> None:
     tokens = [token(address(f"t{n}")) for n in range(5000)]
     with hostile(lambda *_: (tokens, True)) as api:
         fetch = api.fetch(TOKENS, TOKEN_LIST_ITEM, **NO_FILTERS, token_limit=50)
-    assert (fetch.outcome, fetch.rows, len(api.asked)) == ("complete", 50, 1)
+    assert (fetch.outcome, fetch.rows, len(api.requests)) == ("complete", 50, 1)
     assert "4950 rows beyond the 50 that were asked for" in (fetch.error or "")
 
 
-def test_an_odd_row_does_not_end_a_listing_that_says_nothing_of_more() -> None:
+def test_an_odd_row_does_not_end_a_listing_without_has_next() -> None:
     rows = [holder(WALLET, address(f"o{n}"), address(f"a{n}")) for n in range(150)]
     rows[3] = holder(WALLET, "nobody", address("a3"))
     with hostile(lambda query, _: (rows[int(query["offset"]) :][: int(query["limit"])], None)) as api:
@@ -273,4 +273,4 @@ def test_a_list_that_lies_is_no_list(lie: Callable[[Query], Shown], reason: str)
         fetch = api.fetch(TOKENS, TOKEN_LIST_ITEM, **NO_FILTERS, token_limit=10_000)
     assert (fetch.outcome, fetch.rows) == ("failed", 100)
     assert reason in (fetch.error or "")
-    assert len(api.asked) <= 3
+    assert len(api.requests) <= 3

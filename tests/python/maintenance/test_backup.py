@@ -268,7 +268,7 @@ def test_a_restore_that_was_cut_short_is_finished_by_the_same_one_alone(
     assert lake.load("tokens").returncode == 0
 
 
-def test_the_manifest_says_what_the_backup_holds(filled: LoadedLake, backed_up: Path) -> None:
+def test_the_manifest_lists_what_the_backup_holds(filled: LoadedLake, backed_up: Path) -> None:
     manifest = read_manifest(backed_up)
     assert manifest.source == "sandbox"
     assert manifest.lake_version == LAKE_VERSION

@@ -162,7 +162,7 @@ def test_a_lake_on_a_store_has_its_identity_there(tmp_path: Path, monkeypatch: p
 
 
 class Steps:
-    """Three steps that note what they do; the second fails as often as it is told to."""
+    """Three steps that note what they do; the second fails as often as it is set to."""
 
     def __init__(self, failures: int) -> None:
         self.done: list[int] = []

@@ -63,7 +63,7 @@ def test_a_young_lake_is_left_as_it_is_without_a_server(loaded: LoadedLake) -> N
         pytest.param((0, 0), 1, "% full, loads start below 0 %", id="full"),
     ],
 )
-def test_the_disk_alone_is_told_in_figures(
+def test_the_disk_alone_is_reported_in_figures(
     made_lake: Callable[[str], LoadedLake],
     monkeypatch: pytest.MonkeyPatch,
     percents: tuple[int, int],

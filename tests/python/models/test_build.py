@@ -117,7 +117,7 @@ def test_an_empty_engine_is_none_chosen(of_one_model: EmbeddedLake) -> None:
     assert of_one_model.dbt("parse", LAKEHOUSE_ENGINE="").success
 
 
-def test_the_target_spark_without_a_server_says_how_to_start_it(
+def test_the_target_spark_without_a_server_names_how_to_start_it(
     of_one_model: EmbeddedLake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (of_one_model.project / "models" / "stray.sql").write_text("{{ config(schema='silver') }} select 1 as a")

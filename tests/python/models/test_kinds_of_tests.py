@@ -27,12 +27,12 @@ def configs() -> Iterator[tuple[str, dict[str, Any]]]:
         found = re.search(
             r"config\((severity='(?P<severity>\w+)', )?meta=\{'kind': '(?P<kind>\w+)'\}\)", path.read_text()
         )
-        told = found.groupdict() if found else {}
-        severity = {"severity": told["severity"]} if told.get("severity") else {}
-        yield path.stem, {"meta": {"kind": told.get("kind")}, **severity}
+        config = found.groupdict() if found else {}
+        severity = {"severity": config["severity"]} if config.get("severity") else {}
+        yield path.stem, {"meta": {"kind": config.get("kind")}, **severity}
 
 
 @pytest.mark.parametrize(("name", "config"), configs(), ids=lambda value: value if isinstance(value, str) else "")
-def test_a_data_test_says_what_it_is_about(name: str, config: dict[str, Any]) -> None:
+def test_a_data_test_names_its_kind(name: str, config: dict[str, Any]) -> None:
     kind = config.get("meta", {}).get("kind")
     assert config.get("severity", "error") == KINDS.get(str(kind)), f"{name} is about {kind!r}"

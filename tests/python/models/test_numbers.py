@@ -282,7 +282,7 @@ def test_an_amount_that_is_none_sets_its_wallet_apart_by_name(lake: Lake) -> Non
 def test_a_second_build_changes_no_row(lake: Lake) -> None:
     before = {name: lake.table(name) for name in TABLES}
     lake.build(T0)
-    # the leaderboard is made anew, from the same rows
+    # the leaderboard is made again, from the same rows
     assert {name: lake.table(name) for name in TABLES} == before
 
 
@@ -335,14 +335,14 @@ def test_what_did_not_land_does_not_count(later: Lake) -> None:
 
 
 @recorded
-def test_recorded_wallets_are_as_the_judge_has_them(later: Lake) -> None:
-    from tests.python.reference import differences, judge
+def test_recorded_wallets_are_as_the_reference_has_them(later: Lake) -> None:
+    from tests.python.reference import compute_reference, differences
     from tests.python.reference.test_recordings import read
 
     pages = {path.stem: [read(path)] for path in sorted((SAMPLES / "wallets").glob("*.json"))}
     with (PROJECT / "seeds" / "quote_assets.csv").open() as file:
         quote_assets = {row["mint"]: row["kind"] for row in csv.DictReader(file)}
-    verdict = judge(
+    verdict = compute_reference(
         pages,
         as_of=T1,
         quote_assets=quote_assets,

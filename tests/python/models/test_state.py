@@ -128,7 +128,7 @@ def test_the_first_run_tracks_and_completes_what_landed(lake: Lake) -> None:
         ("small_tokenA", "pending", "pending", 0),
     ]
     assert lake.due("whale_fetch_queue", T0 + 71 * HOUR) == []
-    # the paused backfill goes on, the failed fetch waits its hour, pools are never asked for
+    # the paused backfill goes on, the failed fetch waits its hour, pools are never requested
     assert lake.due("transaction_fetch_queue", T0) == ["small"]
     assert lake.due("transaction_fetch_queue", T0 + HOUR) == ["small", "minor"]
     assert lake.rows("transaction_fetch_queue", "item, resume_before_time, newest_known_time") == [
@@ -196,7 +196,7 @@ def test_time_alone_makes_work_pending(
         (txns_status, pnl_status)
     ]
     due = lake.due("transaction_fetch_queue", T0 + age)
-    # a wallet without a swap is completed too, and is not asked for again before its time
+    # a wallet without a swap is completed too, and is not requested again before its time
     assert ("mega" in due, "idle" in due) == ((txns_status == "pending",) * 2)
 
 
@@ -241,7 +241,7 @@ def test_failures_exhaust_a_wallet_and_a_token_drops_out(lake: Lake) -> None:
     )
     assert lake.rows("tracked_tokens", "token_address, is_active") == [("tokenA", False), ("tokenC", True)]
     assert lake.due("whale_fetch_queue", now) == ["tokenC"]
-    # the last of five failures was on the thirteenth day: thirty days later it is asked for again
+    # the last of five failures was on the thirteenth day: thirty days later it is requested again
     back = T0 + 42 * DAY
     assert "minor" not in lake.due("transaction_fetch_queue", back - timedelta(seconds=1))
     assert "minor" in lake.due("transaction_fetch_queue", back)

@@ -141,7 +141,7 @@ def test_a_var_of_one_run_makes_old_what_reads_it(
     assert below <= models(nodes, nodes.stale(before.stamps))
     again = models(nodes, nodes.remade(before.stamps))
     assert remade <= again
-    # an observation stays as it was judged
+    # an observation stays as it was rated
     assert not {"token_observations", "wallet_trades"} & again
     if not below:
         assert nodes.stale(before.stamps) == set()
@@ -172,14 +172,14 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
     # a lake of the project, so that its seeds count as loaded
     write_deltalake(lake.table("silver", "quote_assets"), pa.table({"mint": ["m"]}))
     all_of_it, dbt = changes()
-    assert "whole project" in all_of_it.told()
+    assert "whole project" in all_of_it.describe()
     build(all_of_it, dbt, [node.name for node in dbt.nodes().values()])
     all_of_it.note_end()
     assert state.project() is not None
 
     with edited(project / "seeds/watchlist.csv", "wallet_address,note", "wallet_address,note\nW,"):
         edit, dbt = changes()
-        assert edit.told() == "changed since the last build: watchlist"
+        assert edit.describe() == "changed since the last build: watchlist"
         assert edit.stale(STEP["build_tokens"]) == set()
         assert edit.nodes.names(edit.stale_seeds()) == ["watchlist"]
         stale = edit.nodes.names(edit.stale(STEP["build_whales"]))
@@ -198,11 +198,11 @@ def test_a_run_takes_what_is_old_step_by_step_until_nothing_is(
         build(edit, dbt, left)
         edit.note_end()
         edit, dbt = changes()
-        # dbt is not even asked
+        # dbt is not even called
         assert edit.stale(STEP["build_traders"]) == set()
         assert dbt._manifest is None
     edit, _ = changes()
-    assert edit.told() == "changed since the last build: watchlist"
+    assert edit.describe() == "changed since the last build: watchlist"
     state.forget()
     assert state.stamps()
     assert state.project() is None

@@ -74,10 +74,10 @@ def test_a_lake_in_the_future_is_brought_back(paths: LakePaths) -> None:
     assert "smart-trader discard-future" in scheduled.stderr
 
     before = contents(paths)
-    asked = smart_trader(paths, "discard-future")
-    assert asked.returncode == 2
-    assert "needs to be confirmed\n  fix: run it with --yes" in asked.stderr
-    assert "run mistyped, at " in asked.stderr
+    unconfirmed = smart_trader(paths, "discard-future")
+    assert unconfirmed.returncode == 2
+    assert "needs to be confirmed\n  fix: run it with --yes" in unconfirmed.stderr
+    assert "run mistyped, at " in unconfirmed.stderr
     assert contents(paths) == before
 
     done = smart_trader(paths, "discard-future", "--yes")
@@ -131,7 +131,7 @@ def test_every_history_of_the_project_is_rewound() -> None:
 DISCARD = """
 import sys
 from datetime import datetime
-from smart_trader.console import say
+from smart_trader.console import report_line
 from smart_trader.lake.lock import lock_lake
 from smart_trader.pipeline.dbt import Builds
 from smart_trader.lakehouse.session import lake_engine
@@ -142,13 +142,13 @@ from smart_trader.config.settings import lakehouse_settings
 
 machine = lakehouse_settings()
 lake, variables = Lake(machine.paths), {"pnl_refresh_hours": NO_REFRESH_HOURS}
-with lock_lake(machine.paths, "discard-future"), lake_engine(machine, say) as engine:
+with lock_lake(machine.paths, "discard-future"), lake_engine(machine, report_line) as engine:
     discard_future(
         lake,
         find_future(lake, datetime.fromisoformat(sys.argv[1])),
-        lambda time: Builds(machine.paths, engine, time.isoformat(), "discard", variables, say),
+        lambda time: Builds(machine.paths, engine, time.isoformat(), "discard", variables, report_line),
         engine,
-        say,
+        report_line,
     )
 """
 

@@ -70,7 +70,7 @@ def test_what_is_edited_takes_effect_in_the_next_run(edits: MarketLake) -> None:
         assert not any(row["is_qualified"] for row in new)
         assert all("total_pnl" in row["failed_rules"] for row in new)
         assert {row["former"] for row in lake.rows("gold", "leaderboard")} == {True}
-        # what was said then stays
+        # what was found then stays
         assert not Counter(evaluated) - Counter(lake.business("gold", "trader_evaluations"))
         reasons = Counter(row["due_reason"] for row in lake.rows("silver", "pnl_due_wallets"))
         assert reasons == {"code": wallets}

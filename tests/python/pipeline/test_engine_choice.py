@@ -15,7 +15,7 @@ from smart_trader.errors import SettingsError
 from smart_trader.lakehouse import server
 from smart_trader.lakehouse.registration import synchronize
 from smart_trader.lakehouse.session import choose_engine
-from smart_trader.pipeline.dbt import _fix
+from smart_trader.pipeline.dbt import _find_fix
 from smart_trader.pipeline.views import views_below
 from tests.python.support.engine import EmbeddedLake, run_module
 from tests.python.support.market_lake import FIRST, MarketLake
@@ -24,7 +24,7 @@ S3 = "s3://bucket/lake"
 
 
 @pytest.mark.parametrize(
-    ("asked", "target", "uri", "is_up", "expected"),
+    ("chosen", "target", "uri", "is_up", "expected"),
     [
         pytest.param("auto", "local", None, False, ("embedded", "no server of the lake is up"), id="auto"),
         pytest.param("auto", "local", None, True, ("spark", "the lake's server is up"), id="auto-beside-a-server"),
@@ -39,7 +39,7 @@ S3 = "s3://bucket/lake"
 def test_an_engine_is_chosen_once_with_a_reason(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    asked: Any,
+    chosen: Any,
     target: str,
     uri: str | None,
     is_up: bool,
@@ -49,12 +49,12 @@ def test_an_engine_is_chosen_once_with_a_reason(
     monkeypatch.setattr(server, "running", lambda _: "a server" if is_up else None)
     if is_up:
         (tmp_path / "server.json").touch()
-    choice = choose_engine(LakehouseSettings(home=tmp_path, uri=uri, engine=asked))
+    choice = choose_engine(LakehouseSettings(home=tmp_path, uri=uri, engine=chosen))
     assert (choice.name, choice.reason) == expected
 
 
 @pytest.mark.parametrize(
-    ("asked", "target", "uri", "words"),
+    ("chosen", "target", "uri", "words"),
     [
         ("embedded", "spark", None, "target spark always uses spark"),
         ("spark", "embedded", None, "target embedded always uses embedded"),
@@ -62,14 +62,14 @@ def test_an_engine_is_chosen_once_with_a_reason(
     ],
 )
 def test_an_engine_that_cannot_be_had_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: Any, target: str, uri: str | None, words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: Any, target: str, uri: str | None, words: str
 ) -> None:
     monkeypatch.setenv("DBT_TARGET", target)
     with pytest.raises(SettingsError, match=words):
-        choose_engine(LakehouseSettings(home=tmp_path, uri=uri, engine=asked))
+        choose_engine(LakehouseSettings(home=tmp_path, uri=uri, engine=chosen))
 
 
-def test_a_run_says_its_engine_and_needs_no_java(lake: MarketLake, shown: str) -> None:
+def test_a_run_reports_its_engine_and_needs_no_java(lake: MarketLake, shown: str) -> None:
     # the lake's environment names a Java that does not exist
     assert "engine: embedded (asked for)" in shown
     assert not lake.engine.paths.server_file.exists()
@@ -83,9 +83,9 @@ def copied(calm: MarketLake, tmp_path: Path) -> MarketLake:
     return MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
 
 
-def test_a_large_lake_is_told_of_spark_and_built_all_the_same(copied: MarketLake) -> None:
-    said = copied.demo(FIRST, "--step", "build_traders", "--var", "embedded_max_swaps=10")
-    assert "more than embedded_max_swaps = 10" in said
+def test_a_large_lake_is_advised_of_spark_and_built_all_the_same(copied: MarketLake) -> None:
+    output = copied.demo(FIRST, "--step", "build_traders", "--var", "embedded_max_swaps=10")
+    assert "more than embedded_max_swaps = 10" in output
 
 
 def test_dbt_test_alone_makes_the_views_of_the_other_engine(copied: MarketLake) -> None:
@@ -122,10 +122,10 @@ def test_views_are_restored_after_those_they_stand_on() -> None:
 
 
 class Catalog:
-    """Answers what Spark's catalog says, and notes what it is told."""
+    """Answers as Spark's catalog does, and notes the statements it gets."""
 
     def __init__(self, root: Path, tables: list[str]) -> None:
-        self.told: list[str] = []
+        self.statements: list[str] = []
         self._root = root
         self._tables = tables
 
@@ -137,11 +137,11 @@ class Catalog:
         if statement.startswith("show table extended"):
             facts = f"Type: EXTERNAL\nLocation: file:{self._root}/silver/"
             return [("silver", name, False, facts + name) for name in self._tables]
-        self.told.append(statement)
+        self.statements.append(statement)
         return []
 
 
-def test_the_catalog_is_told_what_the_lake_holds(tmp_path: Path) -> None:
+def test_the_catalog_gets_what_the_lake_holds(tmp_path: Path) -> None:
     for name in ("known", "new", "without_commit"):
         (tmp_path / "silver" / name / "_delta_log").mkdir(parents=True)
     for name in ("known", "new"):
@@ -150,7 +150,7 @@ def test_the_catalog_is_told_what_the_lake_holds(tmp_path: Path) -> None:
     (tmp_path / "silver" / "without_log").mkdir()
     catalog = Catalog(tmp_path, ["known", "gone", "without_log"])
     assert synchronize(LakePaths(tmp_path, str(tmp_path)), catalog, print) == [("silver", "new")]
-    assert [" ".join(statement.split()[:6]) for statement in catalog.told] == [
+    assert [" ".join(statement.split()[:6]) for statement in catalog.statements] == [
         "drop table if exists silver.gone",
         "create schema if not exists silver",
         "create table if not exists silver.new",
@@ -174,7 +174,7 @@ def test_the_catalog_is_told_what_the_lake_holds(tmp_path: Path) -> None:
     ],
 )
 def test_errors_of_the_embedded_engine_have_the_fix_of_sparks(message: str, fix: str) -> None:
-    assert fix in str(_fix(message))
+    assert fix in str(_find_fix(message))
 
 
 def test_a_damaged_table_is_named_with_its_file_and_repaired(embedded: EmbeddedLake) -> None:

@@ -1,6 +1,6 @@
 """A load that fails as a whole: what has landed is built all the same, the run says so once, and fails.
 
-Only dbt is replaced here, by a note of what it is asked to build; the loads, their lake and the API's answers are real.
+Only dbt is replaced here, by a note of what it is called to build; the loads, their lake and the API's answers are real.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Pipeline:
         # one of this version: an older lake's tables would be made again first
         root.mkdir()
         begin_lake(paths)
-        self.told: list[str] = []
+        self.lines: list[str] = []
         self.built: list[str] = []
         self._source = source
         due = datetime.fromtimestamp(AS_OF, UTC) - timedelta(hours=1)
@@ -64,13 +64,13 @@ class Pipeline:
 
     def run(self, *faults: dict[str, Any], run_id: str = "run", step: str | None = None, **variables: Any) -> Any:
         settings = loader_settings({"max_request_tries": 1, "requests_per_second": 1000, **variables})
-        self.told, self.built = [], []
+        self.lines, self.built = [], []
         request = RunRequest(SourceSpec(), datetime.fromtimestamp(AS_OF, UTC), run_id, step)
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
             patch.setattr(birdeye, "BASE_URL", url)
             patch.setattr(Builds, "invoke", lambda _, what, *__, **___: self.built.append(what) or Built(1, 1.0))
-            return run.run_pipeline(request, settings, lakehouse_settings(), self.told.append)
+            return run.run_pipeline(request, settings, lakehouse_settings(), self.lines.append)
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         return list(read_table(self.bronze.location(table)).to_pylist())
@@ -90,7 +90,7 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("fault", "asked"),
+    ("fault", "requested"),
     [
         pytest.param({"fault": "cu_exhausted", "endpoint": HOLDERS}, {"tokens"}, id="month-ends-at-whales"),
         pytest.param({"fault": "cu_exhausted", "endpoint": SWAPS}, {"tokens", "holders"}, id="month-ends-at-swaps"),
@@ -102,14 +102,14 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_what_has_landed_is_built_and_the_run_fails_once(
-    pipeline: Pipeline, fault: dict[str, Any], asked: set[str]
+    pipeline: Pipeline, fault: dict[str, Any], requested: set[str]
 ) -> None:
     with pytest.raises(LoadsFailedError) as failed:
         pipeline.run(fault)
     assert [what for what in pipeline.built if what in BUILDS] == BUILDS
-    assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == asked
+    assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == requested
     reason = failed.value.what.splitlines()[0]
-    assert not any(reason[:40] in line for line in pipeline.told)
+    assert not any(reason[:40] in line for line in pipeline.lines)
     assert failed.value.what.endswith("what had landed before is built and ranked")
     outcomes = {row["step"]: row["outcome"] for row in pipeline.rows(PIPELINE_RUNS)}
     assert list(outcomes.values()).count("failed") == 1
@@ -117,7 +117,7 @@ def test_what_has_landed_is_built_and_the_run_fails_once(
     assert failed.value.exit_code == 1
 
 
-def test_after_the_months_end_nothing_more_is_asked(pipeline: Pipeline) -> None:
+def test_after_the_months_end_nothing_more_is_requested(pipeline: Pipeline) -> None:
     pipeline.run()
     with pytest.raises(LoadsFailedError, match="the plan's compute units are used up") as failed:
         pipeline.run({"fault": "cu_exhausted"}, run_id="second")

@@ -77,19 +77,21 @@ def test_what_makes_other_figures_is_another_formula(project: Path, file: str, o
 def test_what_makes_no_other_figures_is_the_same_formula(project: Path, file: str, old: str, new: str) -> None:
     before, whole = formula_version(), ProjectCode.read().whole()
     with edited(project / file, old, new):
-        # dbt is asked what the edit makes old
+        # dbt is called for what the edit makes old
         assert ProjectCode.read().whole() != whole
         assert formula_version() == before
 
 
 def test_the_fifo_engine_is_part_of_the_formula(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = formula_version()
-    kernel = fingerprints._module_file("smart_trader.fifo.kernel")
+    kernel = fingerprints._find_module_file("smart_trader.fifo.kernel")
     assert kernel is not None
     other = tmp_path / "kernel.py"
     other.write_text(kernel.read_text() + "\nDUST = 1\n")
-    find = fingerprints._module_file
-    monkeypatch.setattr(fingerprints, "_module_file", lambda name: other if name.endswith(".kernel") else find(name))
+    find = fingerprints._find_module_file
+    monkeypatch.setattr(
+        fingerprints, "_find_module_file", lambda name: other if name.endswith(".kernel") else find(name)
+    )
     assert formula_version() != before
 
 

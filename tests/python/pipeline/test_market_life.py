@@ -12,13 +12,13 @@ from tests.python.support.market_lake import DAY, FIRST, HOUR, MarketLake
 pytestmark = pytest.mark.full
 
 
-def asked(lake: MarketLake, at: int) -> Counter[str]:
-    """Return how many items of each kind a run asked for."""
+def count_requests(lake: MarketLake, at: int) -> Counter[str]:
+    """Return how many items of each kind a run requested."""
     return Counter(row["kind"] for row in lake.rows("bronze", "fetch_log") if row["as_of"].timestamp() == at)
 
 
 def known(lake: MarketLake, kind: str, before: int) -> set[str]:
-    """Return the items that were asked for before a moment."""
+    """Return the items that were requested before a timestamp."""
     return {
         row["item"]
         for row in lake.rows("bronze", "fetch_log")
@@ -27,7 +27,7 @@ def known(lake: MarketLake, kind: str, before: int) -> set[str]:
 
 
 def again(lake: MarketLake, kind: str, at: int) -> set[str]:
-    """Return the items that a run asked for though they had been asked for before."""
+    """Return the items that a run requested though they had been requested before."""
     news = {
         row["item"]
         for row in lake.rows("bronze", "fetch_log")
@@ -46,7 +46,7 @@ def test_the_lake_lives_through_two_weeks(life: MarketLake) -> None:
     assert first_wallets
 
     lake.demo(FIRST + 71 * HOUR)
-    assert asked(lake, FIRST + 71 * HOUR)["tokens"] == 1
+    assert count_requests(lake, FIRST + 71 * HOUR)["tokens"] == 1
     assert not again(lake, "holders", FIRST + 71 * HOUR)
     assert not again(lake, "swaps", FIRST + 71 * HOUR)
 

@@ -1,4 +1,4 @@
-"""The whole pipeline on the made-up market: from the first run through the lake's life, against an independent judge."""
+"""The whole pipeline on the made-up market: from the first run through the lake's life, against an independent reference."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> 
     assert "wallets evaluated" in shown
 
 
-def test_the_judge_finds_the_same_profit_and_loss_for_every_wallet(lake: MarketLake, shown: str) -> None:
+def test_the_reference_finds_the_same_profit_and_loss_for_every_wallet(lake: MarketLake, shown: str) -> None:
     verdict = lake.verdict(FIRST)
     found = lake.rows("silver", "wallet_pnl")
     assert len({row["wallet_address"] for row in found}) == len(verdict.evaluations) > 10
     assert differences(verdict.wallet_pnl, found) == []
 
 
-def test_the_judge_qualifies_and_ranks_the_same_wallets(lake: MarketLake, shown: str) -> None:
+def test_the_reference_qualifies_and_ranks_the_same_wallets(lake: MarketLake, shown: str) -> None:
     verdict = lake.verdict(FIRST)
     found = {row["wallet_address"]: row for row in lake.rows("gold", "trader_evaluations")}
     assert set(found) == set(verdict.evaluations)
@@ -71,7 +71,7 @@ def test_the_leaderboard_is_read_without_a_jvm(lake: MarketLake, shown: str, for
         assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
 
 
-def test_the_log_that_an_error_names_tells_of_every_model(lake: MarketLake, shown: str) -> None:
+def test_the_log_that_an_error_names_covers_every_model(lake: MarketLake, shown: str) -> None:
     log = (lake.engine.paths.home / "logs" / "dbt.log").read_text()
     for model in ("silver.whale_fetch_queue", "silver.fifo_positions", "gold.leaderboard"):
         assert f"model market_{model}" in log
@@ -81,10 +81,10 @@ def test_a_wallet_is_explained(lake: MarketLake, shown: str) -> None:
     evaluations = lake.rows("gold", "trader_evaluations")
     good = next(row for row in evaluations if row["is_qualified"])
     bad = next(row for row in evaluations if not row["is_qualified"])
-    said = [lake.smart_trader("explain", row["wallet_address"]).stdout for row in (good, bad)]
-    assert f"qualifies: {good['tier']}" in said[0]
-    assert "realized_pnl" in said[0]
-    assert f"does not qualify; rules failed: {bad['failed_rules']}" in said[1]
+    outputs = [lake.smart_trader("explain", row["wallet_address"]).stdout for row in (good, bad)]
+    assert f"qualifies: {good['tier']}" in outputs[0]
+    assert "realized_pnl" in outputs[0]
+    assert f"does not qualify; rules failed: {bad['failed_rules']}" in outputs[1]
     # Solana's system program
     nobody = "1" * 32
     unknown = lake.smart_trader("explain", nobody)
@@ -92,7 +92,7 @@ def test_a_wallet_is_explained(lake: MarketLake, shown: str) -> None:
     assert f"{nobody} was never calculated" in unknown.stderr
 
 
-def test_status_tells_rows_work_and_the_last_run(lake: MarketLake, shown: str) -> None:
+def test_status_reports_rows_work_and_the_last_run(lake: MarketLake, shown: str) -> None:
     text = lake.smart_trader("status").stdout
     facts = json.loads(lake.smart_trader("status", "--json").stdout)
     rows = {fact["table"]: fact["rows"] for fact in facts["tables"]}
@@ -103,7 +103,7 @@ def test_status_tells_rows_work_and_the_last_run(lake: MarketLake, shown: str) -
     assert "in use by  nobody" in text
 
 
-def test_an_hour_later_only_what_was_never_fetched_is_asked_for(lake: MarketLake, shown: str) -> None:
+def test_an_hour_later_only_what_was_never_fetched_is_requested(lake: MarketLake, shown: str) -> None:
     before = {table: Counter(lake.business(*table)) for table in lake.tables()}
     log = lake.rows("bronze", "fetch_log")
     runs = len(lake.rows("bronze", "pipeline_runs"))
@@ -140,7 +140,7 @@ def test_a_run_without_a_source_is_refused(lake: MarketLake) -> None:
     assert "no source: there is no BIRDEYE_API_KEY" in done.stderr
 
 
-def test_a_second_run_is_told_who_holds_the_lake(lake: MarketLake, shown: str) -> None:
+def test_a_second_run_learns_who_holds_the_lake(lake: MarketLake, shown: str) -> None:
     with lake_lock(lake.engine.paths.local_root, "another run"):
         done = lake.smart_trader("run", "--demo")
     assert done.returncode == 1

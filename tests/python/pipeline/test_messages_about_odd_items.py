@@ -1,4 +1,4 @@
-"""What a run and `status` say of tokens that nobody tracks and of wallets that are set apart."""
+"""What a run and `status` report of tokens that nobody tracks and of wallets that are set apart."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_tokens_that_are_given_and_not_tracked_are_named_with_their_reason(lake:
     ids=["before-the-first-build", "nothing-given"],
 )
 def test_only_what_this_run_was_given_is_looked_at(lake: Lake, run_id: str, words: str | None) -> None:
-    said = untracked_text(lake, run_id)
-    assert said is None if words is None else str(said).startswith(words)
+    text = untracked_text(lake, run_id)
+    assert text is None if words is None else str(text).startswith(words)
 
 
 def test_quarantined_wallets_are_named_by_status_and_at_the_end_of_a_run(lake: Lake) -> None:

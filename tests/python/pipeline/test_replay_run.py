@@ -1,4 +1,4 @@
-"""The whole pipeline on the recordings: every wallet against the judge, and some figures pinned."""
+"""The whole pipeline on the recordings: every wallet against the reference, and some figures pinned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from smart_trader.sandbox.replay import load_recordings, parse
-from tests.python.reference import Verdict, differences, judge
+from tests.python.reference import Verdict, compute_reference, differences
 from tests.python.support.engine import PROJECT, EmbeddedLake, Engine
 from tests.python.support.kill_targets import DoomedLake, Kill
 from tests.python.support.market_lake import DAY, MarketLake, quote_assets
@@ -39,10 +39,10 @@ class Replay:
     source: tuple[str, ...]
 
     def verdict(self) -> Verdict:
-        """Let the judge compute every recorded wallet."""
+        """Let the reference compute every recorded wallet."""
         recordings = load_recordings(SAMPLES)
         log = {row["item"]: row for row in self.lake.rows("bronze", "fetch_log") if row["kind"] == "swaps"}
-        return judge(
+        return compute_reference(
             {wallet: [[row for row in recordings.swaps[wallet] if row["block_unix_time"] <= AS_OF]] for wallet in log},
             as_of=datetime.fromtimestamp(AS_OF, UTC),
             quote_assets=quote_assets(),
@@ -58,16 +58,16 @@ class Replay:
 
 @pytest.fixture(scope="module")
 def replay(replayed: MarketLake, tmp_path_factory: pytest.TempPathFactory) -> Replay:
-    """A run on the recordings that was killed on its way: its numbers must be the judge's all the same."""
+    """A run on the recordings that was killed on its way: its numbers must be the reference's all the same."""
     recordings = load_recordings(SAMPLES)
     listed = tmp_path_factory.mktemp("wallets") / "wallets.txt"
     listed.write_text("\n".join(recordings.swaps))
     source = ("--replay", str(SAMPLES), "--wallets", str(listed), "--tokens", ",".join(recordings.holders))
-    doomed = DoomedLake(replayed, AS_OF, source)
-    assert doomed.kill(KILL, KILLED_STEP_S), f"{KILL}: came too late"
+    killed_lake = DoomedLake(replayed, AS_OF, source)
+    assert killed_lake.kill(KILL, KILLED_STEP_S), f"{KILL}: came too late"
     # the data tests run in the made-up market's first run
-    shown = doomed.run()
-    doomed.check_left_overs(str(KILL))
+    shown = killed_lake.run()
+    killed_lake.check_left_overs(str(KILL))
     return Replay(replayed, shown, list(recordings.swaps), source)
 
 
@@ -78,7 +78,7 @@ def test_every_recorded_wallet_is_fetched_and_evaluated(replay: Replay) -> None:
     assert {row["data_source"] for row in replay.lake.rows("silver", "wallet_pnl")} == {"replay"}
 
 
-def test_the_judge_finds_the_same_numbers_in_the_recordings(replay: Replay) -> None:
+def test_the_reference_finds_the_same_numbers_in_the_recordings(replay: Replay) -> None:
     verdict = replay.verdict()
     assert differences(verdict.wallet_pnl, replay.lake.rows("silver", "wallet_pnl")) == []
     found = {row["wallet_address"]: row for row in replay.lake.rows("gold", "trader_evaluations")}
@@ -102,7 +102,7 @@ def test_the_numbers_of_a_recorded_position_are_pinned(replay: Replay) -> None:
     assert {name: row[name] for name in wanted} == wanted
 
 
-def test_who_does_not_qualify_is_told_why(replay: Replay) -> None:
+def test_who_does_not_qualify_learns_why(replay: Replay) -> None:
     for row in replay.lake.rows("gold", "trader_evaluations"):
         verdict = row["tier"] or f"does not qualify: {row['failed_rules']}"
         assert f"  {row['wallet_address']}: {verdict}" in replay.shown

@@ -1,4 +1,4 @@
-"""`smart-trader retry`: whom it asks for, and that the next run builds its work lists again."""
+"""`smart-trader retry`: which items it requests, and that the next run builds its work lists again."""
 
 from __future__ import annotations
 
@@ -51,21 +51,23 @@ def requests(paths: LakePaths) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("items", "asked", "told"),
+    ("items", "requested", "reported"),
     [
         pytest.param([], [("holders", TOKEN), ("swaps", WALLET)], "1 token, 1 wallet", id="all-that-are-left-alone"),
         pytest.param([WALLET], [("swaps", WALLET)], "1 wallet", id="a-wallet"),
         pytest.param([TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 token, 1 wallet", id="one-that-pauses"),
     ],
 )
-def test_a_request_lands_for_each(paths: LakePaths, items: list[str], asked: list[tuple[str, str]], told: str) -> None:
+def test_a_request_lands_for_each(
+    paths: LakePaths, items: list[str], requested: list[tuple[str, str]], reported: str
+) -> None:
     done = CliRunner().invoke(retry, items)
     assert (done.exit_code, done.exception) == (0, None)
-    assert done.stderr == f"asked again by the next run: {told}\n"
-    assert requests(paths) == {(*item, "sandbox") for item in asked}
+    assert done.stderr == f"asked again by the next run: {reported}\n"
+    assert requests(paths) == {(*item, "sandbox") for item in requested}
 
 
-def test_an_item_that_was_never_asked_for_is_refused_by_name(paths: LakePaths) -> None:
+def test_an_item_that_was_never_requested_is_refused_by_name(paths: LakePaths) -> None:
     with pytest.raises(SmartTraderError, match=f"never asked for in this lake: {'X' * 43}"):
         CliRunner().invoke(retry, [WALLET, "X" * 43], catch_exceptions=False)
     assert requests(paths) == set()

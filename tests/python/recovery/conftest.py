@@ -24,5 +24,5 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def references(target: Engine | EmbeddedLake) -> dict[int, Reference]:
-    """What undisturbed runs leave: the first one, and one two weeks later that asks for everything again."""
+    """What undisturbed runs leave: the first one, and one two weeks later that requests everything again."""
     return {at: lake_at(target, "calm_", at).reference() for at in (FIRST, REFRESH)}

@@ -1,4 +1,4 @@
-"""A lake that lost its catalog, some files or its room: what is said, what comes back, and that nothing is lost."""
+"""A lake that lost its catalog, some files or its room: what is reported, what comes back, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_disk_that_fills_during_a_build_loses_nothing(calm: MarketLake, tmp_pa
 @pytest.mark.full
 def test_a_disk_that_fills_during_a_build_on_spark_loses_nothing(calm: MarketLake, tmp_path: Path) -> None:
     bronze = calm.engine.paths.local_root / f"{calm.prefix}bronze"
-    with small_disk(tmp_path / "small disk", "400m") as disk, own_engine(disk / "lake") as engine:
+    with small_disk(tmp_path / "small disk", "900m") as disk, own_engine(disk / "lake") as engine:
         doomed = DoomedLake(MarketLake(engine, calm.prefix), FIRST)
         shutil.copytree(bronze, disk / "lake" / bronze.name)
         shutil.copy(calm.engine.paths.local_root / "_lake.market.json", disk / "lake")
@@ -207,4 +207,5 @@ def test_lost_files_and_a_corrupt_log_are_named_and_made_again(
     undisturbed = lake_at(engine, "whole_", FIRST)
     for at in (FIRST, REFRESH, later.at):
         lake_at(engine, undisturbed.lake.prefix, at).run()
-    later.check(undisturbed.tables(), "after the repair")
+    # the trades of an older calculation are not known any more, so it is not made again
+    later.check(undisturbed.tables(newest=True), "after the repair", newest=True)

@@ -34,18 +34,18 @@ def start_step(home: Path, run_id: str) -> subprocess.Popen[str]:
     )
 
 
-def test_of_two_runs_one_works_and_the_other_is_told_who_does(tmp_path: Path) -> None:
+def test_of_two_runs_one_works_and_the_other_learns_who_does(tmp_path: Path) -> None:
     first = start_step(tmp_path / "lake", "the-first")
     assert first.stderr is not None
     assert first.stderr.readline().startswith("[1/1] load_tokens")
     first.send_signal(signal.SIGSTOP)
     second = start_step(tmp_path / "lake", "the-second")
-    _, said = second.communicate(timeout=60)
+    _, output = second.communicate(timeout=60)
     first.send_signal(signal.SIGCONT)
     assert second.returncode == 1
-    assert f"in use by 'run the-first' (process {first.pid} " in said
-    _, said = first.communicate(timeout=60)
-    assert first.returncode == 0, said
+    assert f"in use by 'run the-first' (process {first.pid} " in output
+    _, output = first.communicate(timeout=60)
+    assert first.returncode == 0, output
     records = DeltaTable(str(tmp_path / "lake" / "bronze" / "pipeline_runs")).to_pyarrow_table().to_pylist()
     assert [row["run_id"] for row in records] == ["the-first"]
 
@@ -94,11 +94,11 @@ def test_of_two_whole_runs_one_is_refused(target: Engine | EmbeddedLake, referen
     first = lake.start_run()
     assert wait_for_step(first, "build_whales")
     second = lake.start_run()
-    _, said = second.communicate(timeout=120)
+    _, output = second.communicate(timeout=120)
     assert second.returncode == 1
-    assert f"(process {first.pid} " in said
-    _, said = first.communicate(timeout=580)
-    assert first.returncode == 0, said
+    assert f"(process {first.pid} " in output
+    _, output = first.communicate(timeout=580)
+    assert first.returncode == 0, output
     lake.check(references[FIRST].tables, "after a second run was refused")
 
 
@@ -124,7 +124,7 @@ def test_a_loader_against_a_lake_being_built_is_safe(target: Engine | EmbeddedLa
     assert build.wait() == 0
     busy.run()
     busy.check_left_overs("after loads beside a build")
-    # loads beside a build ask for what was due before it, so other wallets may be fetched; none may have other figures
+    # loads beside a build request what was due before it, so other wallets may be fetched; none may have other figures
     check_figures(busy.lake)
 
 
@@ -137,7 +137,7 @@ def wait_for_first_model(lake: DoomedLake, build: subprocess.Popen[str]) -> None
 
 
 def check_figures(lake: MarketLake) -> None:
-    """Compare every wallet that was fetched at the refresh with the judge."""
+    """Compare every wallet that was fetched at the refresh with the reference."""
     log = lake.rows("bronze", "fetch_log")
     fetched = {row["item"] for row in log if row["kind"] == "swaps" and row["as_of"].timestamp() == REFRESH}
     found = [
@@ -153,5 +153,5 @@ def check_figures(lake: MarketLake) -> None:
 def _load(lake: DoomedLake, loader: str) -> None:
     with serving(sandbox_app(lake.lake.source(lake.at), clock=lake.at)) as url:
         process = lake.start("loaders", loader, "--sandbox", url, "--as-of", str(lake.at))
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+        _, output = process.communicate(timeout=120)
+    assert process.returncode == 0, output

@@ -1,6 +1,6 @@
-"""An independent judge of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
+"""An independent reference of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
 
-It shares no code with the models and the FIFO engine, so that an agreement of the two says something. Where the rules
+It shares no code with the models and the FIFO engine, so that an agreement of the two proves something. Where the rules
 leave a choice, it takes the most literal reading:
 
 Rows
@@ -14,8 +14,8 @@ Values
 - `price` gives way to `nearest_price` only when it is null; a price of 0 gives a value of 0, which is price_missing.
 - A null `ui_amount` is a null value.
 - The zero rule is applied to the value of a row, after the lower of two legs was taken.
-- Hops: each of the two passes sees what was valued before it began; rows that are no trade value nothing; a leg of
-  quantity 0 cannot value its row; a hop already valued is not valued again.
+- Token-to-token swaps: each of the two passes sees what was valued before it began; rows that are no trade value
+  nothing; a leg of quantity 0 cannot value its row; a swap already valued is not valued again.
 - Two legs disagree when the higher value is more than `max_leg_disagreement` times the lower one.
 
 Netting
@@ -50,6 +50,6 @@ from __future__ import annotations
 
 from .compare import differences
 from .settings import Settings, Thresholds, Tier
-from .verdict import Verdict, judge
+from .verdict import Verdict, compute_reference
 
-__all__ = ["Settings", "Thresholds", "Tier", "Verdict", "differences", "judge"]
+__all__ = ["Settings", "Thresholds", "Tier", "Verdict", "compute_reference", "differences"]

@@ -28,7 +28,7 @@ def differences(
     """List where actual rows are not the expected ones; nothing if they agree.
 
     Args:
-        expected: The judge's rows.
+        expected: The reference's rows.
         actual: Rows read from the lake; columns that were not expected are not looked at.
         rel: How far numbers may be apart, relative to the larger; one unit of the sixth decimal always passes.
         key: The fields that name a row.

@@ -19,7 +19,7 @@ def money(usd: Decimal) -> Decimal:
 
 @dataclass(slots=True)
 class Lot:
-    """An open buy; one of unknown basis has cost 0 and is told apart by its flag."""
+    """An open buy; one of unknown basis has cost 0 and is distinguished by its flag."""
 
     opened_at: int
     quantity: int

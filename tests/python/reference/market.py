@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from .verdict import Verdict, judge
+from .verdict import Verdict, compute_reference
 from .wallets import Row
 
 WALLET = "Wallet"
@@ -20,7 +20,7 @@ _instructions = count()
 
 
 def leg(mint: str, amount: object, price: object = None, nearest: object = None, **more: Any) -> dict[str, Any]:
-    """Make a leg of a token without decimals; SOL is worth 100 USD, USD 1, unless told otherwise."""
+    """Make a leg of a token without decimals; SOL is worth 100 USD, USD 1, by default."""
     usual = {"SOL": "100", "USD": "1"}.get(mint) if price is None and nearest is None else None
     worth = usual if usual is not None else price
     return {
@@ -35,7 +35,7 @@ def leg(mint: str, amount: object, price: object = None, nearest: object = None,
 
 
 def swap(tx: str, sold: dict[str, Any], bought: dict[str, Any], hours: float = 0, **more: Any) -> dict[str, Any]:
-    """Make a served row; each has an instruction of its own unless told otherwise."""
+    """Make a served row; each has an instruction of its own by default."""
     return {
         "tx_hash": tx,
         "owner": WALLET,
@@ -63,14 +63,14 @@ def sell(tx: str, quantity: object, usd: object, hours: float = 0, token: str = 
 
 
 def run(*rows: dict[str, Any], **options: Any) -> Verdict:
-    """Judge one wallet's rows, served in one page."""
+    """Compute one wallet's rows, served in one page."""
     return run_pages([list(rows)], **options)
 
 
 def run_pages(pages: list[list[dict[str, Any]]], **options: Any) -> Verdict:
-    """Judge one wallet's pages."""
+    """Compute one wallet's pages."""
     chosen = {"as_of": AS_OF, "quote_assets": QUOTES, "history_complete": {WALLET: True}, **options}
-    return judge({WALLET: pages}, **chosen)
+    return compute_reference({WALLET: pages}, **chosen)
 
 
 def pnl(verdict: Verdict, token: str = "A") -> Row:

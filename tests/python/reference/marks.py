@@ -116,7 +116,7 @@ def marked_quantity(position: OpenPosition, market: Market, settings: Settings) 
 
 
 def is_young(as_of: datetime, then: datetime, hours: Decimal) -> bool:
-    """Say whether something is at most this old."""
+    """Return whether something is at most this old."""
     return as_of - then <= timedelta(hours=float(hours))
 
 

@@ -80,7 +80,7 @@ def read_leg(raw: Item) -> Leg:
 
 
 def direction(raw: Item) -> str | None:
-    """Say whether the owner gave (`from`) or received (`to`) this leg."""
+    """Return whether the owner gave (`from`) or received (`to`) this leg."""
     if raw.get("type_swap") in ("from", "to"):
         return str(raw["type_swap"])
     change = number(raw.get("ui_change_amount"))

@@ -26,7 +26,7 @@ TIERS = (
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What gold asks of an ALL_TOKENS row; False and 0 switch the last two off."""
+    """What gold requires of an ALL_TOKENS row; False and 0 switch the last two off."""
 
     min_total_pnl: Decimal = Decimal(10)
     min_roi: Decimal = Decimal(1)

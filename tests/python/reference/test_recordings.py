@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import simplejson
 
-from . import Verdict, judge
+from . import Verdict, compute_reference
 from .wallets import ALL_TOKENS, PositionFigures, Row
 
 SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "birdeye" / "samples"
@@ -33,15 +33,15 @@ def read(path: Path) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else found["data"]["items"]
 
 
-def judge_rows(rows: list[dict[str, Any]]) -> Verdict:
-    """Judge one recorded wallet as of its last trade."""
+def compute_rows(rows: list[dict[str, Any]]) -> Verdict:
+    """Compute one recorded wallet as of its last trade."""
     wallet = rows[0]["owner"]
     as_of = datetime.fromtimestamp(max(row["block_unix_time"] for row in rows), UTC)
-    return judge({wallet: [rows]}, as_of=as_of, quote_assets=QUOTES, history_complete={wallet: True})
+    return compute_reference({wallet: [rows]}, as_of=as_of, quote_assets=QUOTES, history_complete={wallet: True})
 
 
 def test_the_worked_case_to_every_digit() -> None:
-    verdict = judge_rows(read(SEEKS / "D_pump_amm_roundtrips_5_rows.json"))
+    verdict = compute_rows(read(SEEKS / "D_pump_amm_roundtrips_5_rows.json"))
     total, row = verdict.wallet_pnl
     (figures,) = next(iter(verdict.wallets.values())).positions.values()
     six = Decimal("0.000001")
@@ -101,7 +101,7 @@ def check_rows(rows: list[Row]) -> None:
 @pytest.mark.parametrize("path", [*WALLETS, *sorted(SEEKS.glob("*.json"))], ids=lambda path: path.stem[:12])
 def test_recorded_wallets_conserve_quantity_and_money(path: Path) -> None:
     rows = read(path)
-    verdict = judge_rows(rows)
+    verdict = compute_rows(rows)
     (found,) = verdict.wallets.values()
     assert found.foreign_rows == 0
     for figures in found.positions.values():
@@ -115,5 +115,5 @@ def test_overlapping_pages_change_nothing(path: Path) -> None:
     wallet, size = rows[0]["owner"], 40
     as_of = datetime.fromtimestamp(rows[0]["block_unix_time"], UTC)
     pages = [rows[start : start + size] for start in range(0, len(rows), size - 7)]
-    paged = judge({wallet: pages}, as_of=as_of, quote_assets=QUOTES, history_complete={wallet: True})
-    assert paged.wallet_pnl == judge_rows(rows).wallet_pnl
+    paged = compute_reference({wallet: pages}, as_of=as_of, quote_assets=QUOTES, history_complete={wallet: True})
+    assert paged.wallet_pnl == compute_rows(rows).wallet_pnl

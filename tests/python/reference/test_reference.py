@@ -25,7 +25,7 @@ D = Decimal
 
 
 def fill(**more: Any) -> dict[str, Any]:
-    """A fill of an order book: nothing tells two equal ones apart."""
+    """A fill of an order book: nothing distinguishes two equal ones."""
     row = buy("T", 10, 5, **more)
     del row["ins_index"]
     return row
@@ -95,12 +95,12 @@ VALUES = [
     pytest.param(
         [(leg("USD", 60), leg("A", 20)), (A10, leg("B", 5))],
         [("A>B", D(30), True), ("USD>A", D(60), True)],
-        id="hop valued by what the sold token cost",
+        id="token-to-token swap valued by what the sold token cost",
     ),
     pytest.param(
         [(A10, leg("B", 5)), (leg("B", 5), leg("USD", 35))],
         [("A>B", D(35), True), ("B>USD", D(35), True)],
-        id="hop valued by what the bought token fetched",
+        id="token-to-token swap valued by what the bought token fetched",
     ),
     pytest.param(
         [(leg("USD", 60), leg("A", 20)), (A10, leg("B", 5)), (leg("B", 5), leg("USD", 35))],
@@ -110,7 +110,7 @@ VALUES = [
     pytest.param(
         [(leg("USD", 60), leg("A", 9)), (leg("A", 10, None, 2), leg("B", 5, None, 4))],
         [("A>B", D(20), True), ("USD>A", D(60), True)],
-        id="too little bought values no hop",
+        id="too little bought values no token-to-token swap",
     ),
     pytest.param(
         [(leg("USD", 60), leg("A", 10)), (A10, leg("B", 5)), (leg("B", 5), leg("C", 1))],
@@ -139,7 +139,7 @@ def test_each_row_has_its_value(legs: list[tuple[Any, Any]], expected: list[tupl
     assert values(*(swap("T", sold, bought) for sold, bought in legs)) == expected
 
 
-def test_a_hop_is_valued_within_its_own_transaction_only() -> None:
+def test_a_token_to_token_swap_is_valued_within_its_own_transaction_only() -> None:
     assert values(swap("T", leg("USD", 60), A10), swap("U", A10, leg("B", 5)))[0] == ("A>B", None, False)
 
 
@@ -166,7 +166,11 @@ def test_a_transaction_nets_to_one_trade(rows: list[dict[str, Any]], expected: t
 ROUND_TRIPS = [
     pytest.param([buy("T", 30, 60), sell("T", 10, 25)], 1, id="a part of it"),
     pytest.param([buy("T", 10, 20), sell("T", 10, 20)], 1, id="at no difference"),
-    pytest.param([swap("T", leg("SOL", 1), leg("A", 1000)), swap("T", leg("A", 1000), leg("B", 500))], 1, id="a hop"),
+    pytest.param(
+        [swap("T", leg("SOL", 1), leg("A", 1000)), swap("T", leg("A", 1000), leg("B", 500))],
+        1,
+        id="a token-to-token swap",
+    ),
     pytest.param([buy("T", 30, 60), sell("T", 10, None)], 1, id="without a price"),
     pytest.param([buy("T", 10, 20), sell("U", 10, 30)], 0, id="not over two transactions"),
     pytest.param([buy("T", 10, 20), sell("T", D("0.4"), 1)], 0, id="less than a base unit is nothing"),
@@ -300,8 +304,8 @@ def test_dust_is_a_billionth_of_the_largest_open_quantity(
 
 
 def test_unknown_lots_stay_out_of_cost_value_and_tokens_but_not_out_of_bought() -> None:
-    hop = swap("U", leg("B", 5, None, 2), leg("A", 10, None, 9), hours=1)
-    verdict = run(buy("T", 10, 100), hop)
+    token_swap = swap("U", leg("B", 5, None, 2), leg("A", 10, None, 9), hours=1)
+    verdict = run(buy("T", 10, 100), token_swap)
     row, more = pnl(verdict), extra(verdict)
     assert (row["current_position_tokens"], row["current_position_cost_basis"]) == (10, 100)
     assert (more["open_unknown_tokens"], more["unknown_basis_bought_usd"], row["total_bought"]) == (10, 10, 110)
@@ -500,7 +504,7 @@ def test_ranks_follow_score_then_pnl_then_address() -> None:
 # --- comparison
 
 
-def test_differences_say_what_differs_and_nothing_else() -> None:
+def test_differences_name_what_differs_and_nothing_else() -> None:
     expected = run(buy("T", 10, 100), sell("U", 5, 80, 1)).wallet_pnl
     lake = [
         {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}

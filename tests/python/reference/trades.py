@@ -46,7 +46,7 @@ class Trade:
 
     @property
     def is_priced(self) -> bool:
-        """Say whether the trade has a USD value, whatever its basis is."""
+        """Return whether the trade has a USD value, whatever its basis is."""
         return self.usd is not None
 
     def order(self) -> tuple[int, bool, int, bool, str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from .rows import Leg, Swap
 
-HOP_PASSES = 2
+ROUTE_PASSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +46,20 @@ class Flow:
 def value_swaps(swaps: Sequence[Swap], quote_assets: Container[str], max_leg_disagreement: Decimal) -> list[ValuedSwap]:
     """Value all rows of one wallet; rows that are no trade are left out."""
     valued: list[ValuedSwap] = []
-    hops: dict[str, list[Swap]] = defaultdict(list)
+    token_swaps: dict[str, list[Swap]] = defaultdict(list)
     anchors: dict[str, list[ValuedSwap]] = defaultdict(list)
     for swap in swaps:
         tokens = [leg for leg in (swap.sold, swap.bought) if leg.mint not in quote_assets]
         if not any(leg.quantity > 0 for leg in tokens):
             continue
         if len(tokens) == 2:
-            hops[swap.tx_hash].append(swap)
+            token_swaps[swap.tx_hash].append(swap)
             continue
         row = value_by_money(swap, quote_assets)
         valued.append(row)
         anchors[swap.tx_hash].append(row)
-    for tx_hash, rows in hops.items():
-        valued += value_hops(rows, anchors[tx_hash], max_leg_disagreement)
+    for tx_hash, rows in token_swaps.items():
+        valued += value_token_swaps(rows, anchors[tx_hash], max_leg_disagreement)
     return valued
 
 
@@ -78,12 +78,14 @@ def value_by_money(swap: Swap, quote_assets: Container[str]) -> ValuedSwap:
     )
 
 
-def value_hops(hops: Sequence[Swap], anchors: Sequence[ValuedSwap], max_leg_disagreement: Decimal) -> list[ValuedSwap]:
+def value_token_swaps(
+    token_swaps: Sequence[Swap], anchors: Sequence[ValuedSwap], max_leg_disagreement: Decimal
+) -> list[ValuedSwap]:
     """Value the token-for-token rows of one transaction from its valued rows, then by their own prices."""
     known = [row for row in anchors if row.usd is not None]
     done: list[ValuedSwap] = []
-    waiting = list(hops)
-    for _ in range(HOP_PASSES):
+    waiting = list(token_swaps)
+    for _ in range(ROUTE_PASSES):
         bought, sold = flows_by_token(known)
         values = [(swap, bought[swap.sold.mint].worth_of(swap.sold)) for swap in waiting]
         values = [(swap, sold[swap.bought.mint].worth_of(swap.bought) if usd is None else usd) for swap, usd in values]

@@ -39,7 +39,7 @@ class Verdict:
     evaluations: dict[str, Evaluation]
 
 
-def judge(
+def compute_reference(
     swaps_by_wallet: Mapping[str, Sequence[Page]],
     *,
     as_of: datetime,
@@ -67,7 +67,7 @@ def judge(
     with decimal.localcontext(EXACT):
         market = read_market(as_of, token_observations, holder_observations)
         wallets = {
-            wallet: judge_wallet(wallet, pages, quote_assets, market, chosen)
+            wallet: compute_wallet(wallet, pages, quote_assets, market, chosen)
             for wallet, pages in swaps_by_wallet.items()
         }
         rows = [row for wallet, found in wallets.items() for row in wallet_rows(wallet, found, as_of, data_source)]
@@ -88,7 +88,7 @@ def judge(
     return Verdict(rows, extras, wallets, rank(evaluations))
 
 
-def judge_wallet(
+def compute_wallet(
     wallet: str, pages: Sequence[Page], quote_assets: Mapping[str, str], market: Market, settings: Settings
 ) -> WalletVerdict:
     """Compute all positions of one wallet."""

@@ -12,7 +12,7 @@ from smart_trader.sandbox.market.market_source import MarketSource
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
-from .sandboxes import CLOCK, made, texts_of
+from .sandboxes import CLOCK, make_market, texts_of
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -20,7 +20,7 @@ Rows = dict[str, list[dict[str, Any]]]
 @pytest.fixture(scope="session")
 def source() -> MarketSource:
     """A market of the default size and age."""
-    return made(wallets=200, days=30)
+    return make_market(wallets=200, days=30)
 
 
 @pytest.fixture(scope="session")

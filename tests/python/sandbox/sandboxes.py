@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a default market, ways to ask it, a short FIFO to see who earns."""
+"""What the sandbox's tests share: a default market, ways to query it, a short FIFO to see who earns."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ QUOTES = {
 }
 
 
-def made(seed: int = 7, wallets: int = 40, days: float = 4.0) -> MarketSource:
+def make_market(seed: int = 7, wallets: int = 40, days: float = 4.0) -> MarketSource:
     """Return a market some days old."""
     return market(seed, wallets, GENESIS, GENESIS + int(days * DAY))
 
 
-def asked(url: str, path: str, **query: object) -> requests.Response:
-    """Ask a served sandbox."""
+def get(url: str, path: str, **query: object) -> requests.Response:
+    """Send a request to a served sandbox."""
     return requests.get(f"{url}{path}", params=query, headers={"X-API-KEY": "k"}, timeout=10, allow_redirects=False)
 
 
@@ -46,7 +46,7 @@ def texts_of(source: Source, owner: str, now: int, before: int | None = None) ->
 
 
 def everything(source: MarketSource, now: int) -> list[str]:
-    """Return all that a market says at a moment, as text."""
+    """Return all that a market serves at a timestamp, as text."""
     tokens = source.tokens_at(now)
     holders = [text for token in tokens for text in source.holder_texts(token["address"], 0, 10_000, now)]
     swaps = [text for owner in source.wallets for text in texts_of(source, owner, now)]

@@ -17,7 +17,7 @@ from smart_trader.sandbox.replay import Recordings, parse
 from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
-from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, asked, made
+from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, SORTED, SWAPS, get, make_market
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def set_faults(url: str, *specs: dict[str, object]) -> requests.Response:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "said"),
+    ("kind", "status", "message"),
     [
         ("bad_request", 400, "Bad request"),
         ("cu_exhausted", 400, "Compute units usage limit exceeded"),
@@ -45,19 +45,19 @@ def set_faults(url: str, *specs: dict[str, object]) -> requests.Response:
         ("redirect", 302, ""),
     ],
 )
-def test_a_fault_takes_the_place_of_so_many_answers(url: str, kind: str, status: int, said: str) -> None:
+def test_a_fault_takes_the_place_of_so_many_answers(url: str, kind: str, status: int, message: str) -> None:
     set_faults(url, {"fault": kind, "times": 2})
-    answers = [asked(url, LIST, **SORTED) for _ in range(3)]
+    answers = [get(url, LIST, **SORTED) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [status, status, 200]
-    assert said in answers[0].text
+    assert message in answers[0].text
     assert ("json" in answers[0].headers.get("content-type", "")) == (
         kind not in ("server_error", "bad_gateway", "redirect")
     )
 
 
-def test_a_refusal_for_rate_tells_when_to_come_back(url: str) -> None:
+def test_a_refusal_for_rate_names_when_to_come_back(url: str) -> None:
     set_faults(url, {"fault": "rate_limited"})
-    headers = asked(url, LIST, **SORTED).headers
+    headers = get(url, LIST, **SORTED).headers
     assert headers["Retry-After"] == "1"
     assert headers["x-ratelimit-remaining"] == "0"
     assert 0 < int(headers["X-RateLimit-Reset"]) - time.time() + 1 < 4
@@ -65,9 +65,9 @@ def test_a_refusal_for_rate_tells_when_to_come_back(url: str) -> None:
 
 
 def test_truncated_json_is_half_an_answer(url: str) -> None:
-    whole = asked(url, LIST, **SORTED).text
+    whole = get(url, LIST, **SORTED).text
     set_faults(url, {"fault": "truncated"})
-    half = asked(url, LIST, **SORTED)
+    half = get(url, LIST, **SORTED)
     assert half.status_code == 200
     assert half.text == whole[: len(whole) // 2]
     with pytest.raises(ValueError, match=r"Expecting|Unterminated|delimiter"):
@@ -76,36 +76,36 @@ def test_truncated_json_is_half_an_answer(url: str) -> None:
 
 def test_changed_key_order_changes_no_value(url: str, source: MarketSource) -> None:
     query = {"address": source.wallets[0]}
-    plain = asked(url, SWAPS, **query)
+    plain = get(url, SWAPS, **query)
     set_faults(url, {"fault": "key_order"})
-    turned = asked(url, SWAPS, **query)
+    turned = get(url, SWAPS, **query)
     assert parse(turned.text) == parse(plain.text)
     assert list(turned.json()["data"]["items"][0]) == list(plain.json()["data"]["items"][0])[::-1]
 
 
 def test_has_next_can_be_spelt_the_other_way_and_data_can_be_null(url: str, source: MarketSource) -> None:
     set_faults(url, {"fault": "has_next"}, {"fault": "null_data", "after": 1})
-    assert set(asked(url, LIST, **SORTED).json()["data"]) == {"items", "hasNext"}
+    assert set(get(url, LIST, **SORTED).json()["data"]) == {"items", "hasNext"}
     # the second fault let one request through only when the first no longer answered
-    assert set(asked(url, LIST, **SORTED).json()["data"]) == {"items", "has_next"}
-    assert asked(url, LIST, **SORTED).json() == {"success": True, "data": None}
+    assert set(get(url, LIST, **SORTED).json()["data"]) == {"items", "has_next"}
+    assert get(url, LIST, **SORTED).json() == {"success": True, "data": None}
 
 
 def test_slow_answers_come_and_hanging_ones_run_into_a_timeout(url: str) -> None:
     set_faults(url, {"fault": "slow", "seconds": 0.3}, {"fault": "timeout"})
     begun = time.monotonic()
-    assert asked(url, LIST, **SORTED).status_code == 200
+    assert get(url, LIST, **SORTED).status_code == 200
     assert time.monotonic() - begun >= 0.3
     with pytest.raises(requests.Timeout):
         requests.get(f"{url}{LIST}", params=SORTED, headers={"X-API-KEY": "k"}, timeout=0.2)
-    assert asked(url, LIST, **SORTED).status_code == 200
+    assert get(url, LIST, **SORTED).status_code == 200
 
 
-def test_a_fault_strikes_only_where_it_is_told_to(url: str, source: MarketSource) -> None:
+def test_a_fault_strikes_only_where_it_is_set(url: str, source: MarketSource) -> None:
     one, other = source.wallets[:2]
     set_faults(url, {"fault": "forbidden", "times": None, "endpoint": SWAPS, "address": one, "after": 1})
     statuses = [
-        asked(url, path, **query).status_code
+        get(url, path, **query).status_code
         for path, query in [
             (SWAPS, {"address": one}),
             (SWAPS, {"address": other}),
@@ -116,11 +116,11 @@ def test_a_fault_strikes_only_where_it_is_told_to(url: str, source: MarketSource
     ]
     assert statuses == [200, 200, 200, 403, 403]
     requests.delete(f"{url}/sandbox/faults", timeout=10)
-    assert asked(url, SWAPS, address=one).status_code == 200
+    assert get(url, SWAPS, address=one).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ('[{"fault": "slwo"}]', "choose one of bad_request"),
         ('[{"fault": "slow", "tmes": 1}]', "no field 'tmes'"),
@@ -130,10 +130,10 @@ def test_a_fault_strikes_only_where_it_is_told_to(url: str, source: MarketSource
         ("[", "not JSON"),
     ],
 )
-def test_a_fault_that_is_none_is_refused(url: str, body: str, said: str) -> None:
+def test_a_fault_that_is_none_is_refused(url: str, body: str, message: str) -> None:
     answer = requests.post(f"{url}/sandbox/faults", data=body, timeout=10)
     assert answer.status_code == 400
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
 
 
 def test_faults_on_the_command_line() -> None:
@@ -146,7 +146,7 @@ def test_faults_on_the_command_line() -> None:
 
 
 def test_the_clock_goes_on_and_never_back(url: str) -> None:
-    source = made(wallets=20, days=0)
+    source = make_market(wallets=20, days=0)
     with serving(sandbox_app(source, clock=GENESIS)) as url:
         moved = requests.post(f"{url}/sandbox/clock", json={"now": GENESIS + 7200}, timeout=10)
         assert moved.json()["clock"] == GENESIS + 7200
@@ -193,7 +193,7 @@ def test_a_refused_request_keeps_its_slot_busy() -> None:
     waits = []
     for now in (0.0, 0.6, 1.2, 1.8, 2.9):  # noqa: B007  the limiter reads it
         waits.append(limiter.wait())
-    # whoever asks again too soon is refused until he has been silent for a second
+    # a client that requests again too soon is refused until he has been silent for a second
     assert [wait == 0 for wait in waits] == [True, False, False, False, True]
 
 
@@ -227,4 +227,4 @@ def test_ones_own_rate_takes_the_plans_place() -> None:
 
 def test_two_faults_strike_one_after_the_other(url: str) -> None:
     set_faults(url, {"fault": "bad_gateway"}, {"fault": "unauthorized", "times": 2})
-    assert list(itertools.islice((asked(url, LIST, **SORTED).status_code for _ in range(4)), 4)) == [502, 401, 401, 200]
+    assert list(itertools.islice((get(url, LIST, **SORTED).status_code for _ in range(4)), 4)) == [502, 401, 401, 200]

@@ -20,21 +20,21 @@ from smart_trader.sandbox.market.tokens import DEAD
 from smart_trader.sandbox.market.truth import as_text, truths
 from smart_trader.sandbox.market.world import World
 
-from .sandboxes import CLOCK, DAY, GENESIS, everything, made, results, texts_of
+from .sandboxes import CLOCK, DAY, GENESIS, everything, make_market, results, texts_of
 
 GOLD = {"min_pnl": 10.0, "min_roi": 1.0, "min_win_rate": 40.0, "min_coverage": 0.9}
 
 
-def test_the_same_seed_says_the_same_bytes_and_another_seed_does_not() -> None:
+def test_the_same_seed_serves_the_same_bytes_and_another_seed_does_not() -> None:
     now = GENESIS + 2 * DAY + 1234
-    first, again, other = (everything(made(seed, 30, 2), now) for seed in (7, 7, 8))
+    first, again, other = (everything(make_market(seed, 30, 2), now) for seed in (7, 7, 8))
     assert first == again
     assert not set(first) & set(other)
 
 
 def test_a_later_clock_continues_the_same_world() -> None:
     early, late = GENESIS + DAY + 500, GENESIS + 3 * DAY + 777
-    carried, at_once = made(days=0), made(days=3)
+    carried, at_once = make_market(days=0), make_market(days=3)
     before = {owner: texts_of(carried, owner, early) for owner in carried.wallets}
     # in many small steps, as a pipeline would
     for now in range(early, late, 40_000):
@@ -173,7 +173,7 @@ def test_at_almost_any_hour_some_tokens_pass_the_filters_and_others_fail_one_rul
         "change_2h": lambda row: (row["price_change_2h_percent"] or -1) >= 0,
         "change_24h": lambda row: (row["price_change_24h_percent"] or 0) >= 30,
     }
-    young = made(wallets=20, days=0)
+    young = make_market(wallets=20, days=0)
     passing, single = [], Counter[str]()
     for hour in range(0, 30 * 24, 5):
         failed = [
@@ -205,15 +205,15 @@ def test_truth_covers_every_kind_whatever_the_size() -> None:
 
 
 def test_truth_names_every_holder(source: MarketSource) -> None:
-    told = {truth.address: truth for truth in truths(source, CLOCK)}
-    assert {truth.kind for truth in told.values()} == {*KINDS, "pool", "pool_authority", "locker"}
+    truth_of = {truth.address: truth for truth in truths(source, CLOCK)}
+    assert {truth.kind for truth in truth_of.values()} == {*KINDS, "pool", "pool_authority", "locker"}
     for token in source.tokens_at(CLOCK):
         owners = [json.loads(text)["owner"] for text in source.holder_texts(token["address"], 0, 10_000, CLOCK)]
-        assert set(owners) <= told.keys()
-        assert any(told[owner].kind in ("pool", "pool_authority") for owner in owners)
-    pairs = [truth for truth in told.values() if truth.kind == "wash_pair"]
-    assert all(told[truth.partner].partner == truth.address for truth in pairs)
-    found = list(told.values())
+        assert set(owners) <= truth_of.keys()
+        assert any(truth_of[owner].kind in ("pool", "pool_authority") for owner in owners)
+    pairs = [truth for truth in truth_of.values() if truth.kind == "wash_pair"]
+    assert all(truth_of[truth.partner].partner == truth.address for truth in pairs)
+    found = list(truth_of.values())
     assert len(as_text(found, "csv").splitlines()) == len(found) + 1
     assert json.loads(as_text(found, "json"))[0]["kind"] == "skilled"
 
@@ -221,7 +221,7 @@ def test_truth_names_every_holder(source: MarketSource) -> None:
 def test_skilled_wallets_are_on_top_and_some_qualify(
     source: MarketSource, rows: dict[str, list[dict[str, Any]]]
 ) -> None:
-    told = {truth.address: truth.kind for truth in truths(source, CLOCK)}
+    truth_of = {truth.address: truth.kind for truth in truths(source, CLOCK)}
     qualified = {}
     for owner, mine in rows.items():
         got = results(mine)
@@ -236,17 +236,17 @@ def test_skilled_wallets_are_on_top_and_some_qualify(
             and coverage >= GOLD["min_coverage"]
         ):
             qualified[owner] = (0.4 * min(got["realized"] / 1000, 100) + 0.3 * min(roi, 100) + 0.2 * win_rate, roi, got)
-    kinds = Counter(told[owner] for owner in qualified)
+    kinds = Counter(truth_of[owner] for owner in qualified)
     assert kinds["skilled"] >= 12
     assert kinds["noise"] >= 5
     assert kinds["airdrop_seller"] == 0
     best = sorted(qualified, key=lambda owner: -qualified[owner][0])[:8]
-    assert sum(told[owner] in ("skilled", "insider") for owner in best) >= 6
+    assert sum(truth_of[owner] in ("skilled", "insider") for owner in best) >= 6
     assert any(roi >= 50 and got["realized"] >= 10_000 for _, roi, got in qualified.values())
 
 
 @pytest.mark.parametrize(
-    ("wallets", "clock", "said"),
+    ("wallets", "clock", "message"),
     [
         (19, GENESIS, "19 wallets"),
         (200_000, GENESIS, "200000 wallets"),
@@ -254,8 +254,8 @@ def test_skilled_wallets_are_on_top_and_some_qualify(
         (20, GENESIS + 121 * DAY, "more than 120 days"),
     ],
 )
-def test_a_market_that_cannot_be_is_refused(wallets: int, clock: int, said: str) -> None:
-    with pytest.raises(SmartTraderError, match=said):
+def test_a_market_that_cannot_be_is_refused(wallets: int, clock: int, message: str) -> None:
+    with pytest.raises(SmartTraderError, match=message):
         market(7, wallets, GENESIS, clock)
     for seed in (-1, 2**32):
         with pytest.raises(SmartTraderError, match="negative or too large"):

@@ -1,4 +1,4 @@
-"""What is recorded is what was said, to the last digit; the key is nowhere."""
+"""What is recorded is what was served, to the last digit; the key is nowhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import clean_environment, run_module
 
-from .sandboxes import CLOCK, HOLDER, LIST, SORTED, SWAPS, asked
+from .sandboxes import CLOCK, HOLDER, LIST, SORTED, SWAPS, get
 
 KEY = "a-key-that-must-not-show"
 
@@ -42,7 +42,7 @@ def test_a_recorded_market_is_replayed_to_the_last_digit(market_url: str, source
             *((SWAPS, {"address": owner, "before_time": CLOCK}) for owner in owners),
         ]
         for path, query in queries:
-            one, other = (parse(asked(endpoint, path, **query).text)["data"] for endpoint in (market_url, url))
+            one, other = (parse(get(endpoint, path, **query).text)["data"] for endpoint in (market_url, url))
             if path == SWAPS:
                 # rows of one second have no order of their own
                 for data in (one, other):
@@ -57,7 +57,7 @@ def test_nothing_is_overwritten(market_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [
         ("forbidden", "/defi/v3/token/list 0: status 403"),
         ("bad_gateway", "status 502"),
@@ -66,16 +66,16 @@ def test_nothing_is_overwritten(market_url: str, tmp_path: Path) -> None:
         ("null_data", ""),
     ],
 )
-def test_a_refusal_names_endpoint_and_status(source: MarketSource, tmp_path: Path, kind: str, said: str) -> None:
+def test_a_refusal_names_endpoint_and_status(source: MarketSource, tmp_path: Path, kind: str, message: str) -> None:
     with serving(sandbox_app(source, clock=CLOCK, faults=[Fault(kind)])) as url:
-        if not said:
+        if not message:
             assert len(list(record(quick(url), tmp_path / "new", [], [], 1))) == 1
             return
-        with pytest.raises(SmartTraderError, match=said):
+        with pytest.raises(SmartTraderError, match=message):
             list(record(quick(url), tmp_path / "new", [], [], 1))
 
 
-def test_a_key_that_the_server_says_back_is_not_stored(tmp_path: Path) -> None:
+def test_a_key_that_the_server_echoes_is_not_stored(tmp_path: Path) -> None:
     class Echo(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -102,7 +102,7 @@ def test_the_key_never_goes_unencrypted_to_the_network() -> None:
     assert KEY not in str(SettingsError("x"))
 
 
-def test_one_request_a_second_unless_told_otherwise(market_url: str, tmp_path: Path) -> None:
+def test_one_request_a_second_by_default(market_url: str, tmp_path: Path) -> None:
     waits: list[float] = []
     list(record(Recorder(KEY, market_url, sleep=waits.append), tmp_path / "new", [], [], 2))
     assert waits == [1.05, 1.05]

@@ -71,7 +71,7 @@ def served(folder: Path) -> Iterator[str]:
         thread.join(10)
 
 
-def ask(url: str, path: str, **query: object) -> tuple[int, dict[str, Any]]:
+def get_json(url: str, path: str, **query: object) -> tuple[int, dict[str, Any]]:
     answer = requests.get(f"{url}{path}", params=query, headers={"X-API-KEY": "k"}, timeout=10)
     return answer.status_code, parse(answer.text)
 
@@ -101,7 +101,7 @@ SORTED = {"sort_by": "liquidity", "sort_type": "desc"}
     ],
 )
 def test_answers_follow_the_contract(url: str, path: str, query: dict[str, object], found: list[str]) -> None:
-    status, body = ask(url, path, **query)
+    status, body = get_json(url, path, **query)
     assert (status, body["success"]) == (200, True)
     name = {LIST: "address", HOLDER: "owner", SWAPS: "tx_hash"}[path]
     assert [item[name] for item in body["data"]["items"]] == found
@@ -125,7 +125,7 @@ def test_answers_follow_the_contract(url: str, path: str, query: dict[str, objec
 def test_bad_requests_are_refused_as_the_api_does(
     url: str, path: str, query: dict[str, object], status: int, message: str
 ) -> None:
-    found, body = ask(url, path, **query)
+    found, body = get_json(url, path, **query)
     assert (found, body["success"]) == (status, False)
     assert body["message"].startswith(message)
 
@@ -135,18 +135,18 @@ def test_a_request_without_a_key_is_unauthorized(url: str) -> None:
     assert (answer.status_code, answer.json()) == (401, {"success": False, "message": "Unauthorized"})
 
 
-def test_has_next_tells_whether_there_is_more(url: str) -> None:
-    assert ask(url, SWAPS, address="w1", limit=3)[1]["data"]["has_next"] is True
-    assert ask(url, SWAPS, address="w1", limit=4)[1]["data"]["has_next"] is False
-    assert "has_next" not in ask(url, HOLDER, address="A")[1]["data"]
+def test_has_next_shows_whether_there_is_more(url: str) -> None:
+    assert get_json(url, SWAPS, address="w1", limit=3)[1]["data"]["has_next"] is True
+    assert get_json(url, SWAPS, address="w1", limit=4)[1]["data"]["has_next"] is False
+    assert "has_next" not in get_json(url, HOLDER, address="A")[1]["data"]
 
 
 def test_numbers_keep_every_digit(url: str) -> None:
-    token = ask(url, LIST, **SORTED)[1]["data"]["items"][0]
+    token = get_json(url, LIST, **SORTED)[1]["data"]["items"][0]
     assert token["liquidity"] == Decimal("2500000.123456789012345678")
-    swaps = ask(url, SWAPS, address="w1")[1]["data"]["items"]
+    swaps = get_json(url, SWAPS, address="w1")[1]["data"]["items"]
     assert swaps[1]["base"]["amount"] == Decimal("499899173.99999994")
-    assert ask(url, HOLDER, address="A")[1]["data"]["items"][0]["amount"] == "99999999999999999999"
+    assert get_json(url, HOLDER, address="A")[1]["data"]["items"][0]["amount"] == "99999999999999999999"
 
 
 def openbook(price: str, amount: str = "5", ins_index: str = "null") -> str:

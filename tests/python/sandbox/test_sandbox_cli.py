@@ -37,14 +37,14 @@ def test_truth_is_printed_in_three_forms(monkeypatch: pytest.MonkeyPatch, capsys
         out = capsys.readouterr()
         assert f"--seed 7 --wallets 20 --genesis {GENESIS}" in out.err
         forms[form] = out.out
-    told = json.loads(forms["json"])
-    assert [row["address"] for row in csv.DictReader(forms["csv"].splitlines())] == [row["address"] for row in told]
-    assert [line.split()[0] for line in forms["table"].splitlines()[1:]] == [row["address"] for row in told]
-    assert sum(row["swaps"] for row in told) > 20
+    listed = json.loads(forms["json"])
+    assert [row["address"] for row in csv.DictReader(forms["csv"].splitlines())] == [row["address"] for row in listed]
+    assert [line.split()[0] for line in forms["table"].splitlines()[1:]] == [row["address"] for row in listed]
+    assert sum(row["swaps"] for row in listed) > 20
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         pytest.param(["serve"], 2, "one of --seed and --replay is needed", id="neither"),
         pytest.param(["serve", "--seed", "7", "--replay", "x"], 2, "one of --seed and --replay", id="both"),
@@ -62,11 +62,11 @@ def test_truth_is_printed_in_three_forms(monkeypatch: pytest.MonkeyPatch, capsys
         pytest.param(["truth", "--seed", "-7"], 1, "negative", id="seed"),
     ],
 )
-def test_what_cannot_be_served_is_said_and_the_exit_code_tells(
-    arguments: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_cannot_be_served_is_reported_with_its_exit_code(
+    arguments: list[str], code: int, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert called(arguments, monkeypatch) == code
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_serve_answers_until_it_is_stopped() -> None:

@@ -1,4 +1,4 @@
-"""The two scans of `make lint`: each finds what is planted, and the audit says when it could not look."""
+"""The two scans of `make lint`: each finds what is planted, and the audit reports when it could not look."""
 
 from __future__ import annotations
 
@@ -80,15 +80,15 @@ def flaws(status: int = 200) -> Starlette:
     }
 
     async def query(request: Request) -> Response:
-        asked = json.loads(await request.body())
-        known = asked["package"]["name"] == "jinja2" and asked["version"] == "2.10"
+        query = json.loads(await request.body())
+        known = query["package"]["name"] == "jinja2" and query["version"] == "2.10"
         return JSONResponse({"vulns": [flaw]} if known else {}, status)
 
     return Starlette(routes=[Route("/v1/query", query, methods=["POST"])])
 
 
-def audited(folder: Path, url: str, *arguments: str, jinja: tuple[str, ...] = ("2.10.1",)) -> tuple[int, str]:
-    """Audit a lock of two packages for each version of jinja2; returns the exit code and what was said."""
+def run_audit(folder: Path, url: str, *arguments: str, jinja: tuple[str, ...] = ("2.10.1",)) -> tuple[int, str]:
+    """Audit a lock of two packages for each version of jinja2; returns the exit code and its output."""
     locks = []
     for version in jinja:
         locks.append(folder / f"{version}.lock")
@@ -104,25 +104,25 @@ def audited(folder: Path, url: str, *arguments: str, jinja: tuple[str, ...] = ("
 
 def test_a_known_vulnerability_in_any_lock_fails_the_audit(tmp_path: Path) -> None:
     with serving(flaws()) as url:
-        code, said = audited(tmp_path, url, jinja=("2.10", "2.10.1"))
+        code, output = run_audit(tmp_path, url, jinja=("2.10", "2.10.1"))
     assert code == 1
-    assert "VULNERABLE: jinja2 2.10: PYSEC-2019-217, fixed in 2.10.1" in said
-    assert f"{tmp_path / '2.10.1.lock'}: 2 packages looked up, 0 known vulnerabilities" in said
+    assert "VULNERABLE: jinja2 2.10: PYSEC-2019-217, fixed in 2.10.1" in output
+    assert f"{tmp_path / '2.10.1.lock'}: 2 packages looked up, 0 known vulnerabilities" in output
 
 
-def test_a_clean_lock_passes_and_says_how_much_was_looked_up(tmp_path: Path) -> None:
-    said = f"{tmp_path / '2.10.1.lock'}: 2 packages looked up, 0 known vulnerabilities\n"
+def test_a_clean_lock_passes_and_reports_how_much_was_looked_up(tmp_path: Path) -> None:
+    output = f"{tmp_path / '2.10.1.lock'}: 2 packages looked up, 0 known vulnerabilities\n"
     with serving(flaws()) as url:
-        assert audited(tmp_path, url, "--required") == (0, said)
+        assert run_audit(tmp_path, url, "--required") == (0, output)
 
 
-def test_a_service_without_an_answer_is_said_and_fails_where_the_audit_is_required(tmp_path: Path) -> None:
+def test_a_service_without_an_answer_is_reported_and_fails_where_the_audit_is_required(tmp_path: Path) -> None:
     with serving(flaws(status=503)) as broken:
         for url in ("http://127.0.0.1:9", broken):
-            code, said = audited(tmp_path, url)
+            code, output = run_audit(tmp_path, url)
             assert code == 0
-            assert said.startswith(f"NOT CHECKED: no package of {tmp_path / '2.10.1.lock'} was looked up")
-            assert audited(tmp_path, url, "--required")[0] == 3
+            assert output.startswith(f"NOT CHECKED: no package of {tmp_path / '2.10.1.lock'} was looked up")
+            assert run_audit(tmp_path, url, "--required")[0] == 3
 
 
 def test_a_lock_that_cannot_be_read_is_no_clean_lock(tmp_path: Path) -> None:

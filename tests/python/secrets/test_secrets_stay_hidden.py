@@ -31,7 +31,7 @@ from .planted import files_with, found_in
 HERE = Path(__file__).parent
 KEY = SECRETS["BIRDEYE_API_KEY"]
 AS_OF = 1_750_000_000
-# what the API does with a wallet: answers; answers with the key among the data; refuses, saying the key; breaks
+# what the API does with a wallet: answers; answers with the key among the data; refuses, with the key; breaks
 SERVED, ECHOED, REFUSED, BROKEN = map(address, ("Served", "Echoed", "Refused", "Broken"))
 NOBODY = "http://127.0.0.1:9"
 ONCE = ("--as-of", str(AS_OF), "--var", "max_request_tries=1")
@@ -78,24 +78,24 @@ models:
 """
 
 
-def saying_the_key(app: Starlette, seen: list[str]) -> Starlette:
-    """Let the API say the key back in every way it can, and note each key that it was sent."""
+def echoing_the_key(app: Starlette, seen: list[str]) -> Starlette:
+    """Let the API echo the key in every way it can, and note each key that it was sent."""
 
     async def answer(request: Request, call_next: RequestResponseEndpoint) -> Response:
         key = request.headers.get("x-api-key", "")
         seen.append(key)
-        asked = request.query_params.get("address")
+        address = request.query_params.get("address")
         if request.query_params.get("limit") == "1":
             return JSONResponse({"success": False, "message": f"Unauthorized: {key}"}, 401, {"X-Echo": key})
-        if asked == REFUSED:
+        if address == REFUSED:
             return JSONResponse({"success": False, "message": f"no such key: {key}"}, 400)
-        if asked == BROKEN:
+        if address == BROKEN:
             return Response(f"Internal Server Error: {dict(request.headers)}", 500)
         response = await call_next(request)
-        if asked == ECHOED:
+        if address == ECHOED:
             body = b"".join([part async for part in response.body_iterator])
-            said = body.replace(b'{"items":[{', b'{"items":[{"asked_with":"' + key.encode() + b'",')
-            return Response(said, media_type="application/json")
+            echoed = body.replace(b'{"items":[{', b'{"items":[{"sent_key":"' + key.encode() + b'",')
+            return Response(echoed, media_type="application/json")
         return response
 
     app.add_middleware(BaseHTTPMiddleware, dispatch=answer)
@@ -156,7 +156,7 @@ def hostile(marker: Path) -> dict[str, str]:
 
 
 def loader_commands(url: str) -> list[str]:
-    """Return what the loaders are told: a run that is refused, one without a server, one that goes half well."""
+    """Return the loaders' command lines: a run that is refused, one without a server, one that goes half well."""
     given = ",".join((SERVED, ECHOED, REFUSED, BROKEN))
     commands = [
         (url, ["tokens", "--limit", "1", *ONCE]),
@@ -168,7 +168,7 @@ def loader_commands(url: str) -> list[str]:
 
 
 def dbt_commands(folder: Path) -> list[str]:
-    """Return what dbt is told: to build models with every log on, and to write the docs."""
+    """Return dbt's command lines: to build models with every log on, and to write the docs."""
     logs = ["--log-level", "debug", "--log-level-file", "debug", "--log-path", str(folder / "logs")]
     small = ["--project-dir", str(folder / "project"), "--profiles-dir", str(PROJECT), "--target", "cluster", *logs]
     small += ["--vars", json.dumps(hostile(folder / "executed"))]
@@ -217,7 +217,7 @@ def run(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Run:
     app = sandbox_app(recordings(folder / "rows", *rows), clock=AS_OF)
     keys: list[str] = []
     env = environment(engine, engine.record.endpoints.token)
-    with watching_processes() as lines, serving(saying_the_key(app, keys)) as url:
+    with watching_processes() as lines, serving(echoing_the_key(app, keys)) as url:
         processes = [
             subprocess.Popen(
                 [sys.executable, str(HERE / script), *arguments],
@@ -236,7 +236,7 @@ def run(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_run_did_what_it_was_to_do(run: Run) -> None:
     assert set(run.keys) == {KEY}
     assert len(run.keys) == 6
-    for said in (
+    for text in (
         "key is refused: Unauthorized: ***",
         "the last one: ConnectionError",
         "refused with 400: no such key: ***",
@@ -245,8 +245,8 @@ def test_the_run_did_what_it_was_to_do(run: Run) -> None:
         "a mistake, told with all there is to tell",
         "dbt docs succeeded: True",
     ):
-        assert said in run.shown, run.shown[-5000:]
-    assert {row["asked_with"] for row in run.rows("transaction_history")} == {None, "***"}
+        assert text in run.shown, run.shown[-5000:]
+    assert {row["sent_key"] for row in run.rows("transaction_history")} == {None, "***"}
     assert any("no such key: ***" in str(row["error"]) for row in run.rows("fetch_log"))
     assert len(run.engine.sql("select * from lakehouse_exposure.workers")) == 2
 
@@ -289,8 +289,8 @@ def test_no_process_list_shows_a_secret(run: Run, secrets: dict[str, str]) -> No
     assert found_in(shown.encode(), secrets) == set()
 
 
-def test_settings_that_sql_asks_for_show_no_secret(run: Run, secrets: dict[str, str]) -> None:
-    # SQL that calls Java can read all that the server knows: docs/server.md says so
+def test_settings_that_sql_reads_show_no_secret(run: Run, secrets: dict[str, str]) -> None:
+    # SQL that calls Java can read all that the server knows: docs/server.md describes it
     keys = ("fs.s3a.secret.key", "spark.hadoop.fs.s3a.secret.key", "spark.connect.authenticate.token")
     shown = [run.engine.sql(statement) for statement in ("set", "set -v", *(f"set {key}" for key in keys))]
     assert found_in(str(shown).encode(), secrets) == set()
@@ -322,9 +322,9 @@ def test_after_python_models_everything_still_listens_on_loopback_only(run: Run)
 
 
 def test_nothing_is_sent_to_anybody_else(run: Run) -> None:
-    asked = {line.split(": ", 2)[-1] for line in run.shown.splitlines() if "Starting new HTTP" in line}
-    assert asked
-    assert all(": 127.0.0.1:" in f": {where}" for where in asked), asked
+    hosts = {line.split(": ", 2)[-1] for line in run.shown.splitlines() if "Starting new HTTP" in line}
+    assert hosts
+    assert all(": 127.0.0.1:" in f": {where}" for where in hosts), hosts
 
 
 def test_text_in_data_variables_and_descriptions_is_never_run_as_python(run: Run) -> None:

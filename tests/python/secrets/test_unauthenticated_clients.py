@@ -1,6 +1,6 @@
 """Whoever has no token is refused by every call of Spark Connect.
 
-A wrong token is tried in tests/python/lakehouse/test_server.py and tests/python/adapter/test_unreachable.py, and that
+A wrong token is tried in tests/python/lakehouse/test_server.py and adapter/tests/test_unreachable.py, and that
 both endpoints listen on loopback only in the first of them.
 """
 
@@ -28,12 +28,12 @@ HEADERS = {
 }
 
 
-def asked(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusCode:
+def call_status(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusCode:
     """Make one call and return how it ended."""
     kind = {"AddArtifacts": "AddArtifactsRequest", "ArtifactStatus": "ArtifactStatusesRequest"}
     request = getattr(base_pb2, kind.get(call, f"{call}Request"))()
     request.session_id = str(uuid.uuid4())
-    request.user_context.user_id = "stranger"
+    request.user_context.user_id = "unknown"
     if call == "ExecutePlan":
         request.plan.root.sql.query = "select 1"
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -49,10 +49,12 @@ def asked(port: int, call: str, metadata: list[tuple[str, str]]) -> grpc.StatusC
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_is_answered_without_a_token(engine: Engine, call: str) -> None:
-    ended = {name: asked(engine.record.endpoints.connect_port, call, metadata) for name, metadata in HEADERS.items()}
+    ended = {
+        name: call_status(engine.record.endpoints.connect_port, call, metadata) for name, metadata in HEADERS.items()
+    }
     assert ended == dict.fromkeys(HEADERS, grpc.StatusCode.UNAUTHENTICATED)
 
 
 def test_the_same_call_is_answered_with_the_token(engine: Engine) -> None:
     metadata = [("authorization", f"Bearer {engine.record.endpoints.token}")]
-    assert asked(engine.record.endpoints.connect_port, "ExecutePlan", metadata) == grpc.StatusCode.OK
+    assert call_status(engine.record.endpoints.connect_port, "ExecutePlan", metadata) == grpc.StatusCode.OK

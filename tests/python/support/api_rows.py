@@ -12,7 +12,7 @@ SOL = "So11111111111111111111111111111111111111112"
 
 
 def address(name: str) -> str:
-    """Return an address that tells who it is: the name, with what an address may not hold replaced, filled up."""
+    """Return an address that names who it is: the name, with what an address may not hold replaced, filled up."""
     return name.replace("l", "L").replace("0", "o").ljust(32, "z")
 
 

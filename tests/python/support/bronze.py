@@ -41,7 +41,7 @@ class Bronze:
         return self
 
     def land(self, **rows: Iterable[Row]) -> str:
-        """Land rows by table name; what a row does not say is null. Returns the load's id."""
+        """Land rows by table name; what a row does not set is null. Returns the load's id."""
         return self._run((BY_NAME[name], _arrow(BY_NAME[name], list(some))) for name, some in rows.items())
 
     def forget(self, load_id: str) -> None:

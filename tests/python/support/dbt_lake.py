@@ -43,7 +43,7 @@ class DbtResult:
 
 
 def run_dbt(lake: Engine | EmbeddedLake, *arguments: str, project: Path = PROJECT, **environment: str) -> DbtResult:
-    """Run dbt in this process, on the lake's own engine unless the environment says otherwise."""
+    """Run dbt in this process, on the lake's own engine unless the environment sets another."""
     command, *rest = arguments
     places = ("--target-path", str(lake.paths.home / "dbt-target"), "--log-path", str(lake.paths.home / "dbt-logs"))
     places += ("--project-dir", str(project), "--profiles-dir", str(project))

@@ -74,7 +74,7 @@ class EmbeddedLake:
         return clean_environment(LAKEHOUSE_HOME=str(self.home), LAKEHOUSE_ENGINE="embedded", LAKEHOUSE_JAVA="/nowhere")
 
     def dbt(self, *arguments: str, **environment: str) -> DbtResult:
-        """Run dbt on the lake in this process, by the embedded engine unless the environment says otherwise."""
+        """Run dbt on the lake in this process, by the embedded engine unless the environment sets another."""
         # dbt takes long to import
         from .dbt_lake import run_dbt
 
@@ -122,7 +122,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 def clean_environment(**extra: str) -> dict[str, str]:
     """Return the environment without the developer's own lake settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LAKE_VARIABLES)}
-    # training the archive takes longer than it saves in a few starts; a test that wants it says so
+    # training the archive takes longer than it saves in a few starts; a test that wants it sets it
     settings = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1", "LAKEHOUSE_CLASS_ARCHIVE": "false"}
     return {**kept, **settings, **extra}
 

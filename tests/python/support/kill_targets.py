@@ -33,6 +33,8 @@ KILL_TARGETS = {
 }
 # lists loads, of which a run that is taken up again makes more
 LOADS = ("silver", "swap_load_batches")
+# grow by calculation
+BY_CALCULATION = ("fifo_positions", "position_pnl")
 # a process of its own starts with importing: its kill must have a chance to hit its work
 START_S = 3.0
 # random names and times of the attempt that happened to bring a row; every figure stays in the comparison
@@ -220,18 +222,26 @@ class DoomedLake:
             "--select", *selection, "--target-path", target, "--log-path", target,
         )  # fmt: skip
 
-    def tables(self, *without: str) -> dict[str, Counter[str]]:
-        """Return every table's rows without what an attempt writes about itself, and without some more columns."""
-        names = [name for name in sorted(self.lake.tables()) if name != LOADS]
-        return {f"{schema}.{name}": self._rows(schema, name, without) for schema, name in names}
+    def tables(self, *without: str, newest: bool = False) -> dict[str, Counter[str]]:
+        """Return every table's rows without what an attempt writes about itself.
 
-    def _rows(self, schema: str, name: str, without: tuple[str, ...]) -> Counter[str]:
-        return Counter(
-            str(
-                {column: value for column, value in row.items() if not ATTEMPT.search(column) and column not in without}
+        Args:
+            without: More columns to leave out.
+            newest: Of what grows by calculation, only each wallet's newest: a table that is made again has no other.
+        """
+        names = [name for name in sorted(self.lake.tables()) if name != LOADS]
+        due = self.lake.rows("silver", "pnl_due_wallets") if newest else []
+        dates = {row["wallet_address"]: row["calculation_date"] for row in due}
+        found = {}
+        for schema, name in names:
+            rows = self.lake.rows(schema, name)
+            if newest and name in BY_CALCULATION:
+                rows = [row for row in rows if row["calculation_date"] == dates[row["wallet_address"]]]
+            found[f"{schema}.{name}"] = Counter(
+                str({key: value for key, value in row.items() if not ATTEMPT.search(key) and key not in without})
+                for row in rows
             )
-            for row in self.lake.rows(schema, name)
-        )
+        return found
 
     def step_seconds(self) -> dict[str, float]:
         """Return how long each step of the newest whole run took."""
@@ -244,9 +254,9 @@ class DoomedLake:
         self.run()
         return Reference(self.tables(), self.step_seconds())
 
-    def check(self, expected: dict[str, Counter[str]], after: str) -> None:
-        """Compare with an undisturbed run."""
-        found = self.tables()
+    def check(self, expected: dict[str, Counter[str]], after: str, newest: bool = False) -> None:
+        """Compare with an undisturbed run; `newest` as in `tables`."""
+        found = self.tables(newest=newest)
         assert found.keys() == expected.keys(), f"{after}: other tables"
         for name, rows in expected.items():
             less, more = rows - found[name], found[name] - rows

@@ -53,10 +53,10 @@ class Lake:
     ) -> Report:
         """Run a loader against a sandbox, as fast as it can."""
         settings = loader_settings({**FAST, **vars})
-        moment = datetime.fromtimestamp(as_of, UTC)
+        as_of_time = datetime.fromtimestamp(as_of, UTC)
         resource = next(resource for resource in RESOURCES if resource.name == loader)
         addresses = read_addresses(given, resource.option) if isinstance(given, str) else given
-        job = Job(resource, settings, self.paths, moment, limit, addresses)
+        job = Job(resource, settings, self.paths, as_of_time, limit, addresses)
         return run_job(job, sandbox_api(api) if isinstance(api, str) else api)
 
     def rows(self, table: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A lake that `smart-trader run` fills from the made-up market, and what the market says about it."""
+"""A lake that `smart-trader run` fills from the made-up market, and what the market serves about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.replay import parse
 from smart_trader.sandbox.source import SwapQuery
-from tests.python.reference import Verdict, judge
+from tests.python.reference import Verdict, compute_reference
 
 from .engine import PROJECT, EmbeddedLake, Engine, run_module
 
@@ -27,7 +27,7 @@ WALLETS = 30
 SEED = 11
 HOUR = 3600
 DAY = 24 * HOUR
-# the moment of the first run
+# `as_of` of the first run
 FIRST = 1_790_000_000
 # by then everything is due again
 REFRESH = FIRST + 15 * DAY
@@ -49,7 +49,7 @@ class MarketLake:
         return run_module("smart_trader.cli", *arguments, env=env, timeout=580, cwd=self.project)
 
     def demo(self, at: int, *arguments: str) -> str:
-        """Run the pipeline on the market at a moment; returns what it showed."""
+        """Run the pipeline on the market at a timestamp; returns what it showed."""
         done = self.smart_trader(
             "run", "--demo", "--seed", str(SEED), "--market-wallets", str(WALLETS), "--as-of", str(at), *arguments
         )
@@ -69,7 +69,7 @@ class MarketLake:
         )
 
     def newest(self) -> datetime:
-        """Return the moment of the lake's newest run."""
+        """Return `as_of` of the lake's newest run."""
         return max(row["as_of"] for row in self.rows("bronze", "fetch_log"))
 
     def tables(self) -> Iterator[tuple[str, str]]:
@@ -95,7 +95,7 @@ class MarketLake:
         return market(world["seed"], world["wallets"], world["genesis"], at)
 
     def verdict(self, at: int) -> Verdict:
-        """Let the independent judge compute every fetched wallet from what the market serves."""
+        """Let the independent reference compute every fetched wallet from what the market serves."""
         source = self.source(at)
         log = [row for row in self.rows("bronze", "fetch_log") if row["kind"] == "swaps"]
         wallets = sorted({row["item"] for row in log})
@@ -104,7 +104,7 @@ class MarketLake:
         for wallet in wallets:
             texts, _ = source.swap_texts(SwapQuery(wallet, "swap", 0, at, 0, 10**9, False), at)
             pages[wallet] = [[parse(text) for text in texts]]
-        return judge(
+        return compute_reference(
             pages,
             as_of=datetime.fromtimestamp(at, UTC),
             quote_assets=quote_assets(),

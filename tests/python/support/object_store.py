@@ -1,4 +1,4 @@
-"""A small object store: objects in memory, with S3's answers to what a lake's identity, lock and tables ask."""
+"""A small object store: objects in memory, with S3's answers to what a lake's identity, lock and tables request."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
             objects.pop(key, None)
             return Response(status_code=204)
         if request.method == "POST":
-            for doomed in re.findall(r"<Key>([^<]*)</Key>", (await request.body()).decode()):
-                objects.pop(f"{key}/{unescape(doomed)}", None)
+            for deleted in re.findall(r"<Key>([^<]*)</Key>", (await request.body()).decode()):
+                objects.pop(f"{key}/{unescape(deleted)}", None)
             return Response("<DeleteResult/>", media_type="application/xml")
         if "list-type" in request.query_params:
             return listing(key, request.query_params)
@@ -68,14 +68,14 @@ def object_store(objects: dict[str, bytes]) -> Starlette:
         text = f"<CopyObjectResult><ETag>{escape(tag(objects[key]))}</ETag></CopyObjectResult>"
         return Response(text, media_type="application/xml")
 
-    def listing(bucket: str, asked: Mapping[str, str]) -> Response:
-        prefix, after, delimiter = (asked.get(name, "") for name in ("prefix", "start-after", "delimiter"))
+    def listing(bucket: str, query: Mapping[str, str]) -> Response:
+        prefix, after, delimiter = (query.get(name, "") for name in ("prefix", "start-after", "delimiter"))
         found = [key.partition("/")[2] for key in sorted(objects) if key.startswith(f"{bucket}/{prefix}")]
         found = [key for key in found if key > after]
         folders = {prefix + key[len(prefix) :].partition("/")[0] + "/" for key in found if "/" in key[len(prefix) :]}
         if delimiter:
             found = [key for key in found if "/" not in key[len(prefix) :]]
-        found = found[: int(asked.get("max-keys", 1000))]
+        found = found[: int(query.get("max-keys", 1000))]
         rows = "".join(content(bucket, key) for key in found)
         if delimiter:
             rows += "".join(

@@ -34,7 +34,7 @@ def open_session(creds: SparkConnectCredentials, endpoint: Endpoint) -> Any:
     if endpoint.host in LOOPBACK:
         _bypass_proxies()
     session_id = str(uuid.uuid4())
-    url = _url(endpoint, session_id)
+    url = _make_url(endpoint, session_id)
     _probe(url, session_id, creds, endpoint)
     # the builder of pyspark.sql.connect would leave functions such as F.col() unusable
     session: Any = SparkSession.builder.remote(url).create()
@@ -45,20 +45,20 @@ def open_session(creds: SparkConnectCredentials, endpoint: Endpoint) -> Any:
 def _bypass_proxies() -> None:
     """Let gRPC reach loopback directly: a proxy has no way there, and would see the token.
 
-    The session's own channel takes no options, so it is said in gRPC's variables.
+    The session's own channel takes no options, so it is set in gRPC's variables.
     """
     hosts = os.environ.get(GRPC_DIRECT) or os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     listed = [host.strip() for host in hosts.split(",") if host.strip()]
     os.environ[GRPC_DIRECT] = ",".join([*listed, *(host for host in LOOPBACK if host not in listed)])
 
 
-def _url(endpoint: Endpoint, session_id: str) -> str:
+def _make_url(endpoint: Endpoint, session_id: str) -> str:
     token = f";token={quote(endpoint.token, safe='')}" if endpoint.token else ""
     return f"sc://{endpoint}/;session_id={session_id}{token}"
 
 
 def _probe(url: str, session_id: str, creds: SparkConnectCredentials, endpoint: Endpoint) -> None:
-    """Ask the server one question, once, with a deadline."""
+    """Send the server one query, once, with a deadline."""
     import grpc
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
@@ -72,7 +72,7 @@ def _probe(url: str, session_id: str, creds: SparkConnectCredentials, endpoint: 
             request, timeout=creds.connect_deadline, metadata=builder.metadata()
         )
     except grpc.RpcError as exc:
-        problem = _problem(exc, creds, endpoint)
+        problem = _explain_problem(exc, creds, endpoint)
     else:
         return
     finally:
@@ -81,8 +81,8 @@ def _probe(url: str, session_id: str, creds: SparkConnectCredentials, endpoint: 
     raise DbtRuntimeError(redact(creds.with_hint(problem), endpoint))
 
 
-def _problem(exc: Any, creds: SparkConnectCredentials, endpoint: Endpoint) -> str:
-    """Put what gRPC says into the words of the profile."""
+def _explain_problem(exc: Any, creds: SparkConnectCredentials, endpoint: Endpoint) -> str:
+    """Put gRPC's error into the words of the profile."""
     where = f"the Spark Connect server at {endpoint}"
     code = exc.code().name
     details = (exc.details() or "").splitlines()

@@ -33,7 +33,7 @@ class SparkConnectConnectionManager(SparkConnectionManager):
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
-        """Open the session; this alone is retried, as often as `connect_retries` says."""
+        """Open the session; this alone is retried, as often as `connect_retries` sets."""
         if connection.state == ConnectionState.OPEN:
             return connection
         creds: SparkConnectCredentials = connection.credentials
@@ -76,9 +76,9 @@ class SparkConnectConnectionManager(SparkConnectionManager):
         try:
             return open_session(creds, endpoint)
         except LOST as exc:
-            raise FailedToConnectError(_unreachable(creds, endpoint, exc)) from exc
+            raise FailedToConnectError(_explain_unreachable(creds, endpoint, exc)) from exc
         except Exception as exc:
-            message = f"The Spark Thrift server at {endpoint} refused a session: {_text_of(exc)}"
+            message = f"The Spark Thrift server at {endpoint} refused a session: {_extract_message(exc)}"
             raise FailedToConnectError(creds.with_hint(message)) from exc
 
     def set_connection_name(self, name: str | None = None) -> Connection:
@@ -119,11 +119,11 @@ class SparkConnectConnectionManager(SparkConnectionManager):
             raise
         except Exception as exc:
             logger.debug(f"Error while running:\n{sql}\n{exc}")
-            raise DbtDatabaseError(_text_of(exc)) from exc
+            raise DbtDatabaseError(_extract_message(exc)) from exc
 
 
-def _unreachable(creds: SparkConnectCredentials, endpoint: Endpoint, exc: BaseException) -> str:
-    """Say which server did not answer, and how long it had."""
+def _explain_unreachable(creds: SparkConnectCredentials, endpoint: Endpoint, exc: BaseException) -> str:
+    """Name the server that did not answer, and how long it had."""
     message = (
         f"No Spark Thrift server answers at {endpoint} (tried for at most "
         f"{creds.connect_deadline:g} seconds): {exc or type(exc).__name__}"
@@ -131,7 +131,7 @@ def _unreachable(creds: SparkConnectCredentials, endpoint: Endpoint, exc: BaseEx
     return creds.with_hint(message)
 
 
-def _text_of(exc: Exception) -> str:
+def _extract_message(exc: Exception) -> str:
     """Return the server's message where the exception carries its whole response."""
     response: Any = exc.args[0] if exc.args else None
     status = getattr(response, "status", None)
@@ -140,7 +140,7 @@ def _text_of(exc: Exception) -> str:
 
 
 def without_java_frames(message: str) -> str:
-    """Drop the lines of a Java stack trace; a cause stays if it says something new."""
+    """Drop the lines of a Java stack trace; a cause stays if it adds something."""
     kept: list[str] = []
     for line in message.splitlines():
         cause = CAUSE.match(line)

@@ -1,4 +1,4 @@
-"""Settings of a `sparkconnect` target and where they say the two servers are."""
+"""Settings of a `sparkconnect` target and where they place the two servers."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class SparkConnectCredentials(SparkCredentials):
     method: ConnectionMethod = ConnectionMethod.THRIFT  # type: ignore[assignment]
     port: int = 10000
     auth: str | None = "NONE"
-    # the server holds a status request for up to 5 s, so asking again at once is no busy loop
+    # the server holds a status request for up to 5 s, so requesting again at once is no busy loop
     poll_interval: float = 0  # type: ignore[assignment]
     # a statement that was sent may have been applied: only opening a session is ever retried
     query_retries: int = 0
@@ -61,7 +61,7 @@ class SparkConnectCredentials(SparkCredentials):
 
     endpoint_file: str | None = None
     server_hint: str | None = None
-    # where the method comes from, added to what is said of a wrong one
+    # where the method comes from, added to the error of a wrong one
     method_hint: str | None = None
     connect_host: str = "localhost"
     connect_port: int = 15002
@@ -78,7 +78,7 @@ class SparkConnectCredentials(SparkCredentials):
 
     @classmethod
     def validate(cls, data: Any) -> None:
-        """Check a profile before it is read; dbt's own check of the method would not say where it comes from."""
+        """Check a profile before it is read; dbt's own check of the method would not name where it comes from."""
         if isinstance(data, dict) and data.get("method") is not None:
             _check_method(data["method"], data.get("method_hint"))
         super().validate(data)
@@ -112,12 +112,12 @@ class SparkConnectCredentials(SparkCredentials):
 
     @property
     def type(self) -> str:
-        """Name of the adapter, as the profile's `type` says it."""
+        """Name of the adapter, as the profile's `type` names it."""
         return "sparkconnect"
 
     @property
     def unique_field(self) -> str:
-        """What tells one warehouse from another, hashed by dbt."""
+        """What distinguishes one warehouse from another, hashed by dbt."""
         return str(self.lake if self.method == ConnectionMethod.EMBEDDED else self.endpoint_file or self.host)
 
     def _connection_keys(self) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ class SparkConnectCredentials(SparkCredentials):
     @property
     def is_embedded(self) -> bool:
         """Whether statements run in this process; `auto` decides once, and reports what it chose."""
-        # dbt's threads ask at once; none may see a choice that is half made
+        # dbt's threads call at once; none may see a choice that is half made
         with _choosing:
             if self._chosen is None:
                 self._chosen = self._choose()
@@ -193,7 +193,7 @@ class SparkConnectCredentials(SparkCredentials):
         return f"{message}\n{self.server_hint}" if self.server_hint else message
 
     def _read_endpoint_file(self, section: str) -> dict[str, Any]:
-        """Return one section of the endpoint file, read anew since ports may change."""
+        """Return one section of the endpoint file, read again since ports may change."""
         if not self.endpoint_file:
             return {}
         path = Path(self.endpoint_file).expanduser()
@@ -204,7 +204,7 @@ class SparkConnectCredentials(SparkCredentials):
             problem = "does not exist. Is the server running?"
         except OSError as exc:
             problem = f"cannot be read ({exc.strerror})."
-        # what the parser says may quote the file, and the file holds a token
+        # the parser's message may quote the file, and the file holds a token
         except json.JSONDecodeError as exc:
             problem = f"is not valid JSON (line {exc.lineno}). Start the server again."
         except UnicodeDecodeError:

@@ -33,7 +33,7 @@ class SparkConnectAdapter(SparkAdapter):
     """Runs SQL over Thrift and Python models over Spark Connect, on one server."""
 
     ConnectionManager = SparkConnectConnectionManager
-    # asked of the engine once: a running server's warehouse stays where it is
+    # read from the engine once: a running server's warehouse stays where it is
     _lake_root: str | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,14 +49,14 @@ class SparkConnectAdapter(SparkAdapter):
 
     @available.parse_none
     def is_offline(self) -> bool:
-        """Tell macros whether no statement can be run, so that they compile without asking the server."""
+        """Return to macros whether no statement can be run, so that they compile without a query."""
         return self._is_offline
 
     def list_relations_without_caching(self, schema_relation: BaseRelation) -> list[BaseRelation]:
         """List a schema's relations; without a server there are none."""
         if self._is_offline:
             return []
-        # dbt lists before it runs anything, and asks for all schemas at once
+        # dbt lists before it runs anything, and requests all schemas at once
         with self._views_lock:
             if not self._are_views_restored:
                 self._are_views_restored = True
@@ -95,7 +95,7 @@ class SparkConnectAdapter(SparkAdapter):
     def restore_views(self) -> None:
         """Create in Spark's catalog the lake's views that it lacks, or has as they were before the embedded engine's.
 
-        One that reads a table which the catalog does not know stays away, and Spark says so when it is asked for.
+        One that reads a table which the catalog does not know stays away, and Spark reports it when it is read.
         """
         shared = self._shared_views()
         try:
@@ -139,7 +139,7 @@ class SparkConnectAdapter(SparkAdapter):
                 logger.warning(f"`method: embedded` will not know the view {relation}: {exc}")
 
     def drop_relation(self, relation: BaseRelation) -> None:
-        """Drop a relation, and what the lake's file says of it."""
+        """Drop a relation, and its entry in the lake's file."""
         super().drop_relation(relation)  # type: ignore[no-untyped-call]
         self._forget_view(f"{relation.schema}.{relation.identifier}")
 
@@ -156,7 +156,7 @@ class SparkConnectAdapter(SparkAdapter):
             except (EmbeddedError, OSError) as exc:
                 logger.warning(f"`method: embedded` still knows the view {name}: {exc}")
 
-    # ---------------------------------------------------------------- what else dbt asks
+    # ---------------------------------------------------------------- what else dbt calls
 
     def debug_query(self) -> None:
         """Ask the engine for an answer, as `dbt debug` does, and say which lake that is; dbt does not show it."""
@@ -169,7 +169,7 @@ class SparkConnectAdapter(SparkAdapter):
         return [] if self._is_offline else list(super().list_schemas(database))
 
     def check_schema_exists(self, database: str, schema: str) -> bool:
-        """Tell whether a schema exists; without a server none does."""
+        """Return whether a schema exists; without a server none does."""
         return not self._is_offline and bool(super().check_schema_exists(database, schema))
 
     @property
@@ -196,7 +196,7 @@ class SparkConnectAdapter(SparkAdapter):
 
     @available.parse(lambda *_, **__: True)
     def has_delta_log(self, path: str) -> bool:
-        """Tell whether a folder holds a Delta table, known to a catalog or not.
+        """Return whether a folder holds a Delta table, known to a catalog or not.
 
         Args:
             path: The folder; `{a,b}` in it stands for either.

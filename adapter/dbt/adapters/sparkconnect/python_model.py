@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 GENERATED = "<code added by dbt>"
-# frames of these say how Spark and dbt work, not what is wrong with the model
+# frames of these show how Spark and dbt work, not what is wrong with the model
 LIBRARIES = ("pyspark", "grpc", "dbt")
 JVM_TRACE = "\n\nJVM stacktrace:"
 

@@ -87,7 +87,7 @@ class SparkConnectPythonJobHelper(PythonJobHelper):
         return None
 
     def _explain(self, model: PythonModel, endpoint: Endpoint, exc: Exception) -> str:
-        """Tell a lost server from a mistake in the model."""
+        """Distinguish a lost server from a mistake in the model."""
         text = model.explain(exc)
         if not is_lost(exc):
             return text
@@ -113,6 +113,6 @@ class SparkConnectPythonJobHelper(PythonJobHelper):
 
 
 def is_lost(exc: BaseException) -> bool:
-    """Tell whether the server went away or came back as another one."""
+    """Return whether the server went away or came back as another one."""
     text = str(exc)
     return any(sign in text for sign in ("StatusCode.UNAVAILABLE", "UNAVAILABLE:", "SESSION_CHANGED", "SESSION_CLOSED"))

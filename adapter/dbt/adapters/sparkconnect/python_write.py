@@ -47,7 +47,7 @@ def as_spark_frame(session: Any, result: Any) -> Any:
     """
     kind = type(result)
     library = kind.__module__.partition(".")[0]
-    # asked of the class: a Spark DataFrame answers to any name with a column
+    # looked up on the class: a Spark DataFrame answers to any name with a column
     if library == "pyspark" and hasattr(kind, "to_spark"):
         return result.to_spark()
     if library == "pyspark" and hasattr(kind, "writeTo"):

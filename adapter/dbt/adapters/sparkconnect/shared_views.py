@@ -53,7 +53,7 @@ class SharedViews:
         """Return the views that Spark's catalog lacks, or has with another text.
 
         Args:
-            known: What `show table extended` says of each relation, by `schema.name`.
+            known: What `show table extended` shows of each relation, by `schema.name`.
         """
         found = {}
         for name, view in self.all().items():
@@ -65,7 +65,7 @@ class SharedViews:
 
     def _has_text(self, facts: str, view: View) -> bool:
         # Spark keeps the text with its variables filled in
-        return _condensed(view.sql.replace(WAREHOUSE, self._root)) in _condensed(facts)
+        return _condense(view.sql.replace(WAREHOUSE, self._root)) in _condense(facts)
 
 
 def statement(name: str, view: View) -> str:
@@ -79,7 +79,7 @@ def statement(name: str, view: View) -> str:
 
 
 def is_same_place(address: str, root: str) -> bool:
-    """Tell whether a lake's address and a server's warehouse are one place."""
+    """Return whether a lake's address and a server's warehouse are one place."""
     places = [
         re.sub(r"^(?:file:/*(?=/)|s3a?://)", "", unquote(text) if text.startswith("file:") else text).rstrip("/")
         for text in (address, root)
@@ -91,5 +91,5 @@ def _is_named(key: str, name: str) -> bool:
     return key.startswith(name[:-1]) if name.endswith(".*") else key == name
 
 
-def _condensed(text: str) -> str:
+def _condense(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()

@@ -110,7 +110,7 @@ class ThriftSession(PyhiveConnectionWrapper):
 
     @contextmanager
     def _statement(self) -> Iterator[None]:
-        """Turn a lost connection into an error that says what is known about the statement."""
+        """Turn a lost connection into an error that reports what is known about the statement."""
         try:
             yield
         except LOST as exc:
@@ -166,13 +166,13 @@ class ThriftSession(PyhiveConnectionWrapper):
             logger.debug(f"Could not free a finished statement: {type(exc).__name__}")
 
     def park(self) -> bool:
-        """Get ready for the next node, or say that the session must not be used again."""
+        """Get ready for the next node, or report that the session must not be used again."""
         self._close_cursor()
         self.parked = not (self.lost or self.altered)
         return self.parked
 
     def is_alive(self) -> bool:
-        """Ask the server whether it still knows the session."""
+        """Query whether the server still knows the session."""
         request = ttypes.TGetInfoReq(self.handle.sessionHandle, ttypes.TGetInfoType.CLI_SERVER_NAME)
         self._tcp.setTimeout(PING_SECONDS * 1000)
         try:

@@ -65,7 +65,7 @@ def located(message: str, statement: str) -> str:
         place = _place_of(name, statement)
         if place:
             line, column = place
-            return f"{shown}\n  at line {line}, column {column}: {_line(statement, line)}"
+            return f"{shown}\n  at line {line}, column {column}: {_quote_line(statement, line)}"
     return shown
 
 
@@ -76,7 +76,7 @@ def parse_error(errors: Sequence[dict[str, object]], statement: str) -> Embedded
     text = str(first.get("description") or "the statement cannot be read").rstrip(".")
     if not isinstance(line, int) or not isinstance(column, int):
         return EmbeddedError(f"[PARSE_SYNTAX_ERROR] {text}")
-    return EmbeddedError(f"[PARSE_SYNTAX_ERROR] {text} at line {line}, column {column}: {_line(statement, line)}")
+    return EmbeddedError(f"[PARSE_SYNTAX_ERROR] {text} at line {line}, column {column}: {_quote_line(statement, line)}")
 
 
 def _place_of(name: str, statement: str) -> tuple[int, int] | None:
@@ -87,6 +87,6 @@ def _place_of(name: str, statement: str) -> tuple[int, int] | None:
     return None
 
 
-def _line(statement: str, number: int) -> str:
+def _quote_line(statement: str, number: int) -> str:
     lines = statement.splitlines()
     return lines[number - 1].strip()[:160] if 0 < number <= len(lines) else ""

@@ -120,11 +120,11 @@ class Lake:
         return DeltaTable(self.storage.folder(schema, name), storage_options=dict(options) if options else None)
 
     def is_table(self, schema: str, name: str) -> bool:
-        """Tell whether the lake has a table of this name."""
+        """Return whether the lake has a table of this name."""
         return self.storage.is_table(schema, name)
 
     def has_delta_log(self, path: str) -> bool:
-        """Tell whether a folder holds a Delta table, whatever state its newest version is in."""
+        """Return whether a folder holds a Delta table, whatever state its newest version is in."""
         return self.storage.is_delta(path)
 
     def schemas(self) -> list[str]:
@@ -148,7 +148,7 @@ class Lake:
     # ---------------------------------------------------------------- views
 
     def views(self) -> dict[str, View]:
-        """Return the lake's views by `schema.name`, as the file says now: another process may have made some."""
+        """Return the lake's views by `schema.name`, as the file lists them now: another process may have made some."""
         return views_in(self.storage)
 
     def save_view(self, schema: str, name: str, view: View) -> None:
@@ -184,7 +184,7 @@ class Lake:
         key = (schema, name)
         with self.lock:
             known = self._snapshots.get(key)
-            # a log that was made anew begins at 0 again
+            # a log that was made again begins at 0 again
             if known is not None and self.storage.is_newest(schema, name, known.version):
                 return known
             try:
@@ -230,7 +230,7 @@ class Lake:
         return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
 
     def _lack_columns(self, name: str, files: list[str], columns: set[str]) -> bool:
-        """Tell whether a file lacks a column; files never change, so each is asked once."""
+        """Return whether a file lacks a column; files never change, so each is read once."""
         for file in files:
             if file not in self._columns_of_file:
                 try:

@@ -51,7 +51,7 @@ def once(name: str, argument: exp.Expr) -> exp.Anonymous:
 
 
 def _is_bound_late(node: exp.Expr) -> bool:
-    """Tell whether an expression holds an aggregate, a window or another column's alias."""
+    """Return whether an expression holds an aggregate, a window or another column's alias."""
     select = node.find_ancestor(exp.Select)
     aliases = {item.alias.lower() for item in select.expressions if isinstance(item, exp.Alias)} if select else set()
     for part in node.walk(prune=lambda part: isinstance(part, exp.Subquery)):
@@ -111,7 +111,7 @@ def unnested(node: exp.Expr) -> exp.Expr:
 
 
 def kind_of(node: exp.Expr) -> str:
-    """Return 'double', 'whole', 'time' or '' where a statement alone does not say what an expression is."""
+    """Return 'double', 'whole', 'time' or '' where a statement alone does not show what an expression is."""
     node = node.unnest()
     if isinstance(node, exp.Neg):
         return kind_of(node.this)

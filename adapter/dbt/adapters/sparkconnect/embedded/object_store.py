@@ -45,7 +45,7 @@ _FIXES = {
 
 
 class ObjectStore:
-    """A bucket, or a path in it; see `Storage`. The environment says where it is and who asks, as for every S3 tool."""
+    """A bucket, or a path in it; see `Storage`. The environment names its place and its key, as for every S3 tool."""
 
     def __init__(self, root: str, scratch: str | None) -> None:
         parsed = urlparse(root)
@@ -63,8 +63,8 @@ class ObjectStore:
         base = Path(scratch) if scratch else Path(tempfile.gettempdir()) / f"dbt-sparkconnect-{os.getuid()}"
         self.scratch = base.expanduser().absolute() / own
         self._made_schemas: set[str] = set()
-        with self._explained():
-            self._client = self._made_client()
+        with self._explain_error():
+            self._client = self._make_client()
             self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
 
     def _delta_options(self) -> dict[str, str]:
@@ -76,7 +76,7 @@ class ObjectStore:
             options["AWS_ALLOW_HTTP"] = str(self._endpoint.startswith("http:")).lower()
         return {**{name: self._settings[name] for name in _SECRETS if name in self._settings}, **options}
 
-    def _made_client(self) -> Any:
+    def _make_client(self) -> Any:
         return botocore.session.Session().create_client(
             "s3",
             region_name=self._region,
@@ -94,17 +94,17 @@ class ObjectStore:
         )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_error(self) -> Iterator[None]:
         """Turn what the store refuses into an error that names it, and the fix; no key is in it."""
         where = self._endpoint or f"Amazon S3 in {self._region}"
         try:
             yield
         except ClientError as exc:
             fix = _FIXES.get(_code(exc), "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-            message = self.without_secrets(f"{where} refuses the lake {self.address}: {_shortened(exc)}")
+            message = self.without_secrets(f"{where} refuses the lake {self.address}: {_shorten(exc)}")
             raise EmbeddedError(f"{message}; {fix}") from None
         except (BotoCoreError, ValueError) as exc:
-            message = self.without_secrets(f"the lake {self.address} cannot be reached at {where}: {_shortened(exc)}")
+            message = self.without_secrets(f"the lake {self.address} cannot be reached at {where}: {_shorten(exc)}")
             raise EmbeddedError(
                 f"{message}; start the store, or set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             ) from None
@@ -140,7 +140,7 @@ class ObjectStore:
     def is_newest(self, schema: str, name: str, version: int) -> bool:
         """See `Storage`."""
         log = self._key(schema, name, "_delta_log")
-        with self._explained():
+        with self._explain_error():
             answer = self._client.list_objects_v2(
                 Bucket=self._bucket,
                 Prefix=f"{log}/",
@@ -181,7 +181,7 @@ class ObjectStore:
     def _delete(self, prefix: str) -> None:
         keys = [one["Key"] for one in self._objects(prefix)]
         for at in range(0, len(keys), DELETED_AT_ONCE):
-            with self._explained():
+            with self._explain_error():
                 answer = self._client.delete_objects(
                     Bucket=self._bucket,
                     Delete={"Objects": [{"Key": key} for key in keys[at : at + DELETED_AT_ONCE]], "Quiet": True},
@@ -190,7 +190,7 @@ class ObjectStore:
                 raise EmbeddedError(f"cannot delete {failed.get('Key')}: {failed.get('Code')} {failed.get('Message')}")
 
     def _pages(self, prefix: str, **more: str) -> list[dict[str, Any]]:
-        with self._explained():
+        with self._explain_error():
             return list(
                 self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **more)
             )
@@ -217,13 +217,13 @@ class ObjectStore:
 
     def read(self, name: str) -> str | None:
         """See `Storage`."""
-        with self._explained():
+        with self._explain_error():
             try:
-                return str(self._got(self._key(name))["Body"].read(), "utf-8")
+                return str(self._get_object(self._key(name))["Body"].read(), "utf-8")
             except FileNotFoundError:
                 return None
 
-    def _got(self, key: str) -> Any:
+    def _get_object(self, key: str) -> Any:
         try:
             return self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as exc:
@@ -233,13 +233,13 @@ class ObjectStore:
 
     def write(self, name: str, text: str) -> None:
         """See `Storage`: an object is there as a whole, or not."""
-        with self._explained():
+        with self._explain_error():
             self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=text.encode("utf-8"))
 
     def commit(self, schema: str, name: str, version: int, text: str) -> None:
         """See `Storage`."""
         key = self._key(schema, name, "_delta_log", log_entry(version))
-        with self._explained():
+        with self._explain_error():
             try:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=text.encode("utf-8"), IfNoneMatch="*")
             except ClientError as exc:
@@ -286,8 +286,8 @@ class ObjectStore:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".fetch-")
         new = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as file, self._explained():
-                answer = self._got(key)
+            with os.fdopen(descriptor, "wb") as file, self._explain_error():
+                answer = self._get_object(key)
                 for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
             os.replace(new, path)
@@ -311,7 +311,7 @@ class ObjectStore:
 
 
 def _is_kept(path: Path) -> bool:
-    """Tell whether a copy is here, and note that it was asked for."""
+    """Return whether a copy is here, and note that it was used."""
     try:
         os.utime(path)
     except FileNotFoundError:
@@ -323,5 +323,5 @@ def _code(exc: ClientError) -> str:
     return str(exc.response.get("Error", {}).get("Code", ""))
 
 
-def _shortened(exc: BaseException) -> str:
+def _shorten(exc: BaseException) -> str:
     return " ".join(str(exc).split())[:300]

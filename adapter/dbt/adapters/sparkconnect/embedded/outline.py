@@ -1,4 +1,4 @@
-"""Which columns every part of a query gives and which names it refers to, as far as its text alone says."""
+"""Which columns every part of a query gives and which names it refers to, as far as its text alone shows."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

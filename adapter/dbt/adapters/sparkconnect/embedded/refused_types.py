@@ -22,7 +22,7 @@ _FUNCTIONS = {
     "%": frozenset(["pmod"]),
     "avg": frozenset(["avg", "mean"]),
 }
-#: More than these say nothing.
+#: More than these add nothing.
 LISTED = 5
 
 

@@ -119,13 +119,13 @@ def _is_text(node: exp.Expr) -> bool:
 
 
 def wrapped(node: exp.Expr) -> exp.Expr:
-    """Cast a window or a filtered aggregate whose function asked for it."""
+    """Cast a window or a filtered aggregate whose function needs it."""
     kind = node.meta.pop("spark_result", None)
     return cast(node.copy(), kind) if kind else node
 
 
 def row_number(node: exp.Expr) -> exp.Expr:
-    """Ask for the cast of a row number, which is an int on Spark."""
+    """Mark the cast of a row number, which is an int on Spark."""
     outermost(node).meta["spark_result"] = "int"
     return node
 

@@ -156,16 +156,15 @@ class Statements:
         relation = self._cursor.sql(text)
         if found["temporary"]:
             self._temporary[name.lower()] = body
-            # dbt asks for them at once, and binding a long query costs more than a small lake's answer
+            # dbt requests them at once, and binding a long query costs more than a small lake's answer
             self._bound[name.lower()] = (text, _described(relation))
             return
         if not schema:
             raise RefusedError("a view without a schema", 1, 1)
         columns = {
-            part["column"].lower(): _unescaped(part["text"])
-            for part in _COLUMN_COMMENT.finditer(found["columns"] or "")
+            part["column"].lower(): _unescape(part["text"]) for part in _COLUMN_COMMENT.finditer(found["columns"] or "")
         }
-        comment = _unescaped(found["text"]) if found["text"] is not None else None
+        comment = _unescape(found["text"]) if found["text"] is not None else None
         self._lake.save_view(schema, name, View(body, comment, columns))
 
     def _drop(self, sql: str, found: re.Match[str]) -> None:
@@ -230,8 +229,8 @@ class Statements:
         schema, name = _named(found)
         snapshot = self._lake.snapshot(schema, name)
         condition = self._condition(sql[found.end() :])
-        doomed = f"select 1 from ({snapshot.select}) where ({condition}) limit 1"
-        if not self._cursor.execute(doomed).fetchall():
+        affected = f"select 1 from ({snapshot.select}) where ({condition}) limit 1"
+        if not self._cursor.execute(affected).fetchall():
             return
         self._writer.rewrite(schema, name, f"select * from ({snapshot.select}) where ({condition}) is not true")
 
@@ -277,7 +276,7 @@ class Statements:
         self._writer.add_columns(schema, name, columns)
 
     def _comment_column(self, schema: str, name: str, found: re.Match[str]) -> None:
-        self.comment_columns(schema, name, {found["column"]: _unescaped(found["text"])})
+        self.comment_columns(schema, name, {found["column"]: _unescape(found["text"])})
 
     def comment_columns(self, schema: str, name: str, comments: dict[str, str]) -> None:
         """Set descriptions of a table's columns, in one commit and only if one differs."""
@@ -294,7 +293,7 @@ class Statements:
 
 
 def _settings(tree: exp.Create) -> TableSettings:
-    """Return what a `create table` says besides its query; what is not known is refused."""
+    """Return what a `create table` sets besides its query; what is not known is refused."""
     comment, properties, partitions = None, {}, []
     listed = tree.args.get("properties")
     for part in listed.expressions if listed else []:
@@ -336,7 +335,7 @@ def _like_pattern(pattern: str | None) -> re.Pattern[str]:
     return re.compile("|".join(parts), re.IGNORECASE)
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 

@@ -18,7 +18,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 class Storage(Protocol):
-    """What the engine asks of the place where its lake lies.
+    """What the engine needs of the place where its lake lies.
 
     Attributes:
         address: The root as Spark's SQL has it, without a trailing slash.
@@ -34,13 +34,13 @@ class Storage(Protocol):
         """Return where a table lies, as delta-rs takes it."""
 
     def is_delta(self, path: str) -> bool:
-        """Tell whether a path below the address holds a Delta table; `{a,b}` in it stands for either."""
+        """Return whether a path below the address holds a Delta table; `{a,b}` in it stands for either."""
 
     def is_table(self, schema: str, name: str) -> bool:
-        """Tell whether there is a table of this name."""
+        """Return whether there is a table of this name."""
 
     def is_newest(self, schema: str, name: str, version: int) -> bool:
-        """Tell whether a table's log has this version and no later one."""
+        """Return whether a table's log has this version and no later one."""
 
     def schemas(self) -> list[str]:
         """Return the names of folders that are schemas."""
@@ -77,7 +77,7 @@ class Storage(Protocol):
         """Return paths of this machine for the files that a path of Spark's stands for now, sorted."""
 
     def sweep(self) -> None:
-        """Delete copies in the scratch folder that were not asked for in a while."""
+        """Delete copies in the scratch folder that were not used for a while."""
 
     def without_secrets(self, message: str) -> str:
         """Return a message without the keys of the place."""
@@ -139,10 +139,10 @@ class LocalStorage:
         folder = self._root / schema / name
         if folder.is_dir():
             # first out of sight, so that a kill in between leaves no half a table
-            doomed = self.scratch / f"{DROPPED}{schema}-{name}"
-            shutil.rmtree(doomed, ignore_errors=True)
-            folder.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+            dropped = self.scratch / f"{DROPPED}{schema}-{name}"
+            shutil.rmtree(dropped, ignore_errors=True)
+            folder.rename(dropped)
+            shutil.rmtree(dropped, ignore_errors=True)
 
     def read(self, name: str) -> str | None:
         """See `Storage`."""
@@ -236,6 +236,6 @@ def _plain(path: str) -> str:
 
 
 def _looks_like_a_schema(folder: Path) -> bool:
-    """Tell a schema from other folders that a lake's home may hold: it is empty, or has tables."""
+    """Distinguish a schema from other folders that a lake's home may hold: it is empty, or has tables."""
     children = [child for child in folder.iterdir() if not child.name.startswith((".", "_"))]
     return not children or any((child / "_delta_log").is_dir() for child in children)

@@ -37,8 +37,8 @@ class Relation:
 class Query:
     """A query for DuckDB in which `__relation_<n>__` stands where the n-th relation is read.
 
-    A query of a `with` that is a relation as it is says `not materialized`: DuckDB would copy all of a table that is
-    read twice into memory, with columns and rows that no reader of it asks for.
+    A query of a `with` that is a relation as it is gets `not materialized`: DuckDB would copy all of a table that is
+    read twice into memory, with columns and rows that no reader of it uses.
     """
 
     text: str
@@ -141,7 +141,7 @@ def _is_call(tokens: list[Token], at: int) -> bool:
 
 
 def _is_name_with_columns(tokens: list[Token], at: int) -> bool:
-    """Tell `as t(a, b)`, `with t(a, b) as` and `into t (a, b)` from calls."""
+    """Distinguish `as t(a, b)`, `with t(a, b) as` and `into t (a, b)` from calls."""
     before = tokens[at - 1].text.lower() if at else ""
     if before in {"as", "with", "into", "table"}:
         return True
@@ -198,7 +198,7 @@ def _is_plain_star(node: exp.Expr) -> bool:
 
 
 def _is_cte(table: exp.Table, name: str) -> bool:
-    """Tell whether a name is that of a query before this one; a query does not see itself."""
+    """Return whether a name is that of a query before this one; a query does not see itself."""
     inside: exp.Expr = table
     node = table.parent
     while node is not None:

@@ -24,7 +24,7 @@ _CHECK = "delta.constraints."
 
 @dataclass(frozen=True, slots=True)
 class TableSettings:
-    """What `create table` says besides its query."""
+    """What `create table` sets besides its query."""
 
     comment: str | None = None
     properties: Mapping[str, str] | None = None
@@ -92,7 +92,7 @@ class Writer:
         """Replace a table's rows and columns in one commit; more come only where its settings change."""
         delta = self._fresh(schema, name)
         known = delta.metadata().configuration
-        # the new table has none; where a contract asks for them they are added after the rows, as on Spark
+        # the new table has none; where a contract requires them they are added after the rows, as on Spark
         for key in known:
             if key.startswith(_CHECK):
                 delta.alter.drop_constraint(key.removeprefix(_CHECK))
@@ -124,7 +124,7 @@ class Writer:
             name: Its name.
             query: DuckDB's text of the rows.
             columns: The table's columns that they are for, in their order; None for all.
-            given_columns: How many columns the query gives, where that is known without asking DuckDB.
+            given_columns: How many columns the query gives, where that is known without a query.
 
         Raises:
             EmbeddedError: The query gives more columns than are filled, or fewer.

@@ -1,11 +1,11 @@
-{#-- dbt's snapshots ask for the columns by this macro and expect Column objects; dbt-spark answers
+{#-- dbt's snapshots get the columns by this macro and expect Column objects; dbt-spark answers
      with the raw rows of DESCRIBE, which breaks `hard_deletes: new_record` --#}
 {% macro sparkconnect__get_columns_in_relation(relation) -%}
   {{ return(adapter.get_columns_in_relation(relation)) }}
 {%- endmacro %}
 
 
-{#-- Delta drops columns only when they are mapped by name, so say how to get there --#}
+{#-- Delta drops columns only when they are mapped by name, so the error names how to get there --#}
 {% macro sparkconnect__alter_relation_add_remove_columns(relation, add_columns, remove_columns) %}
   {%- if remove_columns -%}
     {%- set names = remove_columns | map(attribute='quoted') | join(', ') -%}

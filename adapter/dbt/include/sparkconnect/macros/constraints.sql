@@ -1,5 +1,5 @@
 {#-- Open-source Spark refuses `set not null` on a column of an existing table, and a table is made
-     from a query, so its columns are all nullable: a check says the same and Delta enforces it --#}
+     from a query, so its columns are all nullable: a check does the same and Delta enforces it --#}
 {% macro sparkconnect__alter_column_set_constraints(relation, column_dict) %}
   {%- for name, column in column_dict.items() -%}
     {%- for constraint in column['constraints'] -%}

@@ -1,4 +1,4 @@
-{#-- dbt-spark drops a seed, creates it anew and then inserts its rows: a reader in between finds no table or no rows,
+{#-- dbt-spark drops a seed, creates it again and then inserts its rows: a reader in between finds no table or no rows,
      and files that a lost catalog left behind make the creation fail. Delta does all of it in one commit --#}
 {% macro sparkconnect__create_csv_table(model, agate_table) %}
   {%- if config.get('file_format') != 'delta' -%}

@@ -1,16 +1,32 @@
-"""The dbt target of the adapter's tests: the session's real server, or the engine in dbt's own process."""
+"""The dbt target of the adapter's tests: the session's real server, or the engine in dbt's own process.
+
+The project's own conftest starts the server. From this folder alone there is none, and what needs one is skipped.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.python.support.engine import Engine
-
-from .support import EMBEDDED_REFUSES, delta_config
+from adapter_support import EMBEDDED_REFUSES, Engine, delta_config
 
 BOTH_METHODS = "test_dbt_"
+
+
+class NoServer:
+    """Takes the place of the project's server where the adapter's folder is all there is."""
+
+    @pytest.fixture(scope="session")
+    def engine(self) -> Engine:
+        """Skip what needs a server."""
+        pytest.skip("no Spark server: run it with the project's tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Do without a server in a run that begins in the adapter's own folder."""
+    if config.rootpath == Path(__file__).parents[1]:
+        config.pluginmanager.register(NoServer())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

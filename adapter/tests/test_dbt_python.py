@@ -1,10 +1,9 @@
 """dbt's own tests of Python models."""
 
 import pytest
+from adapter_support import OnDelta
 from dbt.tests.adapter.python_model import test_python_model as base
 from dbt.tests.adapter.python_model import test_spark as frames
-
-from .support import OnDelta
 
 
 class TestPythonModel(OnDelta, base.BasePythonModelTests):

@@ -22,7 +22,7 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import PROJECT
 
-from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, asked, legs
+from .sandboxes import CLOCK, GENESIS, HOLDER, LIST, QUOTES, SORTED, SWAPS, get, legs
 
 SHARED = PROJECT.parent / "shared" / "birdeye"
 Rows = dict[str, list[dict[str, Any]]]
@@ -120,14 +120,14 @@ def test_every_answer_of_the_market_passes_the_schemas(market_url: str, source: 
     queries += [(SWAPS, {"address": owner, "ui_amount_mode": "scaled"}) for owner in source.wallets[::6]]
     queries += [(SWAPS, {"address": "nobody"}), (HOLDER, {"address": "nobody"})]
     for path, query in queries:
-        answer = asked(market_url, path, **query)
+        answer = get(market_url, path, **query)
         assert answer.status_code == 200
         check(path, 200, answer.json())
 
 
 def test_every_refusal_passes_the_schemas(market_url: str) -> None:
     for path, query in ((LIST, {}), (HOLDER, {}), (SWAPS, {"address": "a", "limit": 0})):
-        answer = asked(market_url, path, **query)
+        answer = get(market_url, path, **query)
         assert answer.status_code == 400
         check(path, 400, answer.json())
 
@@ -141,7 +141,7 @@ def test_every_answer_of_a_replay_passes_the_schemas() -> None:
             *((HOLDER, {"address": mint}) for mint in recordings.holders),
             *((SWAPS, {"address": owner}) for owner in recordings.swaps),
         ]:
-            check(path, 200, asked(url, path, **query).json())
+            check(path, 200, get(url, path, **query).json())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_every_fault_that_answers_in_json_passes_the_schemas(source: MarketSourc
         sandbox_app(source, clock=CLOCK, faults=[fault_of({"fault": kind, "times": None, "seconds": 0})])
     ) as url:
         for path, query in ((LIST, SORTED), (HOLDER, {"address": next(iter(QUOTES))}), (SWAPS, {"address": owner})):
-            answer = asked(url, path, **query)
+            answer = get(url, path, **query)
             check(path, answer.status_code, answer.json())
 
 
@@ -283,12 +283,18 @@ def test_the_default_market_has_every_quirk_of_transactions(rows: Rows) -> None:
             kinds["equal rows"] += max(texts.values()) > 1
             kinds["unequal rows without ins_index"] += len(texts) > 1 and all("ins_index" not in row for row in group)
             kinds["split route"] += len(sold) == len(bought) == 1 and len({row["address"] for row in group}) > 1
-            kinds["hops"] += len((sold & bought) & QUOTES) > 0 and len(sold | bought) == 3
+            kinds["token-to-token swap"] += len((sold & bought) & QUOTES) > 0 and len(sold | bought) == 3
             kinds["round trip"] += bool((sold & bought) - QUOTES) and bool(sold & bought & QUOTES)
     assert (
         min(
             kinds[name]
-            for name in ("equal rows", "unequal rows without ins_index", "split route", "hops", "round trip")
+            for name in (
+                "equal rows",
+                "unequal rows without ins_index",
+                "split route",
+                "token-to-token swap",
+                "round trip",
+            )
         )
         >= 10
     )
@@ -331,7 +337,7 @@ def test_a_busy_wallets_pages_overlap_by_offset_but_not_by_time(market_url: str,
     def pages(**bounds: object) -> list[dict[str, Any]]:
         found, offset = [], 0
         while True:
-            data = asked(market_url, SWAPS, address=owner, offset=offset, **bounds).json()["data"]
+            data = get(market_url, SWAPS, address=owner, offset=offset, **bounds).json()["data"]
             found += data["items"]
             if not data["has_next"]:
                 return found
@@ -347,22 +353,22 @@ def test_a_busy_wallets_pages_overlap_by_offset_but_not_by_time(market_url: str,
 def test_time_bounds_are_inclusive(market_url: str, rows: Rows) -> None:
     owner, mine = next((owner, mine) for owner, mine in rows.items() if 20 < len(mine) < 90)
     time = mine[10]["block_unix_time"]
-    before = asked(market_url, SWAPS, address=owner, before_time=time).json()["data"]["items"]
-    after = asked(market_url, SWAPS, address=owner, after_time=time).json()["data"]["items"]
+    before = get(market_url, SWAPS, address=owner, before_time=time).json()["data"]["items"]
+    after = get(market_url, SWAPS, address=owner, after_time=time).json()["data"]["items"]
     assert before == [row for row in mine if row["block_unix_time"] <= time]
     assert after == [row for row in mine if row["block_unix_time"] >= time]
-    assert asked(market_url, SWAPS, address=owner, tx_type="add").json()["data"]["items"] == []
+    assert get(market_url, SWAPS, address=owner, tx_type="add").json()["data"]["items"] == []
 
 
 def test_scaled_rows_carry_two_more_keys(market_url: str, rows: Rows) -> None:
     owner = next(owner for owner, mine in rows.items() if mine)
-    row = asked(market_url, SWAPS, address=owner, ui_amount_mode="scaled").json()["data"]["items"][0]
+    row = get(market_url, SWAPS, address=owner, ui_amount_mode="scaled").json()["data"]["items"][0]
     assert list(row["base"])[-2:] == ["is_scaled_ui_token", "multiplier"]
-    token = asked(market_url, LIST, ui_amount_mode="scaled", **SORTED).json()["data"]["items"][0]
+    token = get(market_url, LIST, ui_amount_mode="scaled", **SORTED).json()["data"]["items"][0]
     assert list(token)[-2:] == ["is_scaled_ui_token", "multiplier"]
 
 
 def test_the_envelope_is_the_endpoints_own(market_url: str) -> None:
-    assert re.match(r'\{"success":true,"data":\{"items":\[.*"has_next":', asked(market_url, LIST, **SORTED).text)
-    assert asked(market_url, SWAPS, address="a").text == '{"data":{"items":[],"has_next":false},"success":true}'
-    assert asked(market_url, HOLDER, address="a").text == '{"data":{"items":[]},"success":true}'
+    assert re.match(r'\{"success":true,"data":\{"items":\[.*"has_next":', get(market_url, LIST, **SORTED).text)
+    assert get(market_url, SWAPS, address="a").text == '{"data":{"items":[],"has_next":false},"success":true}'
+    assert get(market_url, HOLDER, address="a").text == '{"data":{"items":[]},"success":true}'

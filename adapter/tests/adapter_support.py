@@ -36,11 +36,19 @@ EMBEDDED_REFUSES: dict[str, str] = {
 
 
 class Engine(Protocol):
-    """What the tests need to know of a running server."""
+    """What the tests need to know of a running server and its lake."""
+
+    #: The server's folders; `local_root` is that of the lake.
+    paths: Any
+    #: What the server has written of itself; `endpoints.thrift_port` is its port for SQL.
+    record: Any
 
     @property
     def endpoint_file(self) -> Path:
-        """Where the server says what it listens on."""
+        """Where the server writes what it listens on."""
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement on the server."""
 
 
 class OnDelta:

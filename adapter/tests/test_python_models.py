@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapter_support import OnDelta, failure, rows, versions
 from dbt.tests.util import run_dbt
 from deltalake import DeltaTable
-
-from .support import OnDelta, failure, rows, versions
 
 SOURCE = "select id, cast(id % 2 as int) as half, 'x' as day from range({{ var('rows', 4) }})"
 

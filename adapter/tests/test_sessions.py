@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapter_support import Engine, OnDelta, Proxy, endpoint_content, failure, rows
 from dbt.tests.util import run_dbt
-
-from .support import Engine, OnDelta, Proxy, endpoint_content, failure, rows
 
 SLEEP = "select java_method('java.lang.Thread', 'sleep', 30000L) as slept from range(1)"
 

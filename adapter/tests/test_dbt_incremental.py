@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from adapter_support import OnDelta, failure, rows
 from dbt.tests.adapter.basic.test_incremental import (
     BaseIncremental,
     BaseIncrementalNotSchemaChange,
@@ -16,8 +17,6 @@ from dbt.tests.adapter.incremental.test_incremental_on_schema_change import (
 from dbt.tests.adapter.incremental.test_incremental_predicates import BaseIncrementalPredicates
 from dbt.tests.adapter.incremental.test_incremental_unique_id import BaseIncrementalUniqueKey
 from dbt.tests.util import run_dbt
-
-from .support import OnDelta, failure, rows
 
 CHANGING = """
 {{{{ config(materialized='incremental', unique_key='id', {config}) }}}}

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapter_support import Engine, endpoint_content
 from dbt.adapters.sparkconnect import connect_client
 from dbt.adapters.sparkconnect.connections import SparkConnectConnectionManager
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
 from dbt.tests.util import run_dbt
 from dbt_common.exceptions import DbtRuntimeError
-
-from .support import Engine, endpoint_content
 
 SECRET = "not-the/token=1"  # pragma: allowlist secret
 HINT = "Start it with: make server"
@@ -82,7 +81,7 @@ def test_nobody_listens_for_sql(free_port: int) -> None:
     assert f"No Spark Thrift server answers at 127.0.0.1:{free_port}" in message
 
 
-def test_opening_is_retried_as_told(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_is_retried_as_configured(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """`connect_retries` is for a server that is still starting."""
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
@@ -103,7 +102,7 @@ def test_opening_is_retried_as_told(free_port: int, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_endpoint_file_is_unusable(tmp_path: Path, content: str | bytes | None, expected: str) -> None:
-    """Whatever is wrong with the file, its name and the cure are said."""
+    """Whatever is wrong with the file, its name and the cure are reported."""
     path = tmp_path / "endpoint.json"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapter_support import Engine
 from dbt.adapters.sparkconnect.embedded import functions
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession, type_code
 from dbt_common.exceptions import DbtDatabaseError
-
-from tests.python.support.engine import Engine
 
 TABLE = Path(__file__).with_name("expressions.txt")
 ROWS = (

@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
+from adapter_support import OnDelta, rows
 from dbt.tests.adapter.basic.test_snapshot_check_cols import BaseSnapshotCheckCols
 from dbt.tests.adapter.basic.test_snapshot_timestamp import BaseSnapshotTimestamp
 from dbt.tests.adapter.simple_snapshot import new_record_check_mode as by_check
 from dbt.tests.adapter.simple_snapshot import new_record_timestamp_mode as by_timestamp
 from dbt.tests.adapter.simple_snapshot.test_snapshot import BaseSimpleSnapshot, BaseSnapshotCheck
 from dbt.tests.util import run_dbt
-
-from .support import OnDelta, rows
 
 SNAPSHOTS = """
 sources: [{name: raw, schema: "{{ target.schema }}", tables: [{name: people}]}]
@@ -88,7 +87,7 @@ class DeltaFacts(OnDelta):
         self.project.run_sql(f"create table {schema}.fact using delta as select * from {schema}.seed where {where}")
 
     def add_fact_column(self, column: str | None = None, definition: str | None = None) -> None:
-        """Override of dbt's helper: Delta has no column defaults unless asked."""
+        """Override of dbt's helper: Delta has no column defaults unless configured."""
         kind = str(definition).split(" default", maxsplit=1)[0]
         table = f"{self.project.test_schema}.fact"
         self.project.run_sql(f"alter table {table} add column {column} {kind}")

@@ -354,21 +354,21 @@ def test_auto_takes_the_server_where_one_is_up(tmp_path: Path) -> None:
     assert credentials(tmp_path, method=ConnectionMethod.AUTO).is_embedded
 
 
-def test_threads_that_ask_at_once_get_the_same_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_call_at_once_get_the_same_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(4)
 
     def look(_: SparkConnectCredentials) -> bool:
         time.sleep(0.05)
         return False
 
-    def ask(_: int) -> bool:
+    def query(_: int) -> bool:
         together.wait()
         return auto.is_embedded
 
     monkeypatch.setattr(SparkConnectCredentials, "_has_a_server", look)
     auto = credentials(tmp_path, method=ConnectionMethod.AUTO)
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(ask, range(4))) == [True] * 4
+        assert list(pool.map(query, range(4))) == [True] * 4
 
 
 def test_the_embedded_method_needs_a_lake() -> None:

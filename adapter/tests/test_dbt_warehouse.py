@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
+from adapter_support import OnDelta, failure, rows
 from dbt.tests.adapter.empty.test_empty import BaseTestEmpty
 from dbt.tests.adapter.unit_testing.test_case_insensitivity import BaseUnitTestCaseInsensivity
 from dbt.tests.adapter.unit_testing.test_invalid_input import BaseUnitTestInvalidInput
 from dbt.tests.adapter.unit_testing.test_types import BaseUnitTestingTypes
 from dbt.tests.util import run_dbt
-
-from .support import OnDelta, failure, rows
 
 TYPED = """
 select
@@ -99,7 +98,7 @@ class TestWarehouse(OnDelta):
         with pytest.raises(Exception, match=r"CHECK constraint positive .* violated"):
             rows(project, insert.replace("{id}", "-1") + " from {s}.typed")
 
-    def test_newest_date_can_be_asked_for(self, project: Any) -> None:
+    def test_newest_date_can_be_queried(self, project: Any) -> None:
         """The question every incremental model asks; Delta answers it from its statistics."""
         ((newest,),) = rows(project, "select max(traded_date) from {s}.typed")
         assert newest == "2026-01-02"

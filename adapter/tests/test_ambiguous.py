@@ -137,7 +137,7 @@ def test_a_name_of_two_columns_is_refused(session: EmbeddedSession, sql: str, na
         pytest.param("with j as (select p.*, p.amount from silver.p p) select amount from j", [(5,)], id="one-column-twice"),
         pytest.param("select amount, amount from silver.p order by amount", [(5, 5)], id="one-column-twice-and-order"),
         pytest.param(
-            "with t(a, b) as (select p.amount as q, p.mint as q from silver.p p) select a, b from t", [(5, "m")], id="columns-named-anew",
+            "with t(a, b) as (select p.amount as q, p.mint as q from silver.p p) select a, b from t", [(5, "m")], id="columns-renamed",
         ),
         pytest.param("select q.b from (select 1 as a, 2 as a) as q(a, b)", [(2,)], id="subquery-with-names"),
         pytest.param("select a from values (1, 2) as t(a, b)", [(1,)], id="values"),
@@ -160,7 +160,7 @@ def test_a_name_of_one_column_is_read(session: EmbeddedSession, sql: str, rows: 
     assert session.fetchall() == rows
 
 
-def test_the_refusal_says_where_the_name_stands(session: EmbeddedSession) -> None:
+def test_the_refusal_names_where_the_name_stands(session: EmbeddedSession) -> None:
     with pytest.raises(DbtDatabaseError, match=r"at line 3, column 11: `joined` has more than one column"):
         session.execute(JOINED + "\nselect\n  amount, decimals\nfrom joined")
 

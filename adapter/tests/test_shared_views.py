@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapter_support import Engine, delta_config, rows
 from dbt.adapters.sparkconnect.embedded.storage import LocalStorage
 from dbt.adapters.sparkconnect.embedded.views import View, views_in
 from dbt.adapters.sparkconnect.shared_views import SharedViews, is_same_place, statement
 from dbt.tests.util import run_dbt, run_dbt_and_capture, write_file
-
-from tests.python.support.engine import PROJECT, Engine
-
-from .support import delta_config, rows
 
 VIEW = View("select *\n  from text.`${spark.sql.warehouse.dir}/loads`", "it's a view")
 
@@ -79,7 +76,9 @@ class TestViewsAfterASwitch:
     @pytest.fixture(scope="class")
     def macros(self) -> dict[str, str]:
         """Override of dbt's fixture."""
-        return {"create_schema.sql": (PROJECT / "macros" / "schemas" / "create_schema.sql").read_text()}
+        return {
+            "create_schema.sql": (Path(__file__).parents[2] / "macros" / "schemas" / "create_schema.sql").read_text()
+        }
 
     @pytest.fixture(scope="class")
     def models(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """dbt's own tests of what every adapter must do, on Delta tables."""
 
 import pytest
+from adapter_support import OnDelta
 from dbt.tests.adapter.basic.test_base import BaseSimpleMaterializations
 from dbt.tests.adapter.basic.test_empty import BaseEmpty
 from dbt.tests.adapter.basic.test_ephemeral import BaseEphemeral
@@ -8,8 +9,6 @@ from dbt.tests.adapter.basic.test_generic_tests import BaseGenericTests
 from dbt.tests.adapter.basic.test_singular_tests import BaseSingularTests
 from dbt.tests.adapter.basic.test_singular_tests_ephemeral import BaseSingularTestsEphemeral
 from dbt.tests.adapter.basic.test_validate_connection import BaseValidateConnection
-
-from .support import OnDelta
 
 
 @pytest.mark.full

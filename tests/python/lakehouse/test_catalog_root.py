@@ -26,9 +26,9 @@ def test_a_metastore_is_kept_only_for_the_root_it_names(tmp_path: Path, noted: s
     paths.metastore.mkdir()
     if noted:
         paths.metastore_root.write_text(noted.format(home=tmp_path) + "\n")
-    said: list[str] = []
-    drop_if_of_another_root(paths, said.append)
-    assert (paths.metastore.exists(), said == []) == (is_kept, is_kept)
+    lines: list[str] = []
+    drop_if_of_another_root(paths, lines.append)
+    assert (paths.metastore.exists(), lines == []) == (is_kept, is_kept)
     assert paths.metastore_root.read_text() == f"file:{tmp_path}\n"
 
 
@@ -68,7 +68,7 @@ FACTS = "Catalog: spark_catalog\nDatabase: silver\nTable: t\nType: EXTERNAL\nLoc
     ids=["ours", "schema-elsewhere", "table-elsewhere"],
 )
 def test_tables_outside_the_lake_are_refused_by_name(schema_at: str, table_at: str, named: str | None) -> None:
-    def ask(statement: str) -> list[tuple[object, ...]]:
+    def execute(statement: str) -> list[tuple[object, ...]]:
         if statement == "show schemas":
             return [("default",), ("silver",), ("somebodys",)]
         if statement.startswith("describe schema"):
@@ -77,10 +77,10 @@ def test_tables_outside_the_lake_are_refused_by_name(schema_at: str, table_at: s
 
     paths = LakePaths(Path("/home"), "/lake")
     if named is None:
-        assert known_locations(paths, ask) == {("silver", "t")}
+        assert known_locations(paths, execute) == {("silver", "t")}
         return
     with pytest.raises(SmartTraderError, match=named):
-        known_locations(paths, ask)
+        known_locations(paths, execute)
 
 
 def test_dbt_is_refused_the_server_of_another_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
