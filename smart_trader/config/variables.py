@@ -16,7 +16,10 @@ MOST_PARALLEL = 64
 
 Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Hours = Annotated[int, Field(ge=1)]
+# at most a century: what is longer leads to dates that neither Python nor an engine has
+MOST_DAYS = 36_500
+Hours = Annotated[int, Field(ge=1, le=MOST_DAYS * 24)]
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Usd = Annotated[float, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -43,9 +46,9 @@ class ProjectVariables(BaseModel):
     max_pages_per_wallet: Count
     max_swaps_per_wallet: Count
     refetch_overlap_hours: Hours
-    history_days: Count | None
+    history_days: Days | None
     land_rows: Annotated[int, Field(ge=1, le=50_000)]
-    land_seconds: Rate
+    land_seconds: Annotated[float, Field(gt=0, le=86_400)]
 
     # which tokens are tracked
     min_liquidity: Usd | None
@@ -60,7 +63,7 @@ class ProjectVariables(BaseModel):
     transactions_refresh_hours: Hours
     pnl_refresh_hours: Hours
     max_fetch_attempts: Count
-    exhausted_retry_days: Count
+    exhausted_retry_days: Days
     retry_pause_hours: Hours
 
     # profit and loss
@@ -76,7 +79,7 @@ class ProjectVariables(BaseModel):
     embedded_max_swaps: Count
     disk_warn_percent: Percent
     disk_refuse_percent: Percent
-    vacuum_retention_hours: Annotated[int, Field(ge=168)]
+    vacuum_retention_hours: Annotated[int, Field(ge=168, le=MOST_DAYS * 24)]
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:

@@ -28,6 +28,9 @@ def test_the_projects_own_vars_are_all_known_and_in_range() -> None:
         pytest.param({"requests_per_minute": 0}, "requests_per_minute = 0", id="no-requests"),
         pytest.param({"cu_budget": "many"}, "cu_budget = 'many'", id="no-number"),
         pytest.param({"cu_prices": {"/x": -1}}, "cu_prices./x = -1", id="negative-price"),
+        pytest.param({"pnl_refresh_hours": 99_999_999_999}, "pnl_refresh_hours = 99999999999", id="beyond-any-date"),
+        pytest.param({"history_days": 10_000_000}, "history_days = 10000000", id="before-any-date"),
+        pytest.param({"land_seconds": 1e300}, "land_seconds = 1e.300", id="longer-than-a-wait-may-be"),
         pytest.param({"cu_buget": 5}, "cu_buget is no setting .did you mean cu_budget", id="misspelt"),
     ],
 )
