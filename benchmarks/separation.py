@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.market_trades import DAYS, Trades, kind_order, made, net_trades
-from smart_trader.sandbox.market.hard.kinds import HONEST
 from smart_trader.sandbox.market.interface import MarketWorld
+from smart_trader.sandbox.market.roles import TRADERS
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, MARKETS
 
 FEWEST_TRADES = 5
@@ -106,7 +106,7 @@ def features(world: MarketWorld, trades: Trades) -> tuple[npt.NDArray[np.int64],
 def overlaps(kinds: list[str], values: Floats) -> dict[str, list[float]]:
     """Return each kind's share within the honest wallets' middle 98 %, feature by feature."""
     of = np.array(kinds)
-    low, high = np.percentile(values[np.isin(of, HONEST)], MIDDLE, axis=0)
+    low, high = np.percentile(values[np.isin(of, TRADERS)], MIDDLE, axis=0)
     inside = (values >= low) & (values <= high)
     return {kind: inside[of == kind].mean(axis=0).tolist() for kind in sorted(set(kinds), key=kind_order)}
 

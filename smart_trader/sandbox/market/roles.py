@@ -36,3 +36,6 @@ ROLES = {
     "pool_authority": INFRASTRUCTURE,
     "locker": INFRASTRUCTURE,
 }
+
+# Who trades on their own account by what everybody can see, well or badly.
+TRADERS = tuple(kind for kind, role in ROLES.items() if role in (HONEST, SKILLED))

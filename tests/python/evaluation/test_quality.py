@@ -16,7 +16,6 @@ from smart_trader.cli import smart_trader
 from smart_trader.errors import SmartTraderError
 from smart_trader.evaluation.quality import adversary_share, average_precision, precision_at
 from smart_trader.evaluation.truth import read_truth
-from smart_trader.sandbox.market.hard.kinds import HONEST as HARD_HONEST
 from smart_trader.sandbox.market.hard.kinds import KINDS as HARD_KINDS
 from smart_trader.sandbox.market.names import address
 from smart_trader.sandbox.market.roles import ADVERSARY, HONEST, INFRASTRUCTURE, ROLES, SKILLED
@@ -208,7 +207,6 @@ def test_precision_and_average_precision(ranked: str, relevant: str, expected: t
 
 def test_every_kind_has_one_role() -> None:
     assert {*EASY_KINDS, *HARD_KINDS} <= set(ROLES)
-    assert {kind for kind in HARD_KINDS if ROLES[kind] in (HONEST, SKILLED)} == set(HARD_HONEST)
     assert set(ROLES.values()) == {HONEST, SKILLED, ADVERSARY, INFRASTRUCTURE}
     assert [kind for kind, role in ROLES.items() if role == SKILLED] == ["skilled"]
     assert adversary_share([W[0], W[1], W[4], W[9]], KINDS_OF) == 0.5

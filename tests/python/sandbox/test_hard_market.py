@@ -15,11 +15,12 @@ import pytest
 from benchmarks import latency, separation
 from benchmarks.market_trades import CLOCK, GENESIS, Trades, kinds_of, net_trades
 from smart_trader.sandbox.market.hard import cast
-from smart_trader.sandbox.market.hard.kinds import HONEST, KINDS, STYLES
+from smart_trader.sandbox.market.hard.kinds import KINDS, STYLES
 from smart_trader.sandbox.market.hard.world import HardWorld
 from smart_trader.sandbox.market.holding import LOCKED_SHARE
 from smart_trader.sandbox.market.market_source import LATE_SECONDS, MarketSource, market
 from smart_trader.sandbox.market.prices import price_at, price_series
+from smart_trader.sandbox.market.roles import TRADERS
 from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.market.truth import truths
 
@@ -476,7 +477,7 @@ def test_at_full_strength_no_single_feature_separates_a_whole_kind() -> None:
         for kind, shares in separation.overlaps([members[number].kind for number in numbers.tolist()], values).items():
             found[kind].append(shares)
     for kind, each in found.items():
-        if kind not in HONEST:
+        if kind not in TRADERS:
             assert np.mean(each, axis=0).min() > 0, kind
 
 
@@ -487,5 +488,5 @@ def test_strength_hides_what_weak_adversaries_show() -> None:
         numbers, values = separation.features(world, trades_of(strength=strength))
         members = world.members()
         shares = separation.overlaps([members[number].kind for number in numbers.tolist()], values)
-        best[strength] = np.mean([min(shares[kind]) for kind in shares if kind not in HONEST])
+        best[strength] = np.mean([min(shares[kind]) for kind in shares if kind not in TRADERS])
     assert best[0.0] < 0.5 * best[1.0]

@@ -11,12 +11,12 @@ from smart_trader.sandbox.market.hard.kinds import (
     ARBITRAGE,
     BAG_HOLDER,
     BUY,
-    CLUSTER_MAIN,
     COPY_BOT,
     CROWD,
     DRAIN,
     FOLLOWER,
     KOL,
+    MAIN_OF_CLUSTER,
     MARKET_MAKER,
     MARTINGALE,
     MIGRATE,
@@ -404,7 +404,7 @@ def do_business(m: Market, time: int, wallet: int, kind: int) -> None:
         wash(m, time, wallet)
     elif kind == MARKET_MAKER:
         market_maker(m, time, wallet)
-    elif kind == CLUSTER_MAIN:
+    elif kind == MAIN_OF_CLUSTER:
         cluster_main(m, time, wallet)
     elif kind not in (SANDWICH, COPY_BOT):
         # those whose business is elsewhere, at launches, tidy up

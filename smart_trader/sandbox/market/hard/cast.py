@@ -11,8 +11,6 @@ from smart_trader.sandbox.market.hard.kinds import (
     ARBITRAGE,
     BAG_HOLDER,
     BUNDLE,
-    CLUSTER_MAIN,
-    CLUSTER_SIDE,
     COPY_BOT,
     DEPLOYER,
     DUST_SPAMMER,
@@ -22,6 +20,7 @@ from smart_trader.sandbox.market.hard.kinds import (
     INSIDER,
     KINDS,
     KOL,
+    MAIN_OF_CLUSTER,
     MARKET_MAKER,
     MARTINGALE,
     NOISE,
@@ -30,6 +29,7 @@ from smart_trader.sandbox.market.hard.kinds import (
     QUICK,
     RETIRED,
     SANDWICH,
+    SIDE_OF_CLUSTER,
     SKILLED,
     SNIPER,
     SWING,
@@ -77,8 +77,8 @@ CAST = {
     KOL: Members(0.005, 1, 5.0, 900.0, (0.1, 0.4)),
     FOLLOWER: Members(0.04, 2, 2.5, 150.0, (0.7, 0.9)),
     COPY_BOT: Members(0.015, 2, 3.0, 200.0, (0.6, 1.0)),
-    CLUSTER_MAIN: Members(0.01, 1, 6.0, 500.0, (0.2, 0.8)),
-    CLUSTER_SIDE: Members(0.02, 2, 3.0, 150.0, (0.9, 1.0), SIDES),
+    MAIN_OF_CLUSTER: Members(0.01, 1, 6.0, 500.0, (0.2, 0.8)),
+    SIDE_OF_CLUSTER: Members(0.02, 2, 3.0, 150.0, (0.9, 1.0), SIDES),
     WASH_PAIR: Members(0.01, 2, 7.0, 700.0, (0.3, 0.85), 2),
     WASH_RING: Members(0.01, 4, 6.0, 700.0, (0.3, 0.85), RING),
     MARKET_MAKER: Members(0.005, 1, 30.0, 250.0, (0.3, 0.9)),
@@ -124,8 +124,8 @@ def kinds_of(count: int, with_skilled: bool = True) -> list[int]:
     most = count - max(1, round(NOISE_AT_LEAST * count))
     for kind, members in CAST.items():
         number = max(members.fewest, round(members.share * count))
-        if kind == CLUSTER_SIDE:
-            number = SIDES * kinds.count(CLUSTER_MAIN)
+        if kind == SIDE_OF_CLUSTER:
+            number = SIDES * kinds.count(MAIN_OF_CLUSTER)
         number -= number % members.group
         if number <= most - len(kinds) and (with_skilled or kind != SKILLED):
             kinds += [kind] * number
@@ -240,7 +240,7 @@ def _partners(kind: Ints, number: Ints, chance: Floats) -> Ints:
     bundles = np.nonzero(kind == BUNDLE)[0]
     if len(bundles):
         partner[bundles] = bundles - (bundles - bundles[0]) % BUNDLED
-    mains, sides = np.nonzero(kind == CLUSTER_MAIN)[0], np.nonzero(kind == CLUSTER_SIDE)[0]
+    mains, sides = np.nonzero(kind == MAIN_OF_CLUSTER)[0], np.nonzero(kind == SIDE_OF_CLUSTER)[0]
     if len(mains):
         partner[mains] = sides[0] + SIDES * np.arange(len(mains))
         partner[sides] = mains[np.arange(len(sides)) // SIDES]

@@ -9,11 +9,9 @@ KINDS = (
 )  # fmt: skip
 (
     NOISE, SKILLED, INSIDER, SNIPER, BUNDLE, FRESH_LAUNCHER, DEPLOYER, KOL, FOLLOWER, COPY_BOT,
-    CLUSTER_MAIN, CLUSTER_SIDE, WASH_PAIR, WASH_RING, MARKET_MAKER, SANDWICH, ARBITRAGE, MARTINGALE,
+    MAIN_OF_CLUSTER, SIDE_OF_CLUSTER, WASH_PAIR, WASH_RING, MARKET_MAKER, SANDWICH, ARBITRAGE, MARTINGALE,
     BAG_HOLDER, ONE_HIT, AIRDROP_SELLER, DUST_SPAMMER, EXCHANGE, RETIRED,
 ) = range(24)  # fmt: skip
-# wallets that trade on their own account by what everybody can see, well or badly
-HONEST = ("noise", "skilled", "follower", "bag_holder", "one_hit", "martingale", "retired")
 STYLES = ("quick", "swing", "patient")
 QUICK, SWING, PATIENT = range(3)
 
