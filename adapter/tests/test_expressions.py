@@ -170,6 +170,22 @@ REFUSED = {
         "select\n  round(a, 1) from values (cast(1 as decimal(10, 2))) as t(a)",
         "with no cast to decimal or double around at line 2, column 3",
     ),
+    "rounding-to-tens": ("select\n  round(12345.0d, -2)", "round to other than 0 to 18 digits, as a number at line 2"),
+    "a-date-and-an-interval": (
+        "select\n  d + interval '1' month from values (date '2026-01-31') as t(d)",
+        "`+` of DATE/INTERVAL at line 2, column 3: their result has another type on Spark. Use date_add",
+    ),
+    "today-and-an-interval": ("select current_date() - interval '1' day", "`-` of DATE/INTERVAL"),
+    "difference-of-dates": (
+        "select b - a from values (date '2026-01-01', date '2026-01-02') as t(a, b)",
+        "`-` of DATE/DATE at line 1, column 8: their result has another type on Spark. Cast one side to double; of two "
+        "dates, use datediff",
+    ),
+    "an-element-and-its-number": (
+        "select\n  transform(array(5), (x, i) -> i)",
+        "a function of an element and its number at line 2, column 3",
+    ),
+    "a-filter-by-number": ("select filter(array(5), (x, i) -> i = 0)", "a function of an element and its number"),
     "order-of-structs": ("select max(a) from values (struct(1, 2)) as t(a)", "refuses the order of STRUCT"),
     "text-of-a-list": ("select cast(array(1) as string)", "refuses cast"),
     "varchar": ("select cast('a' as varchar(3))", "the type varchar"),
@@ -213,6 +229,20 @@ def test_a_users_mistake_is_named_with_its_place(embedded: EmbeddedSession, stat
     with pytest.raises(DbtDatabaseError) as wrong:
         embedded.execute(statement)
     assert named in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("head", "query", "line"),
+    [
+        pytest.param("\n\n  create table s.t\n\n  using delta\n  as\n", "select\n  soundex('a') as a", 8, id="a-table"),
+        pytest.param("\n  create or replace view s.v\n  as\n", "\nselect\n  soundex('a') as a", 6, id="a-view"),
+        pytest.param("\n", "select 1 as a,\n  b from values (1) as t(a)", 3, id="a-column"),
+    ],
+)
+def test_a_line_is_that_of_the_file_that_dbt_names(embedded: EmbeddedSession, head: str, query: str, line: int) -> None:
+    """dbt writes a statement into a file without the comment that it puts before it, and names that file."""
+    with pytest.raises(DbtDatabaseError, match=f"at line {line}, column 3"):
+        embedded.execute('/* {"app": "dbt", "node_id": "model.a.b"} */\n' + head + query)
 
 
 def test_a_type_is_named_as_thrift_names_it(embedded: EmbeddedSession) -> None:

@@ -51,6 +51,7 @@ QUOTED_NAME = re.compile(
     r"|function with name (\w+)|function (\w+)\(",
     re.IGNORECASE,
 )
+PLACE = re.compile(r"\bline (\d+), column")
 WORD = re.compile(r"(?P<skipped>'(?:[^'\\]|\\.)*'|--[^\n]*|/\*.*?\*/)|(?P<word>[A-Za-z_]\w*)", re.DOTALL)
 
 
@@ -67,6 +68,11 @@ def located(message: str, statement: str) -> str:
             line, column = place
             return f"{shown}\n  at line {line}, column {column}: {_quote_line(statement, line)}"
     return shown
+
+
+def moved_down(message: str, lines: int) -> str:
+    """Return a message with the lines that it names counted from so many lines above."""
+    return PLACE.sub(lambda found: f"line {int(found[1]) + lines}, column", message) if lines else message
 
 
 def parse_error(errors: Sequence[dict[str, object]], statement: str) -> EmbeddedError:

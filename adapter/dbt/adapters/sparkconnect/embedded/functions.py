@@ -129,7 +129,7 @@ FUNCTIONS: dict[str, Function] = {
     "array_max": Function("list_max", 1, 1),
     "array_min": Function("list_min", 1, 1),
     "array_join": Function("spark_array_join", 2, 2),
-    "flatten": Function("flatten", 1, 1),
+    "flatten": Function("spark_flatten", 1, 1),
     "element_at": Function("spark_element_at", 2, 2),
     "get": Function("spark_get", 2, 2),
     "slice": Function("spark_slice", 3, 3),

@@ -30,12 +30,11 @@ CLEAR_OF_TIES = "0.001"
 _IS_DECIMAL = "typeof({0}) like 'DECIMAL%'"
 
 
-def _refuse(what: str) -> str:
-    return (
-        f"error('`method: embedded` refuses {what}: their result has another type on Spark. Cast one side to double')"
-    )
+def _refuse(what: str, fix: str = "Cast one side to double") -> str:
+    return f"error('`method: embedded` refuses {what}: their result has another type on Spark. {fix}')"
 
 
+_OF_A_DATE = _refuse("' || operator || ' of DATE/INTERVAL", "Use date_add or add_months, or cast to timestamp")
 # types of both sides, in one text
 _TYPES = "typeof(a) || '/' || typeof(b)"
 _WITH_DECIMAL = r"DECIMAL[^/]*/(DECIMAL.*|.*INT.*)|[^/]*INT[^/]*/DECIMAL.*"
@@ -67,13 +66,17 @@ def _arithmetic(name: str, operator: str) -> list[str]:
     `_of` takes both sides once more without checks in them, of which it asks the types alone.
     """
     agreed = f"{_MONEY}/{_WHOLE}|{_WHOLE}/{_MONEY}"
+    looked_at, fix = _WITH_DECIMAL, "Cast one side to double"
     if operator in "+-":
         agreed += "".join(rf"|DECIMAL\(38,{scale}\)/DECIMAL\(38,{scale}\)" for scale in range(7))
+    if operator == "-":
+        # an interval on Spark, a number of days on DuckDB
+        looked_at, fix = f"{_WITH_DECIMAL}|DATE/DATE", f"{fix}; of two dates, use datediff"
 
     def checked(left: str, right: str) -> str:
         types = f"typeof({left}) || '/' || typeof({right})"
-        others = _matching(f"regexp_replace({types}, '^({agreed})$', '')", _WITH_DECIMAL)
-        return _checked(_refuse(f"`{operator}` of ' || {others} || '"), f"a {operator} b")
+        others = _matching(f"regexp_replace({types}, '^({agreed})$', '')", looked_at)
+        return _checked(_refuse(f"`{operator}` of ' || {others} || '", fix), f"a {operator} b")
 
     return [
         f"create or replace macro spark_{name}(a, b) as {checked('a', 'b')}",
@@ -291,7 +294,12 @@ create or replace macro spark_try_divide(a, b) as case when b = 0 then null else
 create or replace macro spark_div(a, b) as case when b = 0 then spark_by_zero() else cast(a // b as bigint) end;
 create or replace macro spark_mod(a, b) as case
     when b = 0 then spark_by_zero() else spark_no_decimal(a, '%') % spark_no_decimal(b, '%') end;
-create or replace macro spark_pmod(a, b) as ((spark_mod(a, b) + b) % b);
+create or replace macro spark_pmod(a, b) as
+    case when spark_mod(a, b) < 0 then (spark_mod(a, b) + b) % b else spark_mod(a, b) end;
+create or replace macro spark_flatten(x) as case when list_count(x) = len(x) then flatten(x) end;
+create or replace macro spark_no_date(x, operator) as case
+    when typeof(x) = 'DATE' then {_OF_A_DATE}
+    else x end;
 create or replace macro spark_ordered(x) as {_checked(_refuse_order(), "x")};
 create or replace macro spark_floor(x) as cast(floor(spark_no_decimal(x, 'floor')) as bigint);
 create or replace macro spark_ceil(x) as cast(ceil(spark_no_decimal(x, 'ceil')) as bigint);

@@ -71,6 +71,8 @@ def _series_arguments(function: exp.Expr) -> list[exp.Expr]:
 
 def _arithmetic(name: str) -> Callable[[exp.Expr], exp.Expr]:
     def change(node: exp.Expr) -> exp.Expr:
+        if name != "times" and (isinstance(node.this, exp.Interval) or isinstance(node.expression, exp.Interval)):
+            return _moved(node, "`+`" if name == "plus" else "`-`")
         kinds = {kind_of(node.this), kind_of(node.expression)}
         if kinds & {"double", "time"} or kinds == {"whole"}:
             return node
@@ -97,6 +99,22 @@ def _unchecked(node: exp.Expr) -> exp.Expr:
         )
 
     return node.copy().transform(plain)
+
+
+def _moved(node: exp.Expr, operator: str) -> exp.Expr:
+    """Refuse a date that an interval is added to: it stays a date on Spark, and becomes a timestamp on DuckDB."""
+    for key in ("this", "expression"):
+        side = node.args[key]
+        if not isinstance(side, (exp.Interval, exp.CurrentTimestamp)):
+            node.set(key, call("spark_no_date", side, text(operator)))
+    return node
+
+
+def _trimmed(node: exp.Expr) -> exp.Expr:
+    """Name the sign that Spark takes away, a space: DuckDB takes away every blank, as a no-break space is one."""
+    if node.args.get("expression") is None:
+        node.set("expression", text(" "))
+    return node
 
 
 def _divided(node: exp.Expr) -> exp.Expr:
@@ -225,6 +243,7 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.IntDiv: _division("spark_div"),
     exp.DPipe: _joined_text,
     exp.Bracket: _bracket,
+    exp.Trim: _trimmed,
     exp.In: _in,
     exp.Max: _extreme,
     exp.Min: _extreme,

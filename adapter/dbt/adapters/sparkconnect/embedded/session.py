@@ -10,7 +10,7 @@ import duckdb
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
-from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located
+from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, located, moved_down
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.refused_types import with_place
 from dbt.adapters.sparkconnect.embedded.statements import Statements
@@ -21,6 +21,8 @@ from pyhive.hive import HiveParamEscaper
 logger = AdapterLogger("SparkConnect")
 
 _COMMENT = re.compile(r"^(?:\s+|/\*.*?\*/|--[^\n]*(?:\n|$))*", re.DOTALL)
+# what dbt puts before a statement, and not into the file of it that its messages name
+_OF_DBT = re.compile(r'\s*/\* \{"app": .*?\*/\n?', re.DOTALL)
 _ESCAPER = HiveParamEscaper()
 
 _lakes: dict[tuple[str, str, int, str | None], Lake] = {}
@@ -50,6 +52,12 @@ def _as_thrift(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _lines_above(sql: str, text: str) -> int:
+    """Return how many lines of dbt's file of a statement are above the text that was run."""
+    above, found, _ = sql.partition(text)
+    return _OF_DBT.sub("", above).count("\n") if found else 0
 
 
 class EmbeddedSession:
@@ -97,6 +105,7 @@ class EmbeddedSession:
             # a result that was left in the middle would hold the connection
             self._connect()
             message = with_place(located(str(exc), text), text) if isinstance(exc, duckdb.Error) else str(exc)
+            message = moved_down(message, _lines_above(sql, text))
             storage = self.lake.storage
             # what a store answers to a wrong key may hold it, and causes are shown, too
             raise DbtDatabaseError(storage.without_secrets(message)) from (None if storage.options else exc)

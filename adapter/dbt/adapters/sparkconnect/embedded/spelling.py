@@ -132,7 +132,9 @@ def row_number(node: exp.Expr) -> exp.Expr:
 
 def _rounding(name: str) -> Callable[[exp.Expr, list[exp.Expr]], exp.Expr]:
     def spelled(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
-        digits = arguments[1].name if len(arguments) > 1 else "0"
+        wanted = arguments[1] if len(arguments) > 1 else number(0)
+        # not `-2`, whose name would be that of the 2 in it
+        digits = wanted.name if isinstance(wanted, exp.Literal) else ""
         if not digits.isdigit() or int(digits) not in ROUNDED_DIGITS:
             raise RefusedError(f"{name} to other than 0 to {max(ROUNDED_DIGITS)} digits, as a number", *place(node))
         parent = node.parent
@@ -265,10 +267,32 @@ def _map(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
 
 
 def _array_join(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
-    return call("list_aggregate", arguments[0], text("string_agg"), arguments[1])
+    """Join the elements as Spark spells them; an empty list, or one of nulls, is an empty text."""
+    item = exp.column("item_")
+    texts = call("list_transform", arguments[0].copy(), lambda_of("item_", call("spark_string", item)))
+    joined = call("list_aggregate", texts, text("string_agg"), arguments[1])
+    is_null = exp.Is(this=arguments[0], expression=exp.Null())
+    return exp.Case(ifs=[exp.If(this=exp.Not(this=is_null), true=exp.Coalesce(this=joined, expressions=[text("")]))])
+
+
+def _of_elements(name: str) -> Callable[[exp.Expr, list[exp.Expr]], exp.Expr]:
+    """Refuse a second parameter, the number of the element: DuckDB counts from 1, and Spark from 0."""
+
+    def spelled(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
+        function = arguments[1]
+        if isinstance(function, exp.Lambda) and len(function.expressions) > 1:
+            raise RefusedError("a function of an element and its number", *place(node))
+        return call(name, *arguments)
+
+    return spelled
 
 
 _SPELLED: dict[str, Callable[[exp.Expr, list[exp.Expr]], exp.Expr]] = {
+    # false for null, as for a number
+    "isnan": lambda node, arguments: exp.Coalesce(this=call("isnan", *arguments), expressions=[exp.false()]),
+    # spaces alone, of all blanks
+    "ltrim": lambda node, arguments: call("ltrim", *arguments, text(" ")),
+    "rtrim": lambda node, arguments: call("rtrim", *arguments, text(" ")),
     "bround": _rounding("bround"),
     "round": _rounding("round"),
     "concat": _concat,
@@ -291,6 +315,8 @@ _SPELLED: dict[str, Callable[[exp.Expr, list[exp.Expr]], exp.Expr]] = {
     "collect_list": _collected(is_set=False),
     "array_agg": _collected(is_set=False),
     "collect_set": _collected(is_set=True),
+    "transform": _of_elements("list_transform"),
+    "filter": _of_elements("list_filter"),
     "named_struct": _named_struct,
     "map": _map,
     "array_join": _array_join,

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.sparkconnect.embedded import transpile
-from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError, RelationNotFoundError
+from dbt.adapters.sparkconnect.embedded.errors import EmbeddedError, RefusedError, RelationNotFoundError, moved_down
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.merge import Merge
 from dbt.adapters.sparkconnect.embedded.types import quoted, spark_name
@@ -152,7 +152,11 @@ class Statements:
         schema, name = _named(found)
         body = sql[found.end() :].strip()
         # bound now, so that a mistake is found where it was made
-        text = self._lake.resolved(self._lake.filled(body), self._temporary, becomes=f"the view {name}")
+        try:
+            text = self._lake.resolved(self._lake.filled(body), self._temporary, becomes=f"the view {name}")
+        except EmbeddedError as exc:
+            exc.args = (moved_down(str(exc), sql[: sql.rindex(body)].count("\n")),)
+            raise
         relation = self._cursor.sql(text)
         if found["temporary"]:
             self._temporary[name.lower()] = body
