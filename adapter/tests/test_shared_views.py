@@ -35,6 +35,15 @@ def test_spark_is_given_the_views_that_it_lacks(shared: SharedViews, facts: str 
     assert list(shared.to_create(known)) == (["silver.some"] if is_created else [])
 
 
+def test_comments_around_a_view_make_no_difference(shared: SharedViews) -> None:
+    shared.record(
+        "silver.some",
+        View("\n-- What it is: one\n/* of two\nkinds */\nselect 1 as a -- not two\n-- That's all.\n", None),
+    )
+    assert not shared.to_create({"silver.some": "Type: VIEW\nView Text: select 1 as a -- not two\n"})
+    assert shared.to_create({"silver.some": "Type: VIEW\nView Text: select 2 as a -- not two\n"})
+
+
 def test_views_are_forgotten_alone_or_with_their_schema(shared: SharedViews) -> None:
     for name in ("silver.some", "silver.other", "silver_too.some"):
         shared.record(name, VIEW)

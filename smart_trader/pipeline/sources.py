@@ -78,7 +78,9 @@ def check_sources(*, demo: bool, replay: Path | None, sandbox: object) -> None:
     given = {"--demo": demo, "--replay": replay is not None, "--sandbox": sandbox is not None}
     named = [flag for flag, is_given in given.items() if is_given]
     if len(named) > 1:
-        raise SettingsError(f"{' and '.join(named)} name {len(named)} sources", "give one of them")
+        raise SettingsError(
+            f"{' and '.join(named)} name {'two' if len(named) == 2 else 'three'} sources", "give one of them"
+        )
 
 
 def running_sandbox(url: str) -> Api:

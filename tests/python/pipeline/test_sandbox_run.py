@@ -93,8 +93,8 @@ def test_a_time_of_ones_own_wins_and_is_said(fresh: MarketLake, url: str) -> Non
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        pytest.param(["--sandbox", "{url}", "--demo"], 2, "--demo and --sandbox name 2 sources", id="demo-too"),
-        pytest.param(["--sandbox", "{url}", "--replay", "."], 2, "--replay and --sandbox name 2 sources", id="replay-too"),
+        pytest.param(["--sandbox", "{url}", "--demo"], 2, "--demo and --sandbox name two sources", id="demo-too"),
+        pytest.param(["--sandbox", "{url}", "--replay", "."], 2, "--replay and --sandbox name two sources", id="replay-too"),
         pytest.param(["--sandbox", "https://public-api.birdeye.so"], 2, "is no address of this machine", id="not-here"),
         pytest.param(["--sandbox", "127.0.0.1:8765"], 2, "give one such as http://127.0.0.1:8765", id="no-scheme"),
         pytest.param(["--sandbox", "http://127.0.0.1:9"], 1, "no sandbox answers at http://127.0.0.1:9", id="nobody"),

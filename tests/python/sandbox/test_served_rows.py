@@ -128,7 +128,7 @@ def test_every_answer_of_the_market_passes_the_schemas(market_url: str, source: 
 
 @pytest.mark.parametrize("name", ["hard", "no_skill"])
 def test_the_other_markets_answers_pass_the_schemas_and_have_every_quirk_of_rows(name: str) -> None:
-    other = market(WorldSpec(name, 7, 200, GENESIS), CLOCK)
+    other = market(WorldSpec(name, 7, 300, GENESIS), CLOCK)
     queries: list[tuple[str, dict[str, object]]] = [
         (LIST, {**SORTED, "offset": offset, **extra})
         for offset in (0, 300)

@@ -14,6 +14,8 @@ from dbt.adapters.sparkconnect.embedded.views import View, save_views, views_in
 
 WAREHOUSE = "${spark.sql.warehouse.dir}"
 _BLANKS = re.compile(r"\s+")
+#: Whole lines and blocks of comments before and after a query.
+_COMMENTS_AROUND = re.compile(r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)+|(?:\n\s*--[^\n]*|\s)+\Z", re.DOTALL)
 # dbt's threads make views at once, and the file is replaced as a whole
 _writing = threading.Lock()
 
@@ -64,8 +66,9 @@ class SharedViews:
         return found
 
     def _has_text(self, facts: str, view: View) -> bool:
-        # Spark keeps the text with its variables filled in
-        return _condense(view.sql.replace(WAREHOUSE, self._root)) in _condense(facts)
+        # Spark keeps the text with its variables filled in, from the query's first word to its last
+        text = _COMMENTS_AROUND.sub("", view.sql.replace(WAREHOUSE, self._root))
+        return _condense(text) in _condense(facts)
 
 
 def statement(name: str, view: View) -> str:
