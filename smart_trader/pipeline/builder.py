@@ -114,7 +114,9 @@ class Builder:
             return [] if set(pending) == {"tokens"} and not pending["tokens"] and self._is_deferred else list(pending)
         if self._state.is_first(step):
             return list(pending)
-        if step.kind not in pending or self._changes.is_built(step.goal, pending[step.kind]):
+        # the fetches that its work list feeds count as well: where no build came after them, they are still in the list
+        feeding = [step.kind, *([step.feeds.kind] if step.feeds else [])]
+        if not any(kind in pending and not self._changes.is_built(step.goal, pending[kind]) for kind in feeding):
             return []
         self._is_deferred = step.kind == "tokens" and self._state.brings_no_work(step, self._request.as_of)
         return [] if self._is_deferred else list(pending)

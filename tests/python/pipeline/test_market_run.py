@@ -123,6 +123,18 @@ def test_an_hour_later_only_what_was_never_fetched_is_requested(lake: MarketLake
     assert not before["silver", "pnl_history"] - Counter(lake.business("silver", "pnl_history"))
 
 
+def test_a_fetch_that_no_build_came_after_is_taken_out_of_the_work_list(lake: MarketLake, shown: str) -> None:
+    """A run that is killed in its last build has fetched all: the next one must not pay for the same again."""
+    at = FIRST + 2 * HOUR
+    before = {row["item"]: row["due_at"] for row in lake.rows("silver", "transaction_fetch_queue")}
+    wallet = max(before, key=lambda item: (before[item], item))
+    lake.demo(at, "--step", "load_transactions", "--run-id", "cut-short", "--wallets", wallet)
+    assert "nodes in" in lake.demo(at, "--step", "build_whales", "--run-id", "next")
+    after = {row["item"]: row["due_at"] for row in lake.rows("silver", "transaction_fetch_queue")}
+    assert after[wallet] > before[wallet]
+    assert "nothing to build" in lake.demo(at, "--step", "build_whales", "--run-id", "next")
+
+
 # a new wallet takes a place and moves others; a new token makes new work
 RANKED = ("leaderboard", "whale_fetch_queue", "transaction_fetch_queue")
 STATES = ("tracked_tokens", "tracked_whales", "whale_wallets", "tracked_tokens_history", "tracked_whales_history")
