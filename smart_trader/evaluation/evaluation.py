@@ -39,9 +39,30 @@ def evaluate_file(lake: Lake, path: Path) -> Evaluation:
     Raises:
         SmartTraderError: The file is no truth, or none of this lake's market; the lake has no list yet.
     """
-    standings = read_standings(lake)
+    standings, kinds = read_standings(lake), read_truth(path)
+    _check_market(lake, kinds)
     note = "copied returns: not known, since a file cannot be carried on; --demo can, on a lake of the made-up market"
-    return Evaluation(judge(standings, read_truth(path)), standings, notes=(note,))
+    return Evaluation(judge(standings, kinds), standings, notes=(note,))
+
+
+def _check_market(lake: Lake, kinds: Mapping[str, str]) -> None:
+    """Refuse a truth of another market than the lake remembers: addresses follow from the seed alone."""
+    from smart_trader.pipeline.sources import remembered_spec
+    from smart_trader.sandbox.market.market_source import market
+    from smart_trader.sandbox.market.truth import truths
+
+    spec = remembered_spec(lake.paths)
+    if spec is None:
+        return
+    # what a wallet is does not change, so the market need not be carried on
+    own = {truth.address: truth.kind for truth in truths(market(spec, spec.genesis), spec.genesis)}
+    others = [address for address, kind in kinds.items() if own.get(address, kind) != kind]
+    if others:
+        raise SmartTraderError(
+            f"the truth is of another market than {spec.title}, which this lake is filled from: {others[0]} is "
+            f"{kinds[others[0]]} there and {own[others[0]]} here",
+            f"write it again: smart-trader sandbox truth {spec.options} --format csv, or take --demo",
+        )
 
 
 def evaluate_demo(lake: Lake) -> Evaluation:

@@ -184,7 +184,7 @@ def remembered_market(paths: LakePaths, clock: int) -> MarketSource:
     """
     from smart_trader.sandbox.market.market_source import market
 
-    world = _read_world(paths.market_file)
+    world = remembered_spec(paths)
     if world is None:
         raise SettingsError(
             f"this lake remembers no made-up market: there is no {paths.market_file}",
@@ -192,6 +192,15 @@ def remembered_market(paths: LakePaths, clock: int) -> MarketSource:
             "`smart-trader sandbox truth --format csv` writes it",
         )
     return market(world, clock)
+
+
+def remembered_spec(paths: LakePaths) -> WorldSpec | None:
+    """Return which made-up market a lake was filled from; None if none.
+
+    Raises:
+        SmartTraderError: What it remembers cannot be read.
+    """
+    return _read_world(paths.market_file)
 
 
 def _read_world(file: Path) -> WorldSpec | None:

@@ -12,6 +12,7 @@ from smart_trader.sandbox.replay import render
 from smart_trader.sandbox.source import Row, Source, SwapQuery
 
 FILTER = re.compile(r"(min|max)_(\w+)")
+MOST_DIGITS = 10
 SCALED = {"is_scaled_ui_token": False, "multiplier": None}
 
 
@@ -112,7 +113,8 @@ def _integer(query: Mapping[str, str], name: str, low: int, high: int, default: 
     text = query.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or not low <= int(text) <= high:
+    # Python reads no number of thousands of digits
+    if not text.isdecimal() or len(text) > MOST_DIGITS or not low <= int(text) <= high:
         raise RefusedError(400, f"{name} should be integer, range {low}-{high}")
     return int(text)
 

@@ -44,7 +44,7 @@ def multi_price(source: Source, asked: Asked, now: int) -> dict[str, Any]:
     found: dict[str, Row | None] = {}
     for mint in mints:
         row = source.price_at(mint, now)
-        if row is None and sum(mint.encode()) % LEFT_OUT == 0:
+        if row is None and sum(mint.encode("utf-8", "surrogatepass")) % LEFT_OUT == 0:
             continue
         if row is not None and least is not None and row["liquidity"] < least:
             row = None
@@ -143,7 +143,7 @@ def _number(asked: Asked, name: str, low: float, high: float) -> float | None:
         return None
     try:
         number = float("nan" if isinstance(value, bool) else value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not low <= number <= high:
         raise RefusedError(400, f"{name} should be number, range {low:g}-{high:g}")

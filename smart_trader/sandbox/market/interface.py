@@ -65,13 +65,18 @@ class AnyHistory(Protocol):
 
 
 class MarketWorld(Protocol):
-    """A market from genesis to the end of its last step."""
+    """A market from genesis to the end of its last step.
+
+    Attributes:
+        deployers: Wallet that deployed a token, by token; others come from nobody known.
+    """
 
     spec: WorldSpec
     seed: int
     genesis: int
     tokens: list[Any]
     kinds: tuple[str, ...]
+    deployers: dict[int, int]
 
     @property
     def now(self) -> int:

@@ -66,13 +66,18 @@ def creation_row(world: MarketWorld, asset: int) -> Row | None:
         "slot": block_of(token.launched_at),
         "tokenAddress": token.mint,
         "decimals": token.decimals,
-        "owner": address(world.seed, "creator", asset),
+        "owner": _creator(world, asset),
         "blockUnixTime": token.launched_at,
         "blockHumanTime": f"{made_at:%Y-%m-%dT%H:%M:%S}.000Z",
     }
     if asset % UNSIGNED == 9:
         del row["owner"]
     return row
+
+
+def _creator(world: MarketWorld, asset: int) -> str:
+    deployer = world.deployers.get(asset)
+    return address(world.seed, "creator", asset) if deployer is None else address(world.seed, "wallet", deployer)
 
 
 def price_row(world: MarketWorld, prices: PriceBook, asset: int, now: int) -> Row | None:

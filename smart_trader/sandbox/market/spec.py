@@ -58,13 +58,13 @@ class WorldSpec:
     @property
     def title(self) -> str:
         """Return the spec as a person reads it in a message."""
-        weaker = f" at strength {self.strength:g}" if self.strength != FULL_STRENGTH else ""
+        weaker = f" at strength {self.strength!r}" if self.strength != FULL_STRENGTH else ""
         return f"the {self.market} market of seed {self.seed} with {self.wallets} wallets{weaker}"
 
     @property
     def options(self) -> str:
         """Return the options that name this world to `sandbox serve` and `sandbox truth`."""
-        weaker = f" --strength {self.strength:g}" if self.strength != FULL_STRENGTH else ""
+        weaker = f" --strength {self.strength!r}" if self.strength != FULL_STRENGTH else ""
         return f"--market {self.market}{weaker} --seed {self.seed} --wallets {self.wallets} --genesis {self.genesis}"
 
     def as_json(self) -> dict[str, Any]:

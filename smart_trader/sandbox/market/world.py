@@ -48,6 +48,8 @@ class World:
         self.seed, self.genesis = spec.seed, spec.genesis
         self.run = run or kernel_for(spec.wallets)
         self.tokens: list[Token] = []
+        # none of its wallets deploys a token
+        self.deployers: dict[int, int] = {}
         self.transfers: list[Transfer] = []
         self.scheduled: list[Scheduled] = []
         self.history = History()

@@ -6,11 +6,13 @@ import csv
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.market.truth import as_text, truths
 from tests.python.support.market_lake import FIRST, MarketLake
 
@@ -61,3 +63,13 @@ def test_a_file_says_what_the_demo_says_but_for_copying(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {**found, "copied": {}}
     assert "copied returns: not known" in done.stderr
+
+
+def test_a_truth_of_another_market_of_the_same_seed_is_refused(calm: MarketLake, tmp_path: Path) -> None:
+    spec = replace(calm.source(FIRST).world.spec, market="hard")
+    file = tmp_path / "truth.csv"
+    file.write_text(as_text(truths(market(spec, spec.genesis), spec.genesis), "csv"))
+    done = calm.smart_trader("evaluate", "--truth", str(file))
+    assert done.returncode == 1
+    assert "the truth is of another market than the easy market of seed" in done.stderr
+    assert "smart-trader sandbox truth --market easy --seed" in done.stderr

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from smart_trader import birdeye
-from smart_trader.sandbox.market.lookups import PriceBook
+from smart_trader.sandbox.market.lookups import PriceBook, creation_row
 from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.market.passing import TransferBook
 from smart_trader.sandbox.market.prices import asset_numbers, price_at
@@ -246,10 +246,15 @@ def test_credits_count_what_was_asked(fresh: str, mints: list[str]) -> None:
         pytest.param("get", PRICES, {"list_address": "a", "include_liquidity": "perhaps"}, id="liquidity"),
         pytest.param("get", PRICES, {"list_address": "a", "check_liquidity": "much"}, id="check-liquidity"),
         pytest.param("get", PRICES, {"list_address": "a", "ui_amount_mode": "half"}, id="mode"),
+        pytest.param(
+            "post", PRICES, {"list_address": "a", "check_liquidity": 10**400}, id="check-liquidity-beyond-floats"
+        ),
         pytest.param("post", TRANSFERS, {}, id="no-wallet"),
         pytest.param("post", TRANSFERS, {"wallet": "a", "flow": "up"}, id="flow"),
         pytest.param("post", TRANSFERS, {"wallet": "a", "limit": 101}, id="limit"),
         pytest.param("post", TRANSFERS, {"wallet": "a", "limit": 1.5}, id="half-a-limit"),
+        pytest.param("post", TRANSFERS, {"wallet": "a", "limit": 10**400}, id="limit-beyond-floats"),
+        pytest.param("get", "/trader/txs/seek_by_time", {"address": "a", "offset": "1" * 5000}, id="endless-offset"),
         pytest.param("post", TRANSFERS, {"wallet": "a", "time_from": True}, id="time"),
         pytest.param("post", TRANSFERS, {"wallet": "a", "cursor": "xxx"}, id="cursor"),
         pytest.param("get", CREDITS, {"time_from": "yesterday"}, id="credits-time"),
@@ -260,6 +265,22 @@ def test_what_cannot_be_answered_is_refused(market_url: str, method: str, path: 
     answer = posted(market_url, path, **query) if method == "post" else get(market_url, path, **query)
     assert answer.status_code == 400, answer.text
     check(path, answer, method)
+
+
+def test_half_a_sign_in_an_address_is_an_unknown_token(market_url: str) -> None:
+    answer = posted(market_url, PRICES, list_address="\ud800")
+    assert answer.status_code == 200
+    assert set(answer.json()["data"].values()) <= {None}
+
+
+def test_a_token_of_a_known_deployer_names_its_wallet() -> None:
+    source = market(WorldSpec("hard", 7, 200, GENESIS), CLOCK)
+    deployers = source.world.deployers
+    assert deployers
+    for asset, wallet in deployers.items():
+        assert source.world.members()[wallet].kind == "deployer"
+        row = creation_row(source.world, asset)
+        assert row is None or row.get("owner", source.wallets[wallet]) == source.wallets[wallet]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b"[" * 100_000], ids=["empty", "list", "no-json", "deep"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -95,3 +96,15 @@ def test_another_market_than_the_remembered_one_is_refused(
 def test_a_market_that_cannot_be_is_refused(spec: tuple[Any, ...], said: str) -> None:
     with pytest.raises(SmartTraderError, match=said):
         WorldSpec(*spec)
+
+
+@pytest.mark.parametrize("name", ["hard", "no_skill"])
+def test_a_small_market_of_any_size_can_be_made(name: str) -> None:
+    for wallets in range(20, 60):
+        kinds = Counter(member.kind for member in market(WorldSpec(name, 1, wallets, GENESIS), GENESIS).world.members())
+        assert kinds.total() == wallets
+        assert kinds["cluster_side"] == 2 * kinds["cluster_main"]
+
+
+def test_options_name_a_strength_to_its_last_digit() -> None:
+    assert "--strength 0.1234567 " in WorldSpec("hard", 1, 20, GENESIS, 0.1234567).options

@@ -124,6 +124,9 @@ def kinds_of(count: int, with_skilled: bool = True) -> list[int]:
     most = count - max(1, round(NOISE_AT_LEAST * count))
     for kind, members in CAST.items():
         number = max(members.fewest, round(members.share * count))
+        if kind == MAIN_OF_CLUSTER:
+            # none without its sides, which come next
+            number = min(number, (most - len(kinds)) // (1 + SIDES))
         if kind == SIDE_OF_CLUSTER:
             number = SIDES * kinds.count(MAIN_OF_CLUSTER)
         number -= number % members.group

@@ -165,6 +165,7 @@ class Programme:
         if self.rng.random() > self.world.part[wallet]:
             # nobody's known wallet deployed this one
             return
+        self.world.deployers[self.asset] = wallet
         self._push(self.begin, wallet, BUY, float(self.world.wallets.size[wallet]))
         if self.rng.random() > 0.3 + 0.6 * self.world.spec.strength:
             self.world.receive(self.begin, wallet, self.asset, self.token.supply // 400)

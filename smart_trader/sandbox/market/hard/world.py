@@ -114,6 +114,7 @@ class HardWorld:
         self.of_kind = [np.nonzero(self.kind == kind)[0] for kind in range(len(KINDS))]
         self.first_money = np.array(self.wallets.money, np.int64).reshape(-1, 3)
         self.tokens: list[Token] = []
+        self.deployers: dict[int, int] = {}
         self.history = LivingHistory()
         self.pool_count = self.steps = 0
         # by asset: phase of its life, how prices move, when it dies, until when its launch is under way
