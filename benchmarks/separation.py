@@ -1,4 +1,4 @@
-"""How far each kind of wallet can be told from honest ones by one simple feature.
+"""How far each kind of wallet stands apart from honest ones by one simple feature.
 
     python benchmarks/separation.py --market hard --seeds 1 2 3 4 [--wallets 1000] [--strength 1] [--format json]
 

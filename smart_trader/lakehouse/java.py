@@ -109,5 +109,5 @@ def _run_version(program: Path) -> tuple[int, str]:
         raise SmartTraderError(f"{program} does not start ({error})", FIX) from None
     match = re.search(r'version "(\d+)', answer)
     if match is None:
-        raise SmartTraderError(f"{program} does not tell its version", FIX)
+        raise SmartTraderError(f"{program} does not print its version", FIX)
     return int(match.group(1)), " | ".join(line for line in answer.splitlines() if not line.startswith("Picked up"))

@@ -165,7 +165,7 @@ def rebuilding(paths: LakePaths, engine: Engine, what: str, progress: ProgressFn
     """Return dbt for making tables again as they are due at the lake's own newest time.
 
     Time alone makes nothing due then: what is due at that time may be about to be fetched for it. Where bronze is too
-    broken to tell, the builds are those of now; the command reads bronze first, and fails on it.
+    broken to show it, the builds are those of now; the command reads bronze first, and fails on it.
     """
     try:
         timestamp = Bronze(paths, schema_name("bronze")).newest_as_of() or now()

@@ -31,7 +31,7 @@ class RefusedError(Exception):
 
 
 class Answer(NamedTuple):
-    """A page of rows, each as JSON; `has_next` is None where the API does not tell."""
+    """A page of rows, each as JSON; `has_next` is None where the API does not say."""
 
     items: list[str]
     has_next: bool | None
@@ -61,7 +61,7 @@ def token_list(source: Source, query: Mapping[str, str], now: int) -> Answer:
 
 
 def token_holders(source: Source, query: Mapping[str, str], now: int) -> Answer:
-    """Answer `/defi/v3/token/holder`, which tells no total and no `has_next`.
+    """Answer `/defi/v3/token/holder`, which has no total and no `has_next`.
 
     Raises:
         RefusedError: A parameter is missing or out of range.

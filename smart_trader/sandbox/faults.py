@@ -55,7 +55,7 @@ class Fault:
     seconds: float = 0.0
 
     def strikes(self, endpoint: str, address: str | None) -> bool:
-        """Tell whether it hits a request, and count it."""
+        """Return whether it hits a request, and count it."""
         if self.times == 0 or self.endpoint not in (None, endpoint) or self.address not in (None, address):
             return False
         if self.after > 0:
@@ -106,7 +106,7 @@ def fault_named(text: str) -> Fault:
 
 
 def refusal(status: int, message: str, wait: int = 1) -> Response:
-    """Return an error as the API words it; a 429 tells when to come back."""
+    """Return an error as the API words it; a 429 says when to come back."""
     headers = {}
     if status == 429:
         reset = int(time.time()) + wait

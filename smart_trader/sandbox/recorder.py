@@ -123,6 +123,6 @@ def _pages(recorder: Recorder, path: str, query: dict[str, str], pages: int) -> 
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SmartTraderError(f"{path}: no JSON answer with data at offset {offset}", "try again later") from None
         yield body
-        # the holder list tells no has_next: a page that is not full is the last
+        # the holder list has no has_next: a page that is not full is the last
         if not data.get("has_next", data.get("hasNext", len(items) == PAGE_ROWS)):
             return

@@ -1,4 +1,4 @@
-"""Reads recorded response bodies and tells by their keys what each row is."""
+"""Reads recorded response bodies and finds by their keys what each row is."""
 
 from __future__ import annotations
 

@@ -58,14 +58,14 @@ def serving(app: Starlette, port: int = 0) -> Iterator[str]:
             thread.join(10)
 
 
-def serve_until_stopped(app: Starlette, port: int, tell: Callable[[str], None]) -> None:
-    """Serve an app on loopback until the process is told to stop.
+def serve_until_stopped(app: Starlette, port: int, report: Callable[[str], None]) -> None:
+    """Serve an app on loopback until the process is stopped.
 
     Raises:
         SmartTraderError: The port is taken.
     """
     with listening(port) as listener:
-        tell(f"http://{HOST}:{listener.getsockname()[1]}")
+        report(f"http://{HOST}:{listener.getsockname()[1]}")
         uvicorn.Server(settings(app)).run(sockets=[listener])
 
 

@@ -44,7 +44,7 @@ class Sandbox:
 
     Args:
         source: A market or recordings.
-        clock: Unix time it begins at; it moves only when it is told to.
+        clock: Unix time it begins at; it moves only on request.
         rate: What the plan allows.
         faults: What goes wrong.
     """

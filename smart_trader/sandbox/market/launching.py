@@ -1,4 +1,4 @@
-"""Tokens come into the world, change phase and die; wallets that know in advance are told."""
+"""Tokens come into the world, change phase and die; insiders know of them in advance."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ from smart_trader.sandbox.market.lookups import PriceBook, block_of
 from smart_trader.sandbox.market.names import address, signature
 from smart_trader.sandbox.source import Row, TransferQuery
 
-# whoever gives and is no wallet of the market
+# a giver that is no wallet of the market
 OUTSIDE = -1
 # transactions without a swap have numbers below those of launches
 FIRST_NUMBER = -(10**9)
 
 
 class Passed(NamedTuple):
-    """One transfer, whoever looks at it: `number` names its transaction, an end is `OUTSIDE` or a wallet."""
+    """One transfer, as both ends see it: `number` names its transaction, an end is `OUTSIDE` or a wallet."""
 
     time: int
     number: int

@@ -28,7 +28,7 @@ def oddity(seed: int, numbers: Ints) -> Ints:
 
 
 def is_late(oddities: Ints) -> npt.NDArray[np.bool_]:
-    """Tell which rows show up only long after their block time: three in a thousand."""
+    """Return which rows show up only long after their block time: three in a thousand."""
     return oddities < 30
 
 

@@ -70,7 +70,7 @@ class Scene(NamedTuple):
 
 
 class Intents(NamedTuple):
-    """Moments at which wallets act, in time order. `order` is FREE, BUY or SELL of `asset`."""
+    """Times at which wallets act, in time order. `order` is FREE, BUY or SELL of `asset`."""
 
     time: Ints
     wallet: Ints

@@ -16,7 +16,7 @@ UNBORN, FLAT, PUMP, FADE, DEAD = range(5)
 
 
 class Phase(NamedTuple):
-    """A stretch of a token's life.
+    """A part of a token's life.
 
     Attributes:
         kind: FLAT, PUMP, FADE or DEAD.

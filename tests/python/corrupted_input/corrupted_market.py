@@ -149,5 +149,5 @@ def corrupted_app(crowd: Crowd, cases: Mapping[str, Corrupts], sent: Sent) -> St
 
 
 def names(count: int) -> list[str]:
-    """Return addresses that tell which one they are."""
+    """Return addresses that show which one they are."""
     return [address(f"case{number}") for number in range(count)]

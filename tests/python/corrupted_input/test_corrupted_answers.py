@@ -14,7 +14,7 @@ MANY = 1000
 
 
 def check(landed: Landed, loader: str) -> None:
-    """Fail with every breach of an invariant, and where the cases were too tame to tell anything."""
+    """Fail with every breach of an invariant, and where the cases were too tame to show anything."""
     found = breaches(landed.corrupted, loader, landed.reports[loader], landed.lake)
     assert not found, f"{len(found)} breaches:\n" + "\n".join(found[:10])
     report, a_quarter = landed.reports[loader], len(landed.corrupted.cases) // 4

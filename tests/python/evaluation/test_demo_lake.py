@@ -1,4 +1,4 @@
-"""`evaluate` on a lake that the pipeline really filled, each figure worked out anew from the lake and its market."""
+"""`evaluate` on a lake that the pipeline really filled, each figure worked out again from the lake and its market."""
 
 from __future__ import annotations
 

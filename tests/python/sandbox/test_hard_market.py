@@ -1,4 +1,4 @@
-"""The hard market: each kind does what it is named for, told from rows; it follows from its seed and goes on in time."""
+"""The hard market: each kind does what it is named for, seen in its rows; it follows from its seed and goes on in time."""
 
 from __future__ import annotations
 
@@ -242,19 +242,19 @@ def test_every_kind_is_there_from_200_wallets(wallets: int, whole: bool) -> None
 
 def test_truth_has_what_an_evaluation_needs() -> None:
     source = month()
-    told = {truth.address: truth for truth in truths(source, CLOCK)}
-    kinds = Counter(truth.kind for truth in told.values())
+    known = {truth.address: truth for truth in truths(source, CLOCK)}
+    kinds = Counter(truth.kind for truth in known.values())
     assert set(kinds) == {*KINDS, "pool", "pool_authority", "locker"}
-    skilled = [truth for truth in told.values() if truth.kind == "skilled"]
+    skilled = [truth for truth in known.values() if truth.kind == "skilled"]
     assert {truth.style for truth in skilled} <= set(STYLES)
     for kind, other in (
         ("wash_pair", "wash_pair"), ("wash_ring", "wash_ring"), ("cluster_side", "cluster_main"), ("cluster_main", "cluster_side"),
     ):  # fmt: skip
-        assert {told[truth.partner].kind for truth in told.values() if truth.kind == kind} == {other}
+        assert {known[truth.partner].kind for truth in known.values() if truth.kind == kind} == {other}
     assert any(truth.skill_until for seed in (7, 8, 9) for truth in truths(month(seed, wallets=200), CLOCK))
     for token in source.tokens_at(CLOCK)[::9]:
         owners = [json.loads(text)["owner"] for text in source.holder_texts(token["address"], 0, 10_000, CLOCK)]
-        assert set(owners) <= told.keys()
+        assert set(owners) <= known.keys()
 
 
 def test_no_skill_is_hard_without_the_skilled() -> None:

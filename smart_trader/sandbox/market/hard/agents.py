@@ -118,7 +118,7 @@ def held(m: Market, wallet: int) -> int:
 
 
 def bought(m: Market, time: int, wallet: int, token: int, usd: float) -> int:
-    """Buy with whoever watches: sandwiches around large purchases, copies some seconds later."""
+    """Buy with those who watch: sandwiches around large purchases, copies some seconds later."""
     if token <= 0:
         return 0
     scene = m.scene
