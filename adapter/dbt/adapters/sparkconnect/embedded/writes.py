@@ -21,7 +21,7 @@ FILE_BYTES = 16 * 1024**2
 ROW_GROUP = WriterProperties(max_row_group_size=131_072)
 ENGINE_INFO = "dbt-sparkconnect"
 _CHECK = "delta.constraints."
-#: delta-rs' words for a commit that this table never takes, whoever else writes.
+#: delta-rs' words for a commit that this table never takes, also without another writer.
 _REFUSED_COMMIT = re.compile(r"append-only|unsupported|table features must be specified", re.IGNORECASE)
 
 
