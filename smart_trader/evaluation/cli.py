@@ -26,8 +26,9 @@ def evaluate(demo: bool, file: Path | None, form: str) -> None:
     """Judge the leaderboard by what each wallet really is.
 
     Prints the precision of its first 10, 25, 50 and 100 ranks beside the base rate (the share of skilled wallets among
-    all evaluated ones), the average precision, which kinds each tier holds, how many wallets of each kind exist, are
-    tracked, evaluated and listed, and what copying a tier's wallets over the next 14 days would have returned.
+    all evaluated ones), the average precision, which kinds each tier and each grade holds, how many wallets of each
+    kind exist, are tracked, evaluated and listed, and what copying a tier's wallets over the next 14 days would have
+    returned.
 
     Ranks that no wallet takes count as misses. Copied returns need a market that can be carried on, so --demo.
     """

@@ -29,6 +29,7 @@ class Quality:
         tiers: Listed wallets by tier and kind, best tier first; a tier that nobody is in is left out.
         recall: Wallets of each kind by how far they came: exists, tracked, evaluated, listed.
         listed: How many wallets are listed.
+        grades: Wallets of each grade by kind, best grade first, unlisted ones too; a grade that nobody has is left out.
     """
 
     precision: Mapping[int, float]
@@ -37,6 +38,7 @@ class Quality:
     tiers: Mapping[str, Mapping[str, int]]
     recall: Mapping[str, Mapping[str, int]]
     listed: int
+    grades: Mapping[str, Mapping[str, int]]
 
 
 def judge(standings: Standings, kinds: Mapping[str, str]) -> Quality:
@@ -59,6 +61,9 @@ def judge(standings: Standings, kinds: Mapping[str, str]) -> Quality:
     tiers: dict[str, Counter[str]] = {tier: Counter() for tier in standings.tiers}
     for entry in standings.listed:
         tiers.setdefault(entry.tier, Counter())[kinds.get(entry.wallet, UNKNOWN)] += 1
+    grades: dict[str, Counter[str]] = {grade: Counter() for grade in sorted(set(standings.grades.values()))}
+    for wallet, grade in standings.grades.items():
+        grades[grade][kinds.get(wallet, UNKNOWN)] += 1
     return Quality(
         {cut: precision_at(ranked, skilled, cut) for cut in CUTS},
         len(skilled) / len(standings.evaluated),
@@ -66,6 +71,7 @@ def judge(standings: Standings, kinds: Mapping[str, str]) -> Quality:
         {tier: dict(sorted(counts.items())) for tier, counts in tiers.items() if counts},
         _recall(standings, kinds),
         len(ranked),
+        {grade: dict(sorted(counts.items())) for grade, counts in grades.items()},
     )
 
 

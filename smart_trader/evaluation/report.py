@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ def evaluation_json(found: Evaluation) -> str:
         "base_rate": _rounded(quality.base_rate),
         "average_precision": _rounded(quality.average_precision),
         "tiers": quality.tiers,
+        "grades": quality.grades,
         "recall": quality.recall,
         "copied": {
             tier: {str(delay): _rounded(value) for delay, value in returns.items()}
@@ -44,7 +46,10 @@ def evaluation_text(found: Evaluation) -> str:
     if short:
         lines.append(f"the list has {quality.listed} ranks: beyond them, up to {max(short)}, every rank is a miss")
     if quality.tiers:
-        lines += ["", "what each tier holds", columns_text(_tier_rows(found))]
+        lines += ["", "what each tier holds", columns_text(_kind_rows("tier", quality.tiers, quality.recall))]
+    if quality.grades:
+        head = "who has each grade, unlisted wallets too"
+        lines += ["", head, columns_text(_kind_rows("grade", quality.grades, quality.recall))]
     recall = [{"kind": kind, **{stage: counts[stage] for stage in STAGES}} for kind, counts in quality.recall.items()]
     lines += ["", "how far each kind came", columns_text(recall)]
     if found.copied:
@@ -53,10 +58,12 @@ def evaluation_text(found: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _tier_rows(found: Evaluation) -> list[dict[str, Any]]:
-    tiers = found.quality.tiers
-    kinds = [kind for kind in found.quality.recall if any(kind in counts for counts in tiers.values())]
-    return [{"tier": tier, **{kind: counts.get(kind, 0) for kind in kinds}} for tier, counts in tiers.items()]
+def _kind_rows(
+    name: str, groups: Mapping[str, Mapping[str, int]], recall: Mapping[str, object]
+) -> list[dict[str, Any]]:
+    """Return a row for each group, with a column for each kind that one of them holds."""
+    kinds = [kind for kind in recall if any(kind in counts for counts in groups.values())]
+    return [{name: group, **{kind: counts.get(kind, 0) for kind in kinds}} for group, counts in groups.items()]
 
 
 def _copied_rows(found: Evaluation) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
@@ -28,6 +29,7 @@ class Standings:
         tracked: Wallets whose swaps the lake follows; pools among holders included until they are known as such.
         as_of: Unix time of the newest run.
         tiers: Names of all tiers, best first.
+        grades: Grade of each wallet that has one, unlisted wallets too; empty in a lake that grades nobody.
     """
 
     listed: list[Listed]
@@ -35,6 +37,7 @@ class Standings:
     tracked: frozenset[str]
     as_of: int
     tiers: tuple[str, ...]
+    grades: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_standings(lake: Lake) -> Standings:
@@ -57,4 +60,13 @@ def read_standings(lake: Lake) -> Standings:
         frozenset(tracked),
         int(newest.timestamp()),
         tuple(lake.read("silver", "trader_tiers").sort_by("tier_rank")["tier"].to_pylist()),
+        _read_grades(lake),
     )
+
+
+def _read_grades(lake: Lake) -> dict[str, str]:
+    """Return today's grade of each wallet."""
+    if not lake.has("gold", "wallet_standings"):
+        return {}
+    table = lake.read("gold", "wallet_standings", ["wallet_address", "grade"], ~pc.field("grade").is_null())
+    return dict(zip(table["wallet_address"].to_pylist(), table["grade"].to_pylist(), strict=True))

@@ -94,6 +94,7 @@ def test_every_figure_is_the_one_worked_out_by_hand(
             "STRONG": {"skilled": 1},
             "QUALIFIED": {"noise": 1, "wash_pair": 1},
         },
+        "grades": {},
         "recall": {
             "noise": {"exists": 4, "tracked": 4, "evaluated": 4, "listed": 1},
             "skilled": {"exists": 4, "tracked": 3, "evaluated": 3, "listed": 2},
@@ -123,6 +124,26 @@ def test_a_wallet_that_the_truth_does_not_know_is_no_hit(
     assert found["tiers"]["QUALIFIED"] == {"unknown": 2}
     assert found["recall"]["unknown"] == {"exists": 0, "tracked": 9, "evaluated": 8, "listed": 4}
     assert found["precision"]["10"] == 0.1
+
+
+def test_grades_are_counted_by_kind_whether_listed_or_not(
+    lake: Path, truth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graded = zip(W[:8], ("X", "A", "C", "B", "X", "B", "D", None), strict=True)
+    write(lake, "gold/wallet_standings", [{"wallet_address": wallet, "grade": grade} for wallet, grade in graded])
+    found = json.loads(evaluated(capsys, "--truth", truth, "--format", "json")[0])
+    assert list(found["grades"].items()) == [
+        ("A", {"skilled": 1}),
+        ("B", {"skilled": 2}),
+        ("C", {"noise": 1}),
+        ("D", {"noise": 1}),
+        ("X", {"insider": 1, "wash_pair": 1}),
+    ]
+    out, _ = evaluated(capsys, "--truth", truth)
+    table = out.split("who has each grade, unlisted wallets too\n")[1].split("\n\n")[0].splitlines()
+    assert [line.split() for line in table[:3]] == [
+        ["grade", "noise", "skilled", "insider", "wash_pair"], ["A", "0", "1", "0", "0"], ["B", "0", "2", "0", "0"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
