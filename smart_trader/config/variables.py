@@ -75,6 +75,11 @@ class ProjectVariables(BaseModel):
     require_history_complete: bool
     min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
 
+    # flags of wallets
+    min_position_usd: Annotated[float, Field(gt=0)]
+    max_position_return: Annotated[float, Field(gt=0)]
+    dormant_days: Days
+
     # maintenance
     embedded_max_swaps: Count
     disk_warn_percent: Percent
