@@ -50,6 +50,16 @@ from __future__ import annotations
 
 from .compare import differences
 from .settings import Settings, Thresholds, Tier
+from .trust import Trust, compute_trust
 from .verdict import Verdict, compute_reference
 
-__all__ = ["Settings", "Thresholds", "Tier", "Verdict", "compute_reference", "differences"]
+__all__ = [
+    "Settings",
+    "Thresholds",
+    "Tier",
+    "Trust",
+    "Verdict",
+    "compute_reference",
+    "compute_trust",
+    "differences",
+]

@@ -57,11 +57,12 @@ class Trade:
 
 @dataclass(slots=True)
 class TokenTrades:
-    """All that a wallet did with one token."""
+    """All that a wallet did with one token; a bundle is a transaction, also one that nets to nothing."""
 
     trades: list[Trade] = field(default_factory=list)
     round_trip_usd: Decimal = Decimal(0)
     round_trip_count: int = 0
+    bundle_count: int = 0
     decimals: int | None = None
 
 
@@ -96,6 +97,7 @@ def net_trades(rows: Iterable[ValuedSwap]) -> dict[str, TokenTrades]:
     for (_, mint), bundle in bundles.items():
         token = tokens[mint]
         token.round_trip_usd += round_trip_usd(bundle)
+        token.bundle_count += 1
         token.round_trip_count += min(bundle.bought.quantity, bundle.sold.quantity) > 0
         if token.decimals is None:
             token.decimals = bundle.decimals

@@ -11,7 +11,7 @@ from .gold import Candidate, Evaluation, evaluate, rank
 from .marks import Market, Observation, read_market
 from .rows import Page, distinct_swaps
 from .settings import Settings
-from .trades import net_trades
+from .trades import TokenTrades, net_trades
 from .values import value_swaps
 from .wallets import ALL_TOKENS, PositionFigures, Row, extras_row, pnl_row, position_figures, wallet_figures
 
@@ -21,12 +21,23 @@ EXACT = decimal.Context(prec=60, rounding=decimal.ROUND_HALF_EVEN)
 
 @dataclass(frozen=True, slots=True)
 class WalletVerdict:
-    """All figures of one wallet; positions without trades (round trips only) are among them."""
+    """All figures of one wallet; positions without trades (round trips only) are among them.
+
+    Attributes:
+        positions: Figures by token.
+        total: Their sums.
+        swap_count: Distinct swaps.
+        foreign_rows: Served rows of other owners.
+        histories: What FIFO took in, by token.
+        transactions: Block time of each transaction, also of one that is no trade.
+    """
 
     positions: dict[str, PositionFigures]
     total: PositionFigures
     swap_count: int
     foreign_rows: int
+    histories: dict[str, TokenTrades]
+    transactions: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,12 @@ def compute_wallet(
     positions = {
         token: position_figures(wallet, token, history, market, settings) for token, history in histories.items()
     }
-    return WalletVerdict(positions, wallet_figures(list(positions.values())), len(swaps.rows), swaps.foreign_rows)
+    total = wallet_figures(list(positions.values()))
+    transactions: dict[str, int] = {}
+    for swap in swaps.rows:
+        known = transactions.setdefault(swap.tx_hash, swap.block_unix_time)
+        transactions[swap.tx_hash] = min(known, swap.block_unix_time)
+    return WalletVerdict(positions, total, len(swaps.rows), swaps.foreign_rows, histories, transactions)
 
 
 def wallet_rows(wallet: str, found: WalletVerdict, as_of: datetime, data_source: str) -> list[Row]:

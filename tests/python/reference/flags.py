@@ -1,0 +1,138 @@
+"""What speaks against a wallet, one rule a flag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from .facts import Behaviour, Following, Partner, Return, share
+from .trades import TokenTrades
+from .wallets import PositionFigures
+
+HARD, CAP, SOFT = "hard", "cap", "soft"
+DAY_S = 86_400
+LAUNCH_S = 1800
+BEST_TOKENS = 3
+
+
+class Flag(NamedTuple):
+    """A flag of a wallet; `value` is the share or figure that its bound is about."""
+
+    flag: str
+    severity: str
+    value: float | None
+    bound: float
+    tier_cap: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """All that the flags of one wallet look at."""
+
+    total: PositionFigures
+    histories: Mapping[str, TokenTrades]
+    returns: Sequence[Return]
+    behaviour: Behaviour
+    partners: Mapping[str, Partner]
+    following: Following
+    as_of: int
+
+
+def flags_of(suspect: Suspect) -> list[Flag]:
+    """Return every flag of a wallet, by name."""
+    return sorted(flag for rule in RULES for flag in rule(suspect))
+
+
+def arbitrage(suspect: Suspect) -> Iterator[Flag]:
+    found = suspect.behaviour
+    if found.round_trips >= 5 and (found.round_trip_share or 0) >= 0.3:
+        yield Flag("arbitrage", HARD, found.round_trip_share, 0.3)
+
+
+def machine_pace(suspect: Suspect) -> Iterator[Flag]:
+    found = suspect.behaviour
+    if found.transactions >= 50 and (found.same_second_share or 0) >= 0.2:
+        yield Flag("machine_pace", HARD, found.same_second_share, 0.2)
+
+
+def launch(suspect: Suspect) -> Iterator[Flag]:
+    winners = [each for each in suspect.returns if each.pnl > 0]
+    known = [each for each in winners if each.age_s is not None]
+    early = [each for each in known if each.age_s is not None and each.age_s <= LAUNCH_S]
+    part = share(gross(early), gross(known))
+    if len(early) >= 3 and part is not None and part >= 0.5:
+        yield Flag("launch", HARD, part, 0.5)
+
+
+def wash_pair(suspect: Suspect) -> Iterator[Flag]:
+    shares = [
+        share(partner.sold_to + partner.bought_from, suspect.total.trade_count) or 0
+        for partner in suspect.partners.values()
+        if partner.sold_to >= 5 and partner.bought_from >= 5
+    ]
+    if shares and max(shares) >= 0.3:
+        yield Flag("wash_pair", HARD, max(shares), 0.3)
+
+
+def unmatched(suspect: Suspect) -> Iterator[Flag]:
+    part = share(suspect.total.unmatched_proceeds, suspect.total.sold)
+    if part is not None and part > 0.2:
+        yield Flag("unmatched", HARD, part, 0.2)
+
+
+def martingale(suspect: Suspect) -> Iterator[Flag]:
+    found = suspect.behaviour
+    if found.rungs >= 5 and (found.rung_usd_share or 0) >= 0.3:
+        yield Flag("martingale", HARD, found.rung_usd_share, 0.3)
+
+
+def followed(suspect: Suspect) -> Iterator[Flag]:
+    part = share(suspect.following.followed, suspect.following.late)
+    if suspect.following.followed >= 5 and part is not None and part >= 0.4:
+        yield Flag("followed", CAP, part, 0.4, "QUALIFIED")
+
+
+def one_hit(suspect: Suspect) -> Iterator[Flag]:
+    if len(suspect.returns) < 5:
+        return
+    best = max(each.pnl for each in suspect.returns)
+    part = share(best, gross(suspect.returns))
+    if part is not None and part >= 0.6 and sum(each.pnl for each in suspect.returns) - best <= 0:
+        yield Flag("one_hit", SOFT, part, 0.6)
+
+
+def churn(suspect: Suspect) -> Iterator[Flag]:
+    total = suspect.total
+    tokens = sum(bool(history.trades) for history in suspect.histories.values())
+    hold = total.cost_hours / total.exact_matched_cost if total.exact_matched_cost else None
+    if tokens == 0 or hold is None or total.trade_count < 40 or total.trade_count < 6 * tokens:
+        return
+    if hold < 12 and abs(total.realized) <= Decimal("0.03") * total.bought:
+        yield Flag("churn", SOFT, share(total.trade_count, tokens), 6)
+
+
+def launch_unknown(suspect: Suspect) -> Iterator[Flag]:
+    winners = sorted((each for each in suspect.returns if each.pnl > 0), key=lambda each: (-each.pnl, each.token))
+    best = winners[:BEST_TOKENS]
+    part = share(gross([each for each in best if each.launched is not None]), gross(best))
+    if part is not None and part < 0.5:
+        yield Flag("launch_unknown", CAP, part, 0.5, "PROMISING")
+
+
+def dormant(suspect: Suspect) -> Iterator[Flag]:
+    last = suspect.total.last_time
+    if last is not None and suspect.as_of - last > 30 * DAY_S:
+        yield Flag("dormant", HARD, (suspect.as_of - last) / DAY_S, 30)
+
+
+def gross(returns: Sequence[Return]) -> Decimal:
+    """Return the profit of those that made one."""
+    return sum((each.pnl for each in returns if each.pnl > 0), Decimal(0))
+
+
+RULES = (
+    *(arbitrage, machine_pace, launch, wash_pair, unmatched, martingale, followed, one_hit, churn, launch_unknown),
+    dormant,
+)
