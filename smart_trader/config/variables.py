@@ -75,6 +75,20 @@ class ProjectVariables(BaseModel):
     require_history_complete: bool
     min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
 
+    # skill and what it comes to
+    skill_window_days: Days
+    skill_peer_positions: Annotated[int, Field(ge=2)]
+    skill_bound_95: Annotated[float, Field(ge=0)]
+    skill_bound_90: Annotated[float, Field(ge=0)]
+    skill_period_days: Days
+    grade_a_positions: Count
+    grade_b_positions: Count
+    grade_c_positions: Count
+    grade_a_periods: Count
+    grade_a_good_share: Annotated[float, Field(ge=0, le=1)]
+    luck_permutations: Annotated[int, Field(ge=1, le=1000)]
+    calibration_window_days: Days
+
     # maintenance
     embedded_max_swaps: Count
     disk_warn_percent: Percent
