@@ -88,6 +88,8 @@ class ProjectVariables(BaseModel):
     grade_a_good_share: Annotated[float, Field(ge=0, le=1)]
     luck_permutations: Annotated[int, Field(ge=1, le=1000)]
     calibration_window_days: Days
+    calibration_min_cost_usd: Usd
+    calibration_min_buys: Count
 
     # maintenance
     embedded_max_swaps: Count
