@@ -20,6 +20,8 @@ Count = Annotated[int, Field(ge=1)]
 MOST_DAYS = 36_500
 Hours = Annotated[int, Field(ge=1, le=MOST_DAYS * 24)]
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
+Seconds = Annotated[int, Field(ge=1, le=MOST_DAYS * 86_400)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Usd = Annotated[float, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -75,6 +77,42 @@ class ProjectVariables(BaseModel):
     require_history_complete: bool
     min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
 
+    # positions' returns and wallets' flags
+    min_position_usd: Annotated[float, Field(gt=0)]
+    max_position_return: Annotated[float, Field(gt=0)]
+    arbitrage_min_share: Share
+    arbitrage_min_trades: Count
+    machine_pace_min_share: Share
+    machine_pace_min_transactions: Annotated[int, Field(ge=2)]
+    launch_max_seconds: Seconds
+    launch_min_profit_share: Share
+    launch_min_wins: Count
+    launch_best_tokens: Count
+    launch_known_min_share: Share
+    wash_pair_max_seconds: Seconds
+    wash_pair_min_size_ratio: Share
+    wash_pair_min_trades: Count
+    wash_pair_min_share: Share
+    unmatched_max_share: Share
+    martingale_max_price_ratio: Share
+    martingale_min_size_ratio: Annotated[float, Field(gt=0)]
+    martingale_min_rungs: Count
+    martingale_min_share: Share
+    followed_late_seconds: Seconds
+    followed_min_delay_seconds: Seconds
+    followed_max_delay_seconds: Seconds
+    followed_min_crowd: Count
+    followed_min_growth: Annotated[float, Field(ge=1)]
+    followed_min_buys: Count
+    followed_min_share: Share
+    one_hit_min_share: Share
+    one_hit_min_positions: Annotated[int, Field(ge=2)]
+    churn_min_trades_per_token: Annotated[float, Field(ge=1)]
+    churn_min_trades: Count
+    churn_max_hours: Hours
+    churn_max_return: Share
+    dormant_days: Days
+
     # skill and what it comes to
     skill_window_days: Days
     skill_peer_positions: Annotated[int, Field(ge=2)]
@@ -100,7 +138,11 @@ class ProjectVariables(BaseModel):
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:
         """Refuse pairs that leave nothing between them."""
-        for low, high in (("min_liquidity", "max_liquidity"), ("disk_warn_percent", "disk_refuse_percent")):
+        for low, high in (
+            ("min_liquidity", "max_liquidity"),
+            ("followed_min_delay_seconds", "followed_max_delay_seconds"),
+            ("disk_warn_percent", "disk_refuse_percent"),
+        ):
             bounds = getattr(self, low), getattr(self, high)
             if None not in bounds and bounds[0] > bounds[1]:
                 raise ValueError(f"{low} = {bounds[0]:g} is above {high} = {bounds[1]:g}")
