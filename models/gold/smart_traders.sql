@@ -46,7 +46,8 @@ new_traders as (
                 trader_evaluations.wallet_address = built.wallet_address
                 and trader_evaluations.calculation_date = built.calculation_date
     {%- endif %}
-    where trader_evaluations.is_qualified
+    -- evaluations of before there were grades hold no is_listed
+    where coalesce(trader_evaluations.is_listed, trader_evaluations.is_qualified)
 
 )
 

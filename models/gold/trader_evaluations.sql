@@ -26,6 +26,12 @@ trader_tiers as (
 
 ),
 
+wallet_caps as (
+
+    select * from {{ ref('wallet_caps') }}
+
+),
+
 minimums as (
 
     -- one row; a metric that the seed leaves out has no minimum
@@ -40,11 +46,22 @@ minimums as (
 
 new_calculations as (
 
-    -- the inner join makes unchecked calculations wait
+    -- The inner joins make a calculation wait that is unchecked or not graded. Where a newer one
+    -- came before this was evaluated, the newer one's grade holds for both.
     select
         pnl_history.*,
-        calculation_checks.failed_checks
+        calculation_checks.failed_checks,
+        wallet_caps.grade,
+        wallet_caps.skill_low,
+        wallet_caps.position_count,
+        wallet_caps.flags,
+        wallet_caps.may_be_listed,
+        wallet_caps.best_tier_rank
     from pnl_history
+    inner join wallet_caps
+        on
+            pnl_history.wallet_address = wallet_caps.wallet_address
+            and pnl_history.calculation_date <= wallet_caps.calculation_date
     inner join calculation_checks
         on
             pnl_history.wallet_address = calculation_checks.wallet_address
@@ -64,7 +81,7 @@ fitting_tiers as (
     select
         new_calculations.wallet_address,
         new_calculations.calculation_date,
-        min_by(trader_tiers.tier, trader_tiers.tier_rank) as tier
+        min(trader_tiers.tier_rank) as tier_rank
     from new_calculations
     inner join trader_tiers
         on
@@ -87,7 +104,7 @@ judged as (
 
     select
         new_calculations.*,
-        fitting_tiers.tier as fitting_tier,
+        fitting_tiers.tier_rank as fitting_rank,
         concat_ws(
             ', ',
             if(new_calculations.total_pnl < minimums.min_total_pnl, 'total_pnl', null),
@@ -108,7 +125,7 @@ judged as (
                 null
             ),
             if(new_calculations.is_too_active, 'too_active', null),
-            if(fitting_tiers.tier is null, 'no_tier', null),
+            if(fitting_tiers.tier_rank is null, 'no_tier', null),
             -- one entry per check, so that each is counted
             'quarantined:' || replace(new_calculations.failed_checks, ', ', ', quarantined:')
         ) as failed_rules
@@ -118,6 +135,21 @@ judged as (
         on
             new_calculations.wallet_address = fitting_tiers.wallet_address
             and new_calculations.calculation_date = fitting_tiers.calculation_date
+
+),
+
+tiered as (
+
+    -- a cap never lifts
+    select
+        judged.*,
+        judged.failed_rules = '' and judged.may_be_listed as is_listed,
+        fitting.tier as fitting_tier,
+        capped.tier as capped_tier
+    from judged
+    left join trader_tiers as fitting on judged.fitting_rank = fitting.tier_rank
+    left join trader_tiers as capped
+        on greatest(judged.fitting_rank, judged.best_tier_rank) = capped.tier_rank
 
 ),
 
@@ -131,7 +163,7 @@ evaluated as (
         ---------- the verdict
         failed_rules = '' as is_qualified,
         nullif(failed_rules, '') as failed_rules,
-        if(failed_rules = '', fitting_tier, null) as tier,
+        if(is_listed, capped_tier, null) as tier,
         {{ round_decimal(
             '0.4d * least(cast(total_pnl as double) / 1000, 100d) + 0.3d * least(cast(roi as double), 100d) '
             ~ '+ 0.2d * cast(win_rate as double) + 0.1d * least(trade_count, 10)'
@@ -159,8 +191,16 @@ evaluated as (
         {{ as_of() }} as evaluated_at,
         {{ code_version() }} as code_version,
         current_timestamp() as processed_at,
-        {{ run_id() }} as batch_id
-    from judged
+        {{ run_id() }} as batch_id,
+
+        ---------- what the list makes of it
+        if(failed_rules = '', fitting_tier, null) as uncapped_tier,
+        is_listed,
+        grade,
+        skill_low,
+        position_count,
+        flags
+    from tiered
 
 )
 

@@ -119,6 +119,22 @@ class ProjectVariables(BaseModel):
     churn_max_return: Share
     dormant_days: Days
 
+    # skill and what it comes to
+    skill_window_days: Days
+    skill_peer_positions: Annotated[int, Field(ge=2)]
+    skill_bound_95: Annotated[float, Field(ge=0)]
+    skill_bound_90: Annotated[float, Field(ge=0)]
+    skill_period_days: Days
+    grade_a_positions: Count
+    grade_b_positions: Count
+    grade_c_positions: Count
+    grade_a_periods: Count
+    grade_a_good_share: Annotated[float, Field(ge=0, le=1)]
+    luck_permutations: Annotated[int, Field(ge=1, le=1000)]
+    calibration_window_days: Days
+    calibration_min_cost_usd: Usd
+    calibration_min_buys: Count
+
     # maintenance
     embedded_max_swaps: Count
     disk_warn_percent: Percent

@@ -80,7 +80,9 @@ flagged as (
         new_rows.data_source,
 
         ---------- gold
-        coalesce(trader_evaluations.is_qualified, false) as moved_to_gold,
+        -- evaluations of before there were grades hold no is_listed
+        coalesce(trader_evaluations.is_listed, trader_evaluations.is_qualified, false)
+            as moved_to_gold,
         if(
             trader_evaluations.wallet_address is null, 'pending', 'completed'
         ) as gold_processing_status,

@@ -1,0 +1,263 @@
+{{ config(materialized='incremental', full_refresh=false) }}
+
+{%- set permutations = var('luck_permutations') -%}
+{%- set tails = (0.025, 0.975) if permutations >= 40 else (0, 1) -%}
+
+{#- One row per time; without a new time nothing is shuffled. -#}
+{%- set is_new = true -%}
+{%- if execute and is_incremental() -%}
+    {%- set is_new = run_query(
+        "select 1 from " ~ this ~ " where scored_at = " ~ as_of() ~ " limit 1"
+    ).rows | length == 0 -%}
+{%- endif %}
+
+with
+
+wallet_standings as (
+
+    select * from {{ ref('wallet_standings') }}
+
+),
+
+skill_scores as (
+
+    select * from {{ ref('skill_scores') }}
+
+),
+
+skill_positions as (
+
+    select * from {{ ref('skill_positions') }}
+
+),
+
+unflagged as (
+
+    select wallet_address from skill_scores
+    where grade != 'X' and {{ is_new }}
+
+),
+
+drawn as (
+
+    -- each position has a number, in an order of no meaning
+    select
+        skill_positions.wallet_address,
+        skill_positions.token_address,
+        skill_positions.bounded_return,
+        skill_positions.squared_return,
+        row_number() over (
+            order by skill_positions.wallet_address asc, skill_positions.token_address asc
+        ) as position_number
+    from skill_positions
+    left semi join unflagged on skill_positions.wallet_address = unflagged.wallet_address
+
+),
+
+shuffles as (
+
+    select explode(sequence(1, {{ permutations }})) as permutation
+
+),
+
+lots as (
+
+    -- both engines draw alike
+    select
+        shuffles.permutation,
+        drawn.bounded_return,
+        drawn.squared_return,
+        drawn.position_number,
+        md5(concat_ws(
+            '|',
+            'luck',
+            cast(shuffles.permutation as string),
+            drawn.wallet_address,
+            drawn.token_address
+        )) as lot
+    from drawn
+    cross join shuffles
+
+),
+
+shuffled as (
+
+    -- the return of one position goes to another
+    select
+        permutation,
+        bounded_return,
+        squared_return,
+        row_number() over (
+            partition by permutation
+            order by lot asc, position_number asc
+        ) as position_number
+    from lots
+
+),
+
+wallets as (
+
+    select
+        shuffled.permutation,
+        drawn.wallet_address,
+        count(*) as position_count,
+        cast(sum(shuffled.bounded_return) as decimal(38, 12)) as return_sum,
+        cast(sum(shuffled.squared_return) as decimal(38, 12)) as square_sum
+    from shuffled
+    inner join drawn on shuffled.position_number = drawn.position_number
+    group by shuffled.permutation, drawn.wallet_address
+    having count(*) >= {{ [var('skill_peer_positions'), var('grade_b_positions')] | min }}
+
+),
+
+peer_sums as (
+
+    -- as in skill_scores, once per permutation
+    select
+        permutation,
+        count(*) as peer_count,
+        sum(position_count) as position_count,
+        sum(position_count * position_count) as squared_count_sum,
+        cast(sum(return_sum) as decimal(38, 12)) as return_sum,
+        cast(sum(square_sum) as decimal(38, 12)) as square_sum,
+        cast(sum(
+            cast(
+                bround(cast(return_sum as double) * cast(return_sum as double) / position_count, 12)
+                as decimal(38, 12)
+            )
+        ) as decimal(38, 12)) as mean_square_sum
+    from wallets
+    where position_count >= {{ var('skill_peer_positions') }}
+    group by permutation
+
+),
+
+pooled as (
+
+    select
+        *,
+        cast(return_sum as double) / position_count as peer_mean,
+        {{ within_variance() }} as within_variance
+    from peer_sums
+
+),
+
+scales as (
+
+    select
+        permutation,
+        peer_mean,
+        within_variance,
+        {{ between_variance('within_variance') }} as between_variance
+    from pooled
+
+),
+
+shrunk as (
+
+    select
+        wallets.permutation,
+        scales.peer_mean,
+        scales.between_variance,
+        cast(wallets.return_sum as double) / wallets.position_count as mean_return,
+        scales.between_variance
+        / (scales.between_variance + scales.within_variance / wallets.position_count)
+            as own_weight
+    from wallets
+    inner join scales on wallets.permutation = scales.permutation
+    where wallets.position_count >= {{ var('grade_b_positions') }}
+
+),
+
+bounds as (
+
+    select
+        permutation,
+        peer_mean,
+        own_weight * (mean_return - peer_mean)
+        - {{ var('skill_bound_90') }}d * sqrt(between_variance * (1 - own_weight)) as edge_low
+    from shrunk
+
+),
+
+lucky as (
+
+    -- those that B's bounds would grade; A's are narrower
+    select
+        permutation,
+        count_if(
+            bround(edge_low, 12) > 0 and bround(peer_mean + edge_low, 12) > 0
+        ) as lucky_count
+    from bounds
+    group by permutation
+
+),
+
+counted as (
+
+    -- a shuffle in which no wallet has enough positions makes nobody lucky
+    select
+        shuffles.permutation,
+        cast(coalesce(lucky.lucky_count, 0) as double) as lucky_count
+    from shuffles
+    left join lucky on shuffles.permutation = lucky.permutation
+
+),
+
+luck as (
+
+    select
+        avg(lucky_count) as expected_by_luck,
+        percentile(lucky_count, {{ tails[0] }}) as luck_low,
+        percentile(lucky_count, {{ tails[1] }}) as luck_high
+    from counted
+
+),
+
+scale as (
+
+    select
+        max(peer_mean) as peer_mean,
+        max(within_variance) as within_variance,
+        max(between_variance) as between_variance
+    from skill_scores
+
+),
+
+graded as (
+
+    select
+        count(*) as wallet_count,
+        count_if(not is_flagged) as unflagged_count,
+        {% for grade in ['A', 'B', 'C', 'D', 'X'] -%}
+        count_if(grade = '{{ grade }}') as grade_{{ grade | lower }}_count,
+        {% endfor -%}
+        {% for tier in ['ELITE', 'STRONG', 'PROMISING', 'QUALIFIED'] -%}
+        count_if(coalesce(tier = '{{ tier }}', false)) as {{ tier | lower }}_count
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from wallet_standings
+
+),
+
+quality as (
+
+    select
+        {{ as_of() }} as scored_at,
+        graded.*,
+        luck.expected_by_luck,
+        luck.luck_low,
+        luck.luck_high,
+        scale.peer_mean,
+        scale.within_variance,
+        scale.between_variance,
+        current_timestamp() as processed_at,
+        {{ run_id() }} as batch_id
+    from graded
+    cross join luck
+    cross join scale
+    where {{ is_new }} and graded.wallet_count > 0
+
+)
+
+select * from quality

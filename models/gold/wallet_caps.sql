@@ -1,0 +1,92 @@
+{{ config(materialized='view') }}
+
+with
+
+skill_scores as (
+
+    select * from {{ ref('skill_scores') }}
+
+),
+
+wallet_flags as (
+
+    select * from {{ ref('wallet_flags') }}
+
+),
+
+trader_tiers as (
+
+    select * from {{ ref('trader_tiers') }}
+
+),
+
+grade_tiers as (
+
+    select * from {{ ref('grade_tiers') }}
+
+),
+
+lowest as (
+
+    select max(tier_rank) as tier_rank from trader_tiers
+
+),
+
+grade_ranks as (
+
+    -- a tier that is no longer there caps to the lowest: a cap never lifts
+    select
+        grade_tiers.grade,
+        coalesce(trader_tiers.tier_rank, lowest.tier_rank) as tier_rank
+    from grade_tiers
+    cross join lowest
+    left join trader_tiers on grade_tiers.best_tier = trader_tiers.tier
+
+),
+
+flag_ranks as (
+
+    select
+        wallet_flags.wallet_address,
+        wallet_flags.flag,
+        wallet_flags.severity = 'hard' as is_hard,
+        if(
+            wallet_flags.tier_cap is null,
+            null,
+            coalesce(trader_tiers.tier_rank, lowest.tier_rank)
+        ) as tier_rank
+    from wallet_flags
+    cross join lowest
+    left join trader_tiers on wallet_flags.tier_cap = trader_tiers.tier
+
+),
+
+flags as (
+
+    select
+        wallet_address,
+        array_join(array_sort(collect_set(flag)), ', ') as flags,
+        nullif(array_join(array_sort(collect_set(if(is_hard, flag, null))), ', '), '')
+            as hard_flags,
+        max(tier_rank) as tier_rank
+    from flag_ranks
+    group by wallet_address
+
+),
+
+caps as (
+
+    select
+        skill_scores.*,
+        flags.flags,
+        flags.hard_flags,
+        -- X has no tier
+        grade_ranks.grade is not null and flags.hard_flags is null as may_be_listed,
+        greatest(grade_ranks.tier_rank, flags.tier_rank) as best_tier_rank
+    from skill_scores
+    left join flags on skill_scores.wallet_address = flags.wallet_address
+    left join grade_ranks on skill_scores.grade = grade_ranks.grade
+
+)
+
+select * from caps
