@@ -3,13 +3,7 @@
 {%- set window_end = "scored_at + interval '" ~ var('calibration_window_days') ~ "' day" -%}
 
 {#- Without a window that has closed since, nothing is read. -#}
-{%- set has_closed = true -%}
-{%- if execute and is_incremental() -%}
-    {%- set has_closed = run_query(
-        "select 1 from " ~ ref('standing_history') ~ " as scored left anti join " ~ this ~ " as built"
-        ~ " on scored.scored_at = built.scored_at where scored." ~ window_end ~ " <= " ~ as_of() ~ " limit 1"
-    ).rows | length > 0 -%}
-{%- endif %}
+{%- set has_closed = has_closed_window(ref('standing_history'), this, window_end) %}
 
 -- Lay a position's buys end to end. With U = max(0, running max(cumulative sold - bought)) and
 -- M = cumulative sold - U, a sell consumes the part (M before, M after] of that line, and what was
