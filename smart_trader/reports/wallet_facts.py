@@ -1,0 +1,125 @@
+"""What a lake knows of one wallet; tables that an older lake does not have are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow.compute as pc
+
+from smart_trader.config.variables import ProjectVariables, read_variables
+from smart_trader.errors import SmartTraderError
+from smart_trader.lake.reader import Lake, rows_of
+
+Row = Mapping[str, Any]
+SEVERITIES = ("hard", "cap", "soft")
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFacts:
+    """Everything that an explanation tells.
+
+    Attributes:
+        wallet: The address.
+        total: Figures of its newest calculation.
+        dates: When it was calculated, oldest first.
+        evaluation: The verdict on the newest calculation; None until there is one.
+        standing: Where it stands today; None in a lake of before there were grades.
+        board: Its row of the leaderboard; None where it was never listed.
+        listed_count: How many wallets the leaderboard ranks.
+        score: Its grade and what that is made of.
+        flags: Its flags, hard ones first.
+        positions: Its positions with their profit, the largest first.
+        minimums: What qualification takes, by rule; text where it is no number.
+        grade_tiers: Best tier that each grade leaves.
+        settings: The project's settings.
+    """
+
+    wallet: str
+    total: Row
+    dates: Sequence[datetime]
+    evaluation: Row | None
+    standing: Row | None
+    board: Row | None
+    listed_count: int
+    score: Row | None
+    flags: Sequence[Row]
+    positions: Sequence[Row]
+    minimums: Mapping[str, str]
+    grade_tiers: Mapping[str, str]
+    settings: ProjectVariables
+
+
+def read_wallet(lake: Lake, wallet: str) -> WalletFacts:
+    """Read everything of one wallet.
+
+    Raises:
+        SmartTraderError: The wallet was never calculated.
+    """
+    mine = pc.field("wallet_address") == wallet
+    calculations = rows_of(lake.read("silver", "wallet_pnl", where=mine))
+    if not calculations:
+        raise SmartTraderError(
+            f"{wallet} was never calculated in this lake",
+            "track it: smart-trader run --wallets with its address; `smart-trader leaderboard` lists who is there",
+        )
+    dates = sorted({row["calculation_date"] for row in calculations})
+    newest = pc.field("calculation_date") == dates[-1]
+    by_token = {row["token_address"]: row for row in calculations if row["calculation_date"] == dates[-1]}
+    settings = read_variables(ProjectVariables)
+    return WalletFacts(
+        wallet,
+        by_token["ALL_TOKENS"],
+        dates,
+        _one(_rows(lake, "gold", "trader_evaluations", mine & newest)),
+        _one(_rows(lake, "gold", "wallet_standings", mine)),
+        _one(_rows(lake, "gold", "leaderboard", mine)),
+        len(_rows(lake, "gold", "leaderboard", ~pc.field("former"))),
+        _one(_rows(lake, "gold", "skill_scores", mine)),
+        sorted(
+            _rows(lake, "gold", "wallet_flags", mine),
+            key=lambda row: (SEVERITIES.index(row["severity"]), row["flag"]),
+        ),
+        _positions(lake, mine, newest),
+        _minimums(lake, settings),
+        {row["grade"]: row["best_tier"] for row in _rows(lake, "silver", "grade_tiers")},
+        settings,
+    )
+
+
+def _rows(lake: Lake, schema: str, table: str, where: pc.Expression | None = None) -> list[dict[str, Any]]:
+    return rows_of(lake.read(schema, table, where=where)) if lake.has(schema, table) else []
+
+
+def _one(rows: Sequence[Row]) -> Row | None:
+    return rows[0] if rows else None
+
+
+def _positions(lake: Lake, mine: pc.Expression, newest: pc.Expression) -> list[dict[str, Any]]:
+    """Return positions with profit and cost, and what position_returns knows of them beside."""
+    returns = {row["token_address"]: row for row in _rows(lake, "silver", "position_returns", mine & newest)}
+    found = []
+    for row in _rows(lake, "silver", "position_pnl", mine & newest):
+        known = returns.get(row["token_address"], {})
+        found.append(
+            {
+                **row,
+                "profit": row["realized_pnl_usd"] + row["open_value_usd"] - row["open_cost_usd"],
+                "cost": row["cost_of_sold_usd"] + row["open_cost_usd"],
+                "seconds_after_launch": known.get("seconds_after_launch"),
+                "is_trigger": bool(known.get("is_trigger")),
+            }
+        )
+    return sorted(found, key=lambda row: (-row["profit"], row["token_address"]))
+
+
+def _minimums(lake: Lake, settings: ProjectVariables) -> dict[str, str]:
+    minimums = {row["metric"]: f"{row['minimum']:,}" for row in _rows(lake, "silver", "qualification_minimums")}
+    return minimums | {
+        "basis_coverage": f"{settings.min_basis_coverage:,}",
+        "history_incomplete": "the whole history",
+        "too_active": f"{settings.max_swaps_per_wallet:,} swaps at most",
+        "no_tier": "any profit or win",
+    }
