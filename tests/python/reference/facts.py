@@ -30,7 +30,7 @@ RUNG_SIZE = Fraction(8, 10)
 
 
 class Return(NamedTuple):
-    """What a position brought; at least 5 USD were put into it."""
+    """What a position brought; one of less than 5 USD is part of the profit, and says nothing of skill."""
 
     token: str
     first_trade: int
@@ -90,18 +90,17 @@ class Deal(NamedTuple):
 def position_returns(
     wallet: str, found: WalletVerdict, launches: Mapping[str, int], triggers: Mapping[tuple[str, str], int]
 ) -> list[Return]:
-    """Return what each position brought, tokens in order."""
+    """Return what each position with a trade brought, tokens in order."""
     returns = []
     for token, figures in sorted(found.positions.items()):
-        cost = figures.matched_cost + figures.open_cost
-        if figures.first_time is None or cost < LEAST_COST_USD:
+        if figures.first_time is None:
             continue
         since = triggers.get((wallet, token))
         returns.append(
             Return(
                 token,
                 figures.first_time,
-                cost,
+                figures.matched_cost + figures.open_cost,
                 figures.realized + figures.open_value - figures.open_cost,
                 is_trigger=since is not None and figures.first_time < since,
                 launched=launches.get(token),
@@ -189,10 +188,11 @@ def counterparties(deals: Mapping[str, Sequence[Deal]]) -> dict[str, dict[str, P
 
 
 def is_pair(sell: Deal, buy: Deal) -> bool:
-    """Return whether one wallet may have sold to the other."""
-    small, large = sorted((sell.trade.quantity, buy.trade.quantity))
-    apart = abs(sell.trade.block_unix_time - buy.trade.block_unix_time)
-    return sell.wallet != buy.wallet and apart <= PAIR_S and small >= PAIR_SIZE * large
+    """Return whether one wallet may have sold to the other; a size is a value in USD."""
+    if sell.wallet == buy.wallet or abs(sell.trade.block_unix_time - buy.trade.block_unix_time) > PAIR_S:
+        return False
+    small, large = sorted((sell.trade.usd or Decimal(0), buy.trade.usd or Decimal(0)))
+    return small > 0 and Fraction(small) >= PAIR_SIZE * Fraction(large)
 
 
 def followers(deals: Mapping[str, Sequence[Deal]], launches: Mapping[str, int]) -> dict[str, Following]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .facts import Return
+from .facts import LEAST_COST_USD, Return
 
 DAY_S = 86_400
 WINDOW_S = 90 * DAY_S
@@ -43,8 +43,9 @@ class Skill(NamedTuple):
 
 
 def counted(returns: Sequence[Return], at: int) -> list[Return]:
-    """Return the positions that skill is made of: recent ones that the wallet was not found by."""
-    return [each for each in returns if not each.is_trigger and each.first_trade > at - WINDOW_S]
+    """Return the positions that skill is made of: recent ones of some size that the wallet was not found by."""
+    recent = [each for each in returns if each.first_trade > at - WINDOW_S]
+    return [each for each in recent if not each.is_trigger and each.cost >= LEAST_COST_USD]
 
 
 def scale_of(peers: Sequence[Sequence[float]]) -> Scale | None:
@@ -67,7 +68,7 @@ def scale_of(peers: Sequence[Sequence[float]]) -> Scale | None:
     return Scale(mean, within, max(between, LEAST_BETWEEN), len(known))
 
 
-def skill_of(mine: Sequence[Return], scale: Scale | None, at: int, *, is_hard: bool) -> Skill:
+def skill_of(mine: Sequence[Return], scale: Scale | None, *, is_hard: bool) -> Skill:
     """Score one wallet by its counted positions."""
     count = len(mine)
     mean = math.fsum(each.bounded for each in mine) / count if count else None
@@ -78,7 +79,7 @@ def skill_of(mine: Sequence[Return], scale: Scale | None, at: int, *, is_hard: b
         bounds |= {"skill": scale.mean + edge}
         bounds |= {"skill_low": scale.mean + edge - Z95 * deviation, "edge_low": edge - Z95 * deviation}
         bounds |= {"skill_low_90": scale.mean + edge - Z90 * deviation, "edge_low_90": edge - Z90 * deviation}
-    periods = profits_by_period(mine, at)
+    periods = profits_by_period(mine)
     good = sum(profit > 0 for profit in periods.values()) / len(periods) if periods else None
     money, low = money_return(mine)
     return Skill(
@@ -106,11 +107,11 @@ def grade_of(count: int, bounds: Mapping[str, float | None], periods: int, good:
     return "C" if count >= 5 and is_above("skill") else "D"
 
 
-def profits_by_period(mine: Sequence[Return], at: int) -> dict[int, float]:
-    """Return the profit of the positions opened in each period of six days."""
+def profits_by_period(mine: Sequence[Return]) -> dict[int, float]:
+    """Return the profit of the positions opened in each period of six days, counted from 1970."""
     periods: dict[int, list[float]] = {}
     for each in mine:
-        periods.setdefault((at - each.first_trade) // PERIOD_S, []).append(float(each.pnl))
+        periods.setdefault(each.first_trade // PERIOD_S, []).append(float(each.pnl))
     return {period: math.fsum(profits) for period, profits in periods.items()}
 
 
@@ -120,8 +121,5 @@ def money_return(mine: Sequence[Return]) -> tuple[float | None, float | None]:
         return None, None
     cost = math.fsum(float(each.cost) for each in mine)
     ratio = math.fsum(float(each.pnl) for each in mine) / cost
-    if len(mine) < 2:
-        return ratio, None
     squares = math.fsum((float(each.pnl) - ratio * float(each.cost)) ** 2 for each in mine)
-    error = math.sqrt(squares * len(mine) / (len(mine) - 1)) / cost
-    return ratio, ratio - Z95 * error
+    return ratio, ratio - Z95 * math.sqrt(squares) / cost

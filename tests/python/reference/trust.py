@@ -70,7 +70,7 @@ def compute_trust(
     unflagged = {wallet for wallet in returns if is_peer(flags[wallet])}
     mine = {wallet: counted(found, at) for wallet, found in returns.items()}
     scale = scale_of([[each.bounded for each in mine[wallet]] for wallet in sorted(unflagged)])
-    skills = {wallet: skill_of(found, scale, at, is_hard=wallet in hard) for wallet, found in mine.items()}
+    skills = {wallet: skill_of(found, scale, is_hard=wallet in hard) for wallet, found in mine.items()}
     standings = {
         wallet: standing(evaluation, skills[wallet].grade, flags[wallet])
         for wallet, evaluation in verdict.evaluations.items()
