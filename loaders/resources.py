@@ -106,7 +106,7 @@ TRANSACTIONS = Resource(
 PRICES = Resource(
     "prices",
     "prices",
-    "token's price",
+    "price look-up",
     MULTI_PRICE,
     TOKEN_PRICES,
     batch=token_prices,
@@ -118,7 +118,7 @@ PRICES = Resource(
 LAUNCHES = Resource(
     "launches",
     "launches",
-    "token's launch",
+    "launch look-up",
     TOKEN_CREATION,
     TOKEN_CREATIONS,
     token_creation,

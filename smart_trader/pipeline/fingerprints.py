@@ -43,6 +43,7 @@ OBSERVED_OR_DUE = frozenset(
         "holder_observations",
         "swap_load_batches",
         "token_observations",
+        "token_prices",
         "transaction_fetch_queue",
     }
 )
