@@ -55,10 +55,12 @@ positions as (
         position_pnl.held_cost_hours,
         position_pnl.held_cost_usd,
         position_pnl.last_trade_at,
-        token_launches.launched_at is not null as is_launch_known,
+        -- what was traded before its launch was launched before
+        coalesce(token_launches.launched_at <= position_pnl.first_trade_at, false)
+            as is_launch_known,
         coalesce(
-            unix_seconds(position_pnl.first_trade_at)
-            <= unix_seconds(token_launches.launched_at) + {{ var('launch_max_seconds') }},
+            unix_seconds(position_pnl.first_trade_at) - unix_seconds(token_launches.launched_at)
+            between 0 and {{ var('launch_max_seconds') }},
             false
         ) as is_from_launch,
         row_number() over (
@@ -204,7 +206,7 @@ judged as (
             {{ var('launch_min_profit_share') }}d,
             {{ percent_text('launch_profit_share') }} || ' of the profit came from '
             || launch_win_count || ' tokens bought within'
-            || ' {{ var("launch_max_seconds") // 60 }} minutes of their launch;'
+            || ' {{ var("launch_max_seconds") // 60 }} minutes of launch;'
             || ' {{ whole_percent(var("launch_min_profit_share")) }} is the limit',
 
             'wash_pair',
@@ -220,7 +222,7 @@ judged as (
             unmatched_share,
             {{ var('unmatched_max_share') }}d,
             {{ percent_text('unmatched_share') }}
-            || ' of all proceeds came from tokens that were not seen bought;'
+            || ' of proceeds came from tokens that were not seen bought;'
             || ' {{ whole_percent(var("unmatched_max_share")) }} is the limit',
 
             'martingale',
@@ -228,7 +230,7 @@ judged as (
             and rung_count >= {{ var('martingale_min_rungs') }},
             rung_usd_share,
             {{ var('martingale_min_share') }}d,
-            {{ percent_text('rung_usd_share') }} || ' of the money spent went into ' || rung_count
+            {{ percent_text('rung_usd_share') }} || ' of the money went into ' || rung_count
             || ' purchases that doubled what had fallen;'
             || ' {{ whole_percent(var("martingale_min_share")) }} is the limit',
 
@@ -238,7 +240,7 @@ judged as (
             followed_share,
             {{ var('followed_min_share') }}d,
             {{ percent_text('followed_share') }} || ' of ' || late_buy_count
-            || ' purchases were followed by a crowd, which a copier would pay for;'
+            || ' purchases drew a crowd, which a copier pays for;'
             || ' {{ whole_percent(var("followed_min_share")) }} is the limit',
 
             'one_hit',
@@ -248,7 +250,7 @@ judged as (
             top_share,
             {{ var('one_hit_min_share') }}d,
             {{ percent_text('top_share') }}
-            || ' of the profit came from one token and the others together earned nothing;'
+            || ' of the profit came from one token and none from the others together;'
             || ' {{ whole_percent(var("one_hit_min_share")) }} is the limit',
 
             'churn',
@@ -258,10 +260,10 @@ judged as (
             and turnover_return <= {{ var('churn_max_return') }}d,
             trades_per_token,
             {{ var('churn_min_trades_per_token') }}d,
-            cast(bround(trades_per_token) as bigint) || ' trades a token, each held for '
-            || cast(bround(holding_hours) as bigint) || ' hours, moved the money by '
-            || {{ percent_text('turnover_return') }}
-            || '; {{ var("churn_min_trades_per_token") }} trades a token is the limit',
+            cast(bround(trades_per_token) as bigint) || ' trades a token, held for '
+            || cast(bround(holding_hours) as bigint) || ' hours, won or lost '
+            || {{ percent_text('turnover_return') }} || ' of purchases;'
+            || ' {{ var("churn_min_trades_per_token") }} trades a token is the limit',
 
             'launch_unknown',
             known_best_share < {{ var('launch_known_min_share') }}d,
