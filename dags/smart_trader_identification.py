@@ -5,7 +5,18 @@ from __future__ import annotations
 from airflow.sdk import DAG
 from smart_trader_tasks import RULES, command
 
-STEPS = ("load_tokens", "build_tokens", "load_whales", "build_whales", "load_transactions", "build_traders")
+STEPS = (
+    "load_tokens",
+    "build_tokens",
+    "load_whales",
+    "build_whales",
+    "load_transactions",
+    "build_positions",
+    "load_details",
+    "build_traders",
+)
+# A list is made without it: its task may fail, the run does not.
+OPTIONAL = "load_details"
 
 with DAG(
     dag_id="optimized_delta_smart_trader_identification",
@@ -30,7 +41,7 @@ with DAG(
             AS_OF="{{ ti.xcom_pull(task_ids='choose_as_of') }}",
         )
         last >> task
-        if not is_build:
+        if not is_build and step != OPTIONAL:
             task >> all_loaded
         last = task
     last >> all_loaded

@@ -7,12 +7,12 @@ from collections import Counter
 import pyarrow.compute as pc
 
 from loaders.bronze import Bronze
-from loaders.resources import RESOURCES
+from loaders.resources import DETAILS, RESOURCES
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
 from smart_trader.lake.delta import read_table
 
 # Where a load's units are noted: per fetch as it lands, and once more for the step that made them when it ends.
-STEPS = {f"load_{resource.name}": resource.kind for resource in RESOURCES}
+STEPS = {resource.kind: "load_details" if resource in DETAILS else f"load_{resource.name}" for resource in RESOURCES}
 
 
 def spent_units(bronze: Bronze, run_id: str) -> int:
@@ -30,8 +30,8 @@ def spent_units(bronze: Bronze, run_id: str) -> int:
     by_step: Counter[str] = Counter()
     if bronze.has(FETCH_LOG):
         for row in read_table(bronze.location(FETCH_LOG), ["kind", "cu"], mine).to_pylist():
-            by_fetch[row["kind"]] += row["cu"] or 0
+            by_fetch[STEPS.get(row["kind"], row["kind"])] += row["cu"] or 0
     if bronze.has(PIPELINE_RUNS):
         for row in read_table(bronze.location(PIPELINE_RUNS), ["step", "cu"], mine).to_pylist():
-            by_step[STEPS.get(row["step"], row["step"])] += row["cu"] or 0
+            by_step[row["step"]] += row["cu"] or 0
     return sum((by_fetch | by_step).values())

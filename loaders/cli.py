@@ -11,7 +11,7 @@ import click
 from loaders.apis import live_api, sandbox_api
 from loaders.jobs import Job, estimate, run_job, work_items
 from loaders.queues import read_addresses
-from loaders.resources import TOKENS, TRANSACTIONS, WHALES, Resource
+from loaders.resources import LAUNCHES, PRICES, TOKENS, TRANSACTIONS, WHALES, Resource
 from loaders.settings import loader_settings
 from loaders.work_items import WorkItem
 from smart_trader.clock import TimestampType, check_as_of, now, spelled
@@ -81,6 +81,22 @@ def whales(given: str | None, **options: Any) -> None:
 def transactions(given: str | None, **options: Any) -> None:
     """Fetch the swaps of the wallets that are due."""
     _run(TRANSACTIONS, given, **options)
+
+
+@load.command()
+@click.option("--tokens", "given", metavar="FILE", help="These tokens instead of the queue: a file, - or a,b,c.")
+@_options
+def prices(given: str | None, **options: Any) -> None:
+    """Fetch price and liquidity of the tokens that wallets hold."""
+    _run(PRICES, given, **options)
+
+
+@load.command()
+@click.option("--tokens", "given", metavar="FILE", help="These tokens instead of the queue: a file, - or a,b,c.")
+@_options
+def launches(given: str | None, **options: Any) -> None:
+    """Look up when the tokens were made that the profits come from."""
+    _run(LAUNCHES, given, **options)
 
 
 def _run(

@@ -29,7 +29,7 @@ from loaders.errors import (
 from loaders.loose_json import as_bytes, as_text, members
 from loaders.pacing import Pacer
 from loaders.transport import MAX_BODY_BYTES, BodyTooLargeError, ExchangeFailedError, Transport
-from smart_trader.birdeye import CHAIN_HEADERS, DEFAULT_PRICE_CU, BirdeyeKey
+from smart_trader.birdeye import CHAIN_HEADERS, DEFAULT_PRICE_CU, MULTI_PRICE, BirdeyeKey, multi_price_cu
 from smart_trader.console import one_line
 from smart_trader.errors import SmartTraderError
 
@@ -86,17 +86,23 @@ class UnitMeter:
     requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def price(self, endpoint: str) -> int:
-        """Return the units of one request."""
-        return self.prices.get(endpoint, self.default_price)
+    def price(self, endpoint: str, names: int = 1) -> int:
+        """Return the units of one request.
 
-    def charge(self, endpoint: str) -> int:
+        Args:
+            endpoint: Path to request.
+            names: Tokens that it names; only prices cost more for more of them.
+        """
+        price = self.prices.get(endpoint, self.default_price)
+        return multi_price_cu(names, price) if endpoint == MULTI_PRICE else price
+
+    def charge(self, endpoint: str, names: int = 1) -> int:
         """Count one request before it is sent and return its units.
 
         Raises:
             BudgetReachedError: It would exceed the budget; nothing is counted.
         """
-        price = self.price(endpoint)
+        price = self.price(endpoint, names)
         with self._lock:
             if self.budget is not None and self.spent + price > self.budget:
                 raise BudgetReachedError(self.spent, price, self.budget)
@@ -111,6 +117,23 @@ class RequestCost:
 
     requests: int = 0
     cu: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One request.
+
+    Attributes:
+        endpoint: Path.
+        query: What stands behind the path.
+        posted: The object in the body of a POST, which the API takes for long lists of names; None is a GET.
+        names: Tokens that it names, by which some endpoints count.
+    """
+
+    endpoint: str
+    query: Mapping[str, Any]
+    posted: Mapping[str, Any] | None = None
+    names: int = 1
 
 
 class _Envelope(msgspec.Struct):
@@ -163,16 +186,13 @@ class BirdeyeClient:
 
     def get(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None = None) -> bytes:
         """Repeat one request until it is answered; returns the JSON text under the body's `data`, as it came."""
-        return self.execute(endpoint, params, cost, bytes)
+        return self.execute(ApiRequest(endpoint, params), cost, bytes)
 
-    def execute(
-        self, endpoint: str, params: Mapping[str, Any], cost: RequestCost | None, read: Callable[[bytes], Answer]
-    ) -> Answer:
-        """Repeat one request until it is answered, refused or given up.
+    def execute(self, request: ApiRequest, cost: RequestCost | None, read: Callable[[bytes], Answer]) -> Answer:
+        """Repeat one request until it is answered, refused or given up; what is posted asks, and changes nothing.
 
         Args:
-            endpoint: Path to request.
-            params: Its query.
+            request: What to request.
             cost: Counts what this request cost.
             read: Makes something of the JSON text under the body's `data`; raises UnusableAnswerError where it cannot
                 be true, and the request is repeated.
@@ -187,7 +207,7 @@ class BirdeyeClient:
             NoAnswerError: Every try failed.
             BudgetReachedError: The run's budget does not cover another try.
         """
-        cost = cost if cost is not None else RequestCost()
+        cost, endpoint = cost if cost is not None else RequestCost(), request.endpoint
         tries = Retrying(
             retry=retry_if_exception_type(UnusableAnswerError),
             stop=stop_after_attempt(self._max_tries),
@@ -198,7 +218,7 @@ class BirdeyeClient:
             reraise=True,
         )
         try:
-            return tries(lambda: read(self._try(endpoint, params, cost)))
+            return tries(lambda: read(self._try(request, cost)))
         except (TerminalApiError, BudgetReachedError) as error:
             self.stop(error)
             raise
@@ -210,16 +230,17 @@ class BirdeyeClient:
                 last.status,
             ) from None
 
-    def _try(self, endpoint: str, params: Mapping[str, Any], cost: RequestCost) -> bytes:
+    def _try(self, request: ApiRequest, cost: RequestCost) -> bytes:
         """Send one request; returns the answer, or raises what became of it."""
+        endpoint = request.endpoint
         self._pacer.wait()
         # another thread may have met the end while this one waited for its turn
         if self._end is not None:
             raise self._end
-        cost.cu += self._meter.charge(endpoint)
+        cost.cu += self._meter.charge(endpoint, request.names)
         cost.requests += 1
         try:
-            reply = self._transport.get(endpoint, params)
+            reply = self._transport.send(endpoint, request.query, request.posted)
         except ExchangeFailedError as failed:
             if self._end is not None:
                 raise self._end from None

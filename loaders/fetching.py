@@ -12,7 +12,9 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -36,6 +38,9 @@ from smart_trader.errors import SmartTraderError
 
 logger = logging.getLogger(__name__)
 
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
 TICK_S = 1.0
 SHOWN_SET_APART = 5
 
@@ -45,12 +50,12 @@ class FetchResult:
     """What became of one work item.
 
     Attributes:
-        kind: tokens, holders or swaps.
+        kind: tokens, holders, swaps, prices or launches.
         item: What was fetched: `token_list`, a mint or a wallet.
         origin: filter, queue or given.
         table: Where its rows belong.
         left_over: Where the next fetch goes on; None where nothing is left over.
-        cost: What it cost.
+        cost: What it cost; a request for several items is on the first of them.
         outcome: complete; partial (stopped by a budget, goes on next time); failed.
         error: Why it is not complete.
         parts: Its rows, page by page, without the stamps that all rows share.
@@ -113,7 +118,7 @@ class FetchResult:
             self.oldest_time = oldest if self.oldest_time is None else min(oldest, self.oldest_time)
             self.newest_time = newest if self.newest_time is None else max(newest, self.newest_time)
 
-    def fail_whole(self, error: str, left_over: TimeWindow | None) -> None:
+    def fail_whole(self, error: str, left_over: TimeWindow | None = None) -> None:
         """Let nothing of the item land, as if it had not been fetched.
 
         Args:
@@ -144,51 +149,92 @@ def fetch_item(
         as_of: The run's time, unix seconds.
         new_columns: Decides which unknown fields land; None admits a table's worth of them.
     """
-    fetch = FetchResult(resource.kind, item.item, item.origin, resource.table, item.left_over)
+    fetch = _begin(resource, item)
     where = f"{resource.kind} of {item.item}"
     item_client = ItemClient(client, resource.endpoint, resource.table, where, settings, as_of, fetch.cost, new_columns)
-    try:
-        for page in resource.pages(item_client, item):
+    with _noting_the_end([fetch], where):
+        for page in resource.pages(item_client, item) if resource.pages else ():
             fetch.add(page)
-    except ItemBudgetReachedError as end:
-        fetch.outcome, fetch.error, fetch.left_over = "partial", end.what, end.left_over
-    except (BudgetReachedError, RunStoppedError, TerminalApiError) as end:
-        fetch.outcome, fetch.error, fetch.stop = "partial", end.what, end
-    except (NoAnswerError, RequestRefusedError) as error:
-        fetch.outcome, fetch.error = "failed", error.what
-    except RowRefusedError as error:
-        # half a fetch around a row that nobody understands is worth less than none
-        fetch.fail_whole(error.what, item.left_over)
-    except Exception as error:
-        # what no resource expects is a defect of ours; the other items do not depend on it
-        logger.debug("%s", where, exc_info=True)
-        problem = f"a defect in the loader: {type(error).__name__}: {one_line(str(error))[:300]}"
-        fetch.fail_whole(problem, item.left_over)
-        fetch.is_defect = True
     if fetch.outcome == "complete" and fetch.set_apart:
         shown = "; ".join(fetch.set_apart[:SHOWN_SET_APART])
         fetch.error = f"{len(fetch.set_apart)} set apart: {shown}"
     return fetch
 
 
-def fetch_all(
+def fetch_batch(
+    resource: Resource,
     items: Sequence[WorkItem],
-    fetch: Callable[[WorkItem], FetchResult],
+    client: BirdeyeClient,
+    settings: LoaderSettings,
+    as_of: int,
+    new_columns: NewColumns | None = None,
+) -> list[FetchResult]:
+    """Read what one request brings of some items, and note for each how that ended; see `fetch_item`."""
+    if resource.batch is None:
+        return [fetch_item(resource, item, client, settings, as_of, new_columns) for item in items]
+    fetches = {item.item: _begin(resource, item) for item in items}
+    where = f"{resource.kind} of {len(items)} items from {items[0].item} on"
+    cost = fetches[items[0].item].cost
+    item_client = ItemClient(client, resource.endpoint, resource.table, where, settings, as_of, cost, new_columns)
+    with _noting_the_end(list(fetches.values()), where):
+        for name, found in resource.batch(item_client, items):
+            if isinstance(found, RowRefusedError):
+                fetches[name].fail_whole(found.what)
+            else:
+                fetches[name].add(found)
+    return list(fetches.values())
+
+
+def _begin(resource: Resource, item: WorkItem) -> FetchResult:
+    return FetchResult(resource.kind, item.item, item.origin, resource.table, item.left_over)
+
+
+@contextmanager
+def _noting_the_end(fetches: Sequence[FetchResult], where: str) -> Iterator[None]:
+    """Note what ended some fetches before their time; raises nothing for its sake."""
+    begun_with = [fetch.left_over for fetch in fetches]
+    try:
+        yield
+    except ItemBudgetReachedError as end:
+        for fetch in fetches:
+            fetch.outcome, fetch.error, fetch.left_over = "partial", end.what, end.left_over
+    except (BudgetReachedError, RunStoppedError, TerminalApiError) as end:
+        for fetch in fetches:
+            fetch.outcome, fetch.error, fetch.stop = "partial", end.what, end
+    except (NoAnswerError, RequestRefusedError) as error:
+        for fetch in fetches:
+            fetch.outcome, fetch.error = "failed", error.what
+    except RowRefusedError as error:
+        # half a fetch around a row that nobody understands is worth less than none
+        for fetch, left_over in zip(fetches, begun_with, strict=True):
+            fetch.fail_whole(error.what, left_over)
+    except Exception as error:
+        # what no resource expects is a defect of ours; the other items do not depend on it
+        logger.debug("%s", where, exc_info=True)
+        problem = f"a defect in the loader: {type(error).__name__}: {one_line(str(error))[:300]}"
+        for fetch, left_over in zip(fetches, begun_with, strict=True):
+            fetch.fail_whole(problem, left_over)
+            fetch.is_defect = True
+
+
+def fetch_all(
+    items: Sequence[Work],
+    fetch: Callable[[Work], Result],
     parallel: int,
     on_tick: Callable[[], None],
-) -> Iterator[FetchResult]:
+) -> Iterator[Result]:
     """Fetch items in threads and yield each as it ends; few enough are started that memory stays flat.
 
     The threads are daemons: one that hangs, say in the system's name look-up, must not hold up the end of the process.
 
     Args:
-        items: What to fetch, in this order.
-        fetch: Fetches one item.
+        items: What to fetch, in this order: items, or batches of them.
+        fetch: Fetches one of them.
         parallel: Threads.
         on_tick: Called every second, and after each item.
     """
     waiting = deque(items)
-    done: queue.SimpleQueue[FetchResult | BaseException] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
     # no more than there are threads: what is fetched and not yet taken would fill memory
     free = threading.Semaphore(parallel)
     is_over = threading.Event()
@@ -215,7 +261,7 @@ def fetch_all(
         free.release(2 * parallel)
 
 
-def _take_next(done: queue.SimpleQueue[FetchResult | BaseException], on_tick: Callable[[], None]) -> FetchResult:
+def _take_next(done: queue.SimpleQueue[Result | BaseException], on_tick: Callable[[], None]) -> Result:
     """Wait for the next fetch that ends."""
     while True:
         try:

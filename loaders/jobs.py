@@ -15,7 +15,7 @@ from loaders.bronze import LINEAGE_HINTS, Bronze
 from loaders.budget import spent_units
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.errors import RunStoppedError
-from loaders.fetching import FetchResult, fetch_all, fetch_item
+from loaders.fetching import FetchResult, fetch_all, fetch_batch
 from loaders.landing import BackgroundWriter, Chunk, LoadMetadata
 from loaders.progress import Progress
 from loaders.queues import queued_items, with_known_swaps
@@ -87,7 +87,8 @@ def work_items(job: Job) -> list[WorkItem]:
     known = {item.item for item in given}
     queue = job.paths.table(schema_name("silver"), job.resource.queue)
     queued = queued_items(queue, job.as_of, job.resource.queue_columns, job.bronze.has(FETCH_LOG))
-    return [*given, *(item for item in queued if item.item not in known)][: job.limit]
+    due = [item for item in queued if item.item not in known][: job.resource.max_items(job.settings)]
+    return [*given, *due][: job.limit]
 
 
 def _make_given_items(job: Job) -> list[WorkItem]:
@@ -174,18 +175,19 @@ def fetch_and_land(
         try:
             columns = _new_columns(bronze, resource.table)
 
-            def fetch_one(item: WorkItem) -> FetchResult:
-                return fetch_item(resource, item, client, settings, as_of, columns)
+            def fetch_some(batch: Sequence[WorkItem]) -> list[FetchResult]:
+                return fetch_batch(resource, batch, client, settings, as_of, columns)
 
-            for fetch in fetch_all(items, fetch_one, settings.parallel, tick):
-                if fetch.stop is not None:
-                    report.stop = report.stop or fetch.stop
-                if fetch.is_known:
-                    progress.advance(fetch.rows)
-                    report.add(fetch)
-                    chunk.add(fetch)
-                else:
-                    report.not_reached += 1
+            for fetches in fetch_all(_batches(resource, items), fetch_some, settings.parallel, tick):
+                for fetch in fetches:
+                    if fetch.stop is not None:
+                        report.stop = report.stop or fetch.stop
+                    if fetch.is_known:
+                        progress.advance(fetch.rows)
+                        report.add(fetch)
+                        chunk.add(fetch)
+                    else:
+                        report.not_reached += 1
                 _stop_at_outage(report, client)
         except BaseException as error:
             _stop_at_error(error, client, chunk)
@@ -195,6 +197,12 @@ def fetch_and_land(
             chunk.land()
     report.requests, report.cu, report.seconds = meter.requests, meter.spent - spent, time.monotonic() - started
     return report
+
+
+def _batches(resource: Resource, items: Sequence[WorkItem]) -> list[Sequence[WorkItem]]:
+    """Return items by the request that fetches them."""
+    size = resource.batch_size
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _stop_at_outage(report: Report, client: BirdeyeClient) -> None:
@@ -244,6 +252,7 @@ class Estimate:
 def estimate(job: Job, items: list[WorkItem]) -> Estimate:
     """Estimate what a run would cost, without a request."""
     settings = _apply_limit(job)
-    price = UnitMeter(settings.cu_prices).price(job.resource.endpoint)
-    least, most = len(items), len(items) * job.resource.max_pages(settings)
-    return Estimate((least, most), (least * price, most * price), most / settings.plan.per_second)
+    meter, batches = UnitMeter(settings.cu_prices), _batches(job.resource, items)
+    cu = sum(meter.price(job.resource.endpoint, len(batch)) for batch in batches)
+    least, pages = len(batches), job.resource.max_pages(settings)
+    return Estimate((least, least * pages), (cu, cu * pages), least * pages / settings.plan.per_second)

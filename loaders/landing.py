@@ -122,6 +122,7 @@ def _build_tables(fetches: list[FetchResult], metadata: LoadMetadata) -> Tables:
             "fetch_id": fetch.fetch_id,
             "data_source": metadata.data_source,
             "wallet_address": fetch.item,
+            "token_address": fetch.item,
             "observed_at": metadata.as_of,
             "fetched_at": metadata.as_of,
             "landed_at": landed_at,

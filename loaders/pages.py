@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from loaders.client import BirdeyeClient, RequestCost
+from loaders.client import ApiRequest, BirdeyeClient, RequestCost
 from loaders.errors import NoAnswerError
 from loaders.responses import Page
 from loaders.settings import LoaderSettings
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """What one page adds to a fetch.
+    """What one page adds to a fetch; of a batch, what one answer has of one of its items.
 
     Attributes:
         rows: Rows that the fetch did not have yet, without the stamps that all rows share.
@@ -43,7 +43,7 @@ class FetchedPage:
 
 @dataclass(frozen=True, slots=True)
 class ItemClient:
-    """Sends the requests of one work item.
+    """Sends the requests of one work item, or of a batch.
 
     Attributes:
         client: Sends them.
@@ -67,7 +67,13 @@ class ItemClient:
 
     def execute(self, query: Mapping[str, Any], read: Callable[[bytes], Answer]) -> Answer:
         """Send one request; see `BirdeyeClient.execute`."""
-        return self.client.execute(self.endpoint, query, self.cost, read)
+        return self.client.execute(ApiRequest(self.endpoint, query), self.cost, read)
+
+    def post(
+        self, query: Mapping[str, Any], posted: Mapping[str, Any], names: int, read: Callable[[bytes], Answer]
+    ) -> Answer:
+        """Post one request that names several items; see `BirdeyeClient.execute`."""
+        return self.client.execute(ApiRequest(self.endpoint, query, posted, names), self.cost, read)
 
     def refuse_missing(self, page: Page, *, has_rows: bool) -> None:
         """Refuse a page without a list: taken for an empty one, it would mean that nothing older follows.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -134,6 +135,33 @@ def read_page(data: bytes, where: str, limit: int | None = None, *, sets_apart: 
     return page
 
 
+def read_object(data: bytes, where: str) -> Page:
+    """Read a `data` that is one object, as a page of one row; null is a page of none.
+
+    Raises:
+        RowRefusedError: It is no object.
+    """
+    if data.strip() == b"null":
+        return Page([], [], None, is_missing=True)
+    row = _read_row(data, where, 0)
+    return Page([data.decode()], [row], None, numbers=(0,))
+
+
+def read_map(data: bytes, where: str) -> dict[str, bytes]:
+    """Read a `data` that maps names to values; returns each value's own JSON text.
+
+    Raises:
+        RowRefusedError: It is no map.
+    """
+    with suppress(*UNREADABLE):
+        return {name: bytes(raw) for name, raw in _raw_fields.decode(data).items()}
+    # one value may be no JSON
+    try:
+        return {name: as_bytes(text) for name, text in members(as_text(data)).items()}
+    except (ValueError, RecursionError) as error:
+        raise RowRefusedError(where, None, "data", str(error)) from None
+
+
 def _read_loosely(data: bytes, where: str, error: Exception) -> _Data:
     """Read a listing in which some value is no JSON."""
     try:
@@ -247,9 +275,9 @@ class PageParser:
         made = {}
         known = set(nested)
         for column in columns:
-            known.add(column.name)
-            values = [fields.get(column.name) for fields in objects]
-            made["__".join((*path, column.name))] = self._make_column(values, column, (*path, column.name))
+            known.add(column.wire_name)
+            values = [fields.get(column.wire_name) for fields in objects]
+            made["__".join((*path, column.name))] = self._make_column(values, column, (*path, column.wire_name))
         unknown = sorted(set[str]().union(*(fields.keys() - known for fields in objects)))
         landing = {name: _naming.normalize_path("__".join((*path, name))) for name in unknown if name.strip("_ ")}
         # a name that would become one we have stays in the row's own text

@@ -44,7 +44,7 @@ def request_retry(bronze: Bronze, items: Collection[tuple[str, str]], as_of: dat
 
     Args:
         bronze: The lake's tables.
-        items: Kind (holders, swaps) and address of each.
+        items: Kind of fetch and address of each.
         as_of: Time of the request.
 
     Raises:

@@ -7,6 +7,7 @@ field of the API that is not named here lands as text of its own, as it stood on
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,11 +57,24 @@ _DLT = {Kind.INTEGER: "bigint", Kind.UNIX_TIME: "bigint", Kind.FLAG: "bool", Kin
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and, for a field of the API, whether a row may come without it."""
+    """A column and, for a field of the API, whether a row may come without it and what the API calls it.
+
+    Attributes:
+        name: Its name.
+        kind: What it holds.
+        is_required: Whether a row without it is refused.
+        wire: The field's name in an answer, where that is another one.
+    """
 
     name: str
     kind: Kind
     is_required: bool = False
+    wire: str = ""
+
+    @property
+    def wire_name(self) -> str:
+        """The field's name in an answer."""
+        return self.wire or self.name
 
     @property
     def field(self) -> pa.Field:
@@ -154,6 +168,11 @@ def _columns(kind: Kind, *names: str, is_required: bool = False) -> tuple[Column
     return tuple(Column(name, kind, is_required) for name in names)
 
 
+def _camel_columns(kind: Kind, *names: str) -> tuple[Column, ...]:
+    """Return columns of an endpoint that writes its fields in camel case."""
+    return tuple(Column(name, kind, wire=re.sub("_(.)", lambda match: match[1].upper(), name)) for name in names)
+
+
 _SHORT = ("1h", "2h", "4h", "8h", "24h")
 _LONG = ("7d", "30d")
 _FLOWS = ("24h", *_LONG)
@@ -237,6 +256,39 @@ TRANSACTION_HISTORY = Table(
     legs={"base": _LEG, "quote": _LEG},
 )
 
+TOKEN_CREATIONS = Table(
+    "token_creations",
+    stamps=(
+        *_columns(Kind.TEXT, "fetch_id", "data_source", "token_address"),
+        *_columns(Kind.TIMESTAMP, "observed_at", "landed_at"),
+        *_columns(Kind.TEXT, "item"),
+    ),
+    fields=(
+        Column("mint", Kind.ADDRESS, wire="tokenAddress"),
+        *_camel_columns(Kind.UNIX_TIME, "block_unix_time"),
+        *_camel_columns(Kind.TEXT, "block_human_time", "tx_hash"),
+        *_camel_columns(Kind.INTEGER, "slot", "decimals"),
+        *_camel_columns(Kind.ADDRESS, "owner"),
+    ),
+)
+
+TOKEN_PRICES = Table(
+    "token_prices",
+    stamps=(
+        *_columns(Kind.TEXT, "fetch_id", "data_source", "token_address"),
+        *_columns(Kind.TIMESTAMP, "observed_at", "landed_at"),
+        *_columns(Kind.TEXT, "item"),
+    ),
+    fields=(
+        *_camel_columns(Kind.NUMBER, "value", "liquidity", "price_in_native"),
+        Column("price_change_24h_percent", Kind.NUMBER, wire="priceChange24h"),
+        *_camel_columns(Kind.UNIX_TIME, "update_unix_time"),
+        *_camel_columns(Kind.TEXT, "update_human_time"),
+        *_camel_columns(Kind.FLAG, "is_scaled_ui_token"),
+        *_camel_columns(Kind.NUMBER, "multiplier", "scaled_value", "scaled_price_in_native"),
+    ),
+)
+
 FETCH_LOG = Table(
     "fetch_log",
     stamps=(
@@ -259,5 +311,13 @@ PIPELINE_RUNS = Table(
     ),
 )
 
-TABLES = (TOKEN_METRICS, WHALE_HOLDERS, TRANSACTION_HISTORY, FETCH_LOG, PIPELINE_RUNS)
+TABLES = (
+    TOKEN_METRICS,
+    WHALE_HOLDERS,
+    TRANSACTION_HISTORY,
+    TOKEN_CREATIONS,
+    TOKEN_PRICES,
+    FETCH_LOG,
+    PIPELINE_RUNS,
+)
 TABLE_NAMES = tuple(table.name for table in TABLES)

@@ -148,16 +148,28 @@ class Transport:
         self._exchanges: set[_Exchange] = set()
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Reply:
+        """Send one request and read its whole answer; see `send`."""
+        return self.send(path, params)
+
+    def send(
+        self, path: str, params: Mapping[str, Any] | None = None, posted: Mapping[str, Any] | None = None
+    ) -> Reply:
         """Send one request and read its whole answer; follows no redirect.
+
+        Args:
+            path: What to request.
+            params: Its query.
+            posted: The object in the body of a POST; None sends a GET.
 
         Raises:
             ExchangeFailedError: No whole answer came in time.
             BodyTooLargeError: The answer is larger than any that makes sense.
         """
+        method = "GET" if posted is None else "POST"
         with self._exchange() as exchange:
             try:
                 request = self._session.prepare_request(
-                    requests.Request("GET", f"{self._url}{path}", params=dict(params or {}))
+                    requests.Request(method, f"{self._url}{path}", params=dict(params or {}), json=posted)
                 )
                 # no redirects: requests would carry the key to whatever host they name
                 response = self._session.send(request, timeout=TIMEOUT_S, allow_redirects=False, **self._connection)

@@ -28,21 +28,27 @@ PRICED_TOKENS = 100
 MAX_OFFSET = 10_000
 # Compute units of a request whose endpoint has no price of its own.
 DEFAULT_PRICE_CU = 100
-# What a request costs, as published for each endpoint. Nothing is published for transfers; balance changes, their
-# neighbour, cost 20 at most. Prices of several tokens: `multi_price_cu`. A run counts by the var `cu_prices`.
+# What a request costs, as published for each endpoint; prices are for one token, more tokens: `multi_price_cu`. Nothing
+# is published for transfers; balance changes, their neighbour, cost 20 at most. A run counts by the var `cu_prices`.
 PRICES_CU = {
     TOKEN_LIST: 100,
     TOKEN_HOLDERS: 50,
     WALLET_SWAPS: 10,
     TOKEN_CREATION: 80,
+    MULTI_PRICE: 3,
     WALLET_TRANSFERS: 20,
     CREDITS: 1,
 }
 
 
-def multi_price_cu(tokens: int) -> int:
-    """Return the compute units of one request for the prices of some tokens."""
-    return math.ceil(3 * math.pow(tokens, 0.8))
+def multi_price_cu(tokens: int, of_one: int = PRICES_CU[MULTI_PRICE]) -> int:
+    """Return the compute units of one request for the prices of some tokens.
+
+    Args:
+        tokens: How many.
+        of_one: Units of the price of a single one.
+    """
+    return math.ceil(of_one * math.pow(tokens, 0.8))
 
 
 class Plan(NamedTuple):

@@ -18,6 +18,8 @@ Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 # at most a century: what is longer leads to dates that neither Python nor an engine has
 MOST_DAYS = 36_500
+# none of them switches what is looked up off
+Lookups = Annotated[int, Field(ge=0)]
 Hours = Annotated[int, Field(ge=1, le=MOST_DAYS * 24)]
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Seconds = Annotated[int, Field(ge=1, le=MOST_DAYS * 86_400)]
@@ -47,6 +49,9 @@ class ProjectVariables(BaseModel):
     max_whales_per_token: Annotated[int, Field(ge=1, le=10_000)]
     max_pages_per_wallet: Count
     max_swaps_per_wallet: Count
+    max_priced_tokens: Lookups
+    max_launch_lookups: Lookups
+    launch_lookups_per_wallet: Count
     refetch_overlap_hours: Hours
     history_days: Days | None
     land_rows: Annotated[int, Field(ge=1, le=50_000)]
@@ -64,6 +69,7 @@ class ProjectVariables(BaseModel):
     whale_refresh_hours: Hours
     transactions_refresh_hours: Hours
     pnl_refresh_hours: Hours
+    launch_retry_days: Days
     max_fetch_attempts: Count
     exhausted_retry_days: Days
     retry_pause_hours: Hours

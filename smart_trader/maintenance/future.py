@@ -17,7 +17,15 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from loaders.bronze import Bronze
-from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS
+from loaders.tables import (
+    FETCH_LOG,
+    PIPELINE_RUNS,
+    TOKEN_CREATIONS,
+    TOKEN_METRICS,
+    TOKEN_PRICES,
+    TRANSACTION_HISTORY,
+    WHALE_HOLDERS,
+)
 from smart_trader.clock import now, spelled
 from smart_trader.config.schemas import schema_name
 from smart_trader.console import ProgressFn
@@ -34,6 +42,8 @@ BRONZE = (
     ("bronze", TOKEN_METRICS.name, "observed_at"),
     ("bronze", WHALE_HOLDERS.name, "observed_at"),
     ("bronze", TRANSACTION_HISTORY.name, "fetched_at"),
+    ("bronze", TOKEN_CREATIONS.name, "observed_at"),
+    ("bronze", TOKEN_PRICES.name, "observed_at"),
     ("bronze", PIPELINE_RUNS.name, "as_of"),
     ("bronze", FETCH_LOG.name, "as_of"),
 )

@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loaders.resources import Resource
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.config.schemas import schema_name
 from smart_trader.lake.atomic import write_file
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.stamps import Stamp
-from smart_trader.pipeline.steps import LOADS, Step
+from smart_trader.pipeline.steps import LOADED, Step
 
 # names of marks beside those of the steps
 ENGINE = "engine"
@@ -36,19 +37,19 @@ class BuildState:
 
     lake: Lake
 
-    def now(self, step: Step) -> dict[str, Any]:
-        """Return what has landed for a step: its table's version, and the number of its lines in the log."""
+    def now(self, resource: Resource) -> dict[str, Any]:
+        """Return what has landed of a resource: its table's version, and the number of its lines in the log."""
         # a request to retry changes the work lists, whichever load it is for
-        where = (pc.field("kind") == step.kind) | (pc.field("outcome") == RETRY)
+        where = (pc.field("kind") == resource.kind) | (pc.field("outcome") == RETRY)
         return {
-            "version": self.lake.delta("bronze", step.resource.table.name).version(),
+            "version": self.lake.delta("bronze", resource.table.name).version(),
             "fetches": self.lake.read("bronze", FETCH_LOG.name, ["kind"], where).num_rows,
         }
 
     def is_first(self, step: Step) -> bool:
         """Whether what the step builds is not there yet, or no build of it has come to its end."""
-        schema, table = ("silver", step.queue) if step.queue else ("gold", "leaderboard")
-        return not self.lake.has(schema, table) or _key(step.name) not in self._marks()
+        schema, goals = ("gold", ("leaderboard",)) if step.is_last else ("silver", step.queues)
+        return not all(self.lake.has(schema, goal) for goal in goals) or _key(step.name) not in self._marks()
 
     def pending(self) -> dict[str, set[str]]:
         """Return the kinds of what landed since all that it can change was built, and what of it is built."""
@@ -62,8 +63,8 @@ class BuildState:
     def note_landed(self) -> list[str]:
         """Look what has landed since the last call, and note it as pending; returns the kinds."""
         landed, marks = [], {}
-        for kind, load in LOADS.items():
-            now = self.now(load)
+        for kind, resource in LOADED.items():
+            now = self.now(resource)
             if self._marks().get(_key(f"{LANDED}.{kind}")) != now:
                 landed.append(kind)
                 marks[_key(f"{LANDED}.{kind}")] = now
@@ -74,11 +75,9 @@ class BuildState:
         return landed
 
     def is_due(self, step: Step, as_of: datetime) -> bool:
-        """Whether anything is due by the work list that a step's build has made last."""
-        if step.queue is None:
-            return False
-        due_at = self.lake.read("silver", step.queue, ["due_at"])["due_at"]
-        return bool(pc.any(pc.less_equal(due_at, pa.scalar(as_of))).as_py())
+        """Whether anything is due by the work lists that a step's build has made last."""
+        due = (self.lake.read("silver", queue, ["due_at"])["due_at"] for queue in step.queues)
+        return any(pc.any(pc.less_equal(due_at, pa.scalar(as_of))).as_py() for due_at in due)
 
     def brings_no_work(self, step: Step, as_of: datetime) -> bool:
         """Whether the newest token list makes no token's holders due: the next build is soon enough for it.
@@ -88,12 +87,14 @@ class BuildState:
         """
         if self.is_due(step, as_of):
             return False
-        log = self.lake.read("bronze", FETCH_LOG.name, ["outcome", "as_of", "fetch_id"], pc.field("kind") == step.kind)
+        (resource,) = step.resources
+        of_lists = pc.field("kind") == resource.kind
+        log = self.lake.read("bronze", FETCH_LOG.name, ["outcome", "as_of", "fetch_id"], of_lists)
         newest = log.filter(pc.equal(log["as_of"], pc.max(log["as_of"]))).to_pylist()
         if [fetch["outcome"] for fetch in newest] != ["complete"]:
             return False
         was_listed = pc.field("fetch_id") == newest[0]["fetch_id"]
-        listed = set(self.lake.read("bronze", step.resource.table.name, ["address"], was_listed)["address"].to_pylist())
+        listed = set(self.lake.read("bronze", resource.table.name, ["address"], was_listed)["address"].to_pylist())
         for seed, column in (("quote_assets", "mint"), ("untracked_tokens", "token_address")):
             listed -= set(self.lake.read("silver", seed, [column])[column].to_pylist())
         active = self.lake.read("silver", "tracked_tokens", ["token_address"], pc.field("is_active"))

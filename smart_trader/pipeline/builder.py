@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from loaders.resources import TOKENS
 from smart_trader.console import ProgressFn
 from smart_trader.lake.reader import Lake
 from smart_trader.lakehouse.session import Engine
@@ -71,6 +72,9 @@ class Builder:
         is_first = self._state.is_first(step)
         stale = self._changes.stale(step)
         pending = self._pending_kinds(step)
+        if CALCULATIONS in pending:
+            # until the last step: a run that ends before it leaves them half made
+            self._state.mark_pending({CALCULATIONS: set(), **self._state.pending()})
         if not is_first and not pending and not stale:
             if step.is_last:
                 self._changes.note_end()
@@ -108,17 +112,18 @@ class Builder:
     def _pending_kinds(self, step: Step) -> list[str]:
         """Return the kinds of what landed that require a step's build."""
         pending = self._state.pending()
+        if step.calculates and self._is_calculation_due():
+            return [*dict.fromkeys([*pending, CALCULATIONS])]
         if step.is_last:
-            if self._is_calculation_due():
-                return [*pending, CALCULATIONS]
             return [] if set(pending) == {"tokens"} and not pending["tokens"] and self._is_deferred else list(pending)
         if self._state.is_first(step):
             return list(pending)
-        # the fetches that its work list feeds count as well: where no build came after them, they are still in the list
-        feeding = [step.kind, *([step.feeds.kind] if step.feeds else [])]
-        if not any(kind in pending and not self._changes.is_built(step.goal, pending[kind]) for kind in feeding):
+        # the fetches that a work list feeds count as well: where no build came after them, they are still in the list
+        feeding = [(kind, queue) for kind in step.kinds for queue in step.queues]
+        feeding += [(resource.kind, resource.queue or "") for resource in step.feeds]
+        if not any(kind in pending and not self._changes.is_built(queue, pending[kind]) for kind, queue in feeding):
             return []
-        self._is_deferred = step.kind == "tokens" and self._state.brings_no_work(step, self._request.as_of)
+        self._is_deferred = step.resources == (TOKENS,) and self._state.brings_no_work(step, self._request.as_of)
         return [] if self._is_deferred else list(pending)
 
     def _reach(self, kind: str) -> set[str]:
@@ -137,7 +142,7 @@ class Builder:
         """Return all models and snapshots that a step builds."""
         nodes = self._changes.nodes
         kept = nodes.keys("model", "snapshot")
-        return kept & nodes.above(step.queue) if step.queue else kept
+        return kept if step.is_last else kept & nodes.above(*step.queues)
 
     def _restore_views(self, step: Step) -> None:
         """Build the views once more where another engine built the lake last: each keeps its own."""

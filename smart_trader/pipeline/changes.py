@@ -59,9 +59,7 @@ class Changes:
         if self._is_current:
             return set()
         stale = {key for key in self.nodes.stale(self._state.stamps()) if self.nodes.is_kind(key, *self._kinds)}
-        if step.queue is not None:
-            stale &= self.nodes.above(step.queue)
-        return stale
+        return stale if step.is_last else stale & self.nodes.above(*step.queues)
 
     def stale_seeds(self) -> set[str]:
         """Return the ids of the seeds whose lines the lake does not have."""

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 
 from loaders.bronze import Bronze
 from loaders.report import Report
-from loaders.resources import TOKENS
+from loaders.resources import TOKENS, Resource
 from loaders.tables import PIPELINE_RUNS
 from smart_trader.console import ProgressFn
 from smart_trader.errors import SmartTraderError
 from smart_trader.pipeline.request import RunRequest
-from smart_trader.pipeline.steps import Step
 
 
 @dataclass(slots=True)
@@ -27,6 +26,15 @@ class StepRecord:
     cu: int | None = None
     seconds: float = 0.0
     error: str | None = None
+
+    def add(self, report: Report) -> None:
+        """Count a load in."""
+        self.rows = (self.rows or 0) + report.rows
+        self.requests = (self.requests or 0) + report.requests
+        self.cu = (self.cu or 0) + report.cu
+        outcome, error = outcome_of(report)
+        if error is not None:
+            self.outcome, self.error = outcome, "; ".join(filter(None, (self.error, error)))
 
 
 class LoadsFailedError(SmartTraderError):
@@ -49,9 +57,9 @@ def _is_built(record: StepRecord) -> bool:
     return record.step.startswith("build_") and record.outcome in ("complete", "skipped")
 
 
-def whole_failure(step: Step, report: Report) -> SmartTraderError | None:
+def whole_failure(resource: Resource, report: Report) -> SmartTraderError | None:
     """Return what failed a load as a whole, or None: a wallet that fails is one of many, and tried again later."""
-    if step.resource is not TOKENS or not report.failures:
+    if resource is not TOKENS or not report.failures:
         return report.whole_failure
     # the list is its load's only item
     item, error = report.failures[0]

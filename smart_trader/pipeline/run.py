@@ -1,4 +1,4 @@
-"""One run: load tokens, build, load whales, build, load transactions, build and test; under one lock."""
+"""One run: load and build in turns, from the tokens to the tested list, under one lock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loaders.apis import Api
 from loaders.bronze import Bronze
 from loaders.errors import TerminalApiError
 from loaders.jobs import Job, check_lake, run_job
-from loaders.resources import TRANSACTIONS, WHALES
+from loaders.resources import TRANSACTIONS, WHALES, Resource
 from loaders.retry import RETRY
 from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, TABLE_NAMES, TRANSACTION_HISTORY
@@ -29,7 +29,7 @@ from smart_trader.lake.reader import Lake
 from smart_trader.lakehouse.session import EMBEDDED, Choice, Engine, choose_engine, lake_engine
 from smart_trader.pipeline.builder import Builder
 from smart_trader.pipeline.given_tokens import untracked_text
-from smart_trader.pipeline.records import LoadsFailedError, StepRecord, land_records, outcome_of, whole_failure
+from smart_trader.pipeline.records import LoadsFailedError, StepRecord, land_records, whole_failure
 from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.sources import serving_api
 from smart_trader.pipeline.steps import Step
@@ -156,34 +156,55 @@ class _Run:
             record.outcome = "skipped"
             self._progress("      not requested: the API takes no further request of this run")
             return
-        given = {WHALES: self._request.tokens, TRANSACTIONS: self._request.wallets}.get(step.resource)
-        job = Job(
-            step.resource,
+        failures = []
+        for resource in step.resources:
+            report = run_job(self._job(resource), api)
+            self._defects += report.defects
+            record.add(report)
+            self._progress(f"      {report}")
+            failure = whole_failure(resource, report)
+            if failure is not None:
+                failures.append(failure)
+            # what ends one load ends each
+            if report.stop is not None:
+                break
+        if self._request.tokens and WHALES in step.resources:
+            self._show_untracked()
+        if failures:
+            self._fail(step, record, failures)
+        elif record.error:
+            self._progress(f"      {record.outcome}: {record.error}")
+
+    def _job(self, resource: Resource) -> Job:
+        return Job(
+            resource,
             self._load_settings(),
             self._lake.paths,
             self._request.as_of,
-            given=given,
+            given={WHALES: self._request.tokens, TRANSACTIONS: self._request.wallets}.get(resource),
             with_queue=True,
             run_id=self._request.run_id,
             tables=self._bronze,
         )
-        report = run_job(job, api)
-        self._defects += report.defects
-        record.rows, record.requests, record.cu = report.rows, report.requests, report.cu
-        record.outcome, record.error = outcome_of(report)
-        self._progress(f"      {report}")
-        if given and step.resource is WHALES and (untracked := untracked_text(self._lake, self._request.run_id)):
+
+    def _show_untracked(self) -> None:
+        """Report which of the given tokens are not tracked."""
+        if untracked := untracked_text(self._lake, self._request.run_id):
             self._progress(f"      {untracked}")
-        failure = whole_failure(step, report)
-        if failure is not None:
-            record.outcome, record.error = "failed", failure.what
-            self.failures.append(failure)
-            if not self._has_answers():
-                # a new lake: there is nothing to build
-                raise failure
-            self._progress("      failed; what has landed is built")
-        elif record.error:
-            self._progress(f"      {record.outcome}: {record.error}")
+
+    def _fail(self, step: Step, record: StepRecord, failures: list[SmartTraderError]) -> None:
+        """Note what failed a load as a whole; what has landed is built all the same."""
+        record.outcome, record.error = "failed", "; ".join(failure.what for failure in failures)
+        # a scheduler that calls the step alone is to try it again; a whole run ends with a list, which is what counts
+        if step.is_optional and self._request.step is None:
+            self._progress(f"      warning: {record.error}")
+            self._progress("      the list is made without: marks by the wallets' own trades, launches unknown")
+            return
+        self.failures += failures
+        if not self._has_answers():
+            # a new lake: there is nothing to build
+            raise failures[0]
+        self._progress("      failed; what has landed is built")
 
     def _has_answers(self) -> bool:
         """Whether the API ever answered for anything in this lake."""

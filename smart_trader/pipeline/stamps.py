@@ -85,9 +85,9 @@ class Nodes:
             if not self.is_kind(key, "test") and (key not in built or built[key].own != stamp.own)
         )
 
-    def above(self, name: str) -> set[str]:
-        """Return a model and all that it stands on."""
-        waiting = [key for key in self._nodes if self.name(key) == name and self.is_kind(key, "model")]
+    def above(self, *names: str) -> set[str]:
+        """Return some models and all that they stand on."""
+        waiting = [key for key in self._nodes if self.name(key) in names and self.is_kind(key, "model")]
         found: set[str] = set()
         while waiting:
             key = waiting.pop()

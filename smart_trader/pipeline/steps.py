@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loaders.resources import TOKENS, TRANSACTIONS, WHALES, Resource
+from loaders.resources import DETAILS, TOKENS, TRANSACTIONS, WHALES, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,55 +13,59 @@ class Step:
 
     Attributes:
         name: What `--step` takes.
-        resource: What its load loads, or what its build waits for.
+        resources: What its load loads, in this order, or what its build waits for.
         is_build: Whether it calls dbt; a load does not.
-        feeds: The resource whose work list a build ends in: it builds nothing that the list does not stand on. None
+        feeds: The resources whose work lists a build ends in: it builds nothing that the lists do not stand on. None
             builds all that can have changed, with snapshots and tests.
+        is_optional: Whether a list is made without it: what fails it fails no run.
+        calculates: Whether a build makes the calculations that are due.
     """
 
     name: str
-    resource: Resource
+    resources: tuple[Resource, ...]
     is_build: bool = False
-    feeds: Resource | None = None
+    feeds: tuple[Resource, ...] = ()
+    is_optional: bool = False
+    calculates: bool = False
 
     @property
-    def kind(self) -> str:
-        """Kind of fetch that its load makes, or that its build waits for."""
-        return self.resource.kind
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of fetch that its load makes, or that its build waits for."""
+        return tuple(resource.kind for resource in self.resources)
 
     @property
-    def queue(self) -> str | None:
-        """The work list that a build ends in."""
-        return self.feeds.queue if self.feeds else None
+    def queues(self) -> tuple[str, ...]:
+        """The work lists that a build ends in."""
+        return tuple(resource.queue for resource in self.feeds if resource.queue)
 
     @property
     def is_last(self) -> bool:
         """Whether a build ends in no work list, but in the leaderboard."""
-        return self.feeds is None
-
-    @property
-    def goal(self) -> str:
-        """The table that a build ends in."""
-        return self.queue or "leaderboard"
+        return not self.feeds
 
 
 STEPS = (
-    Step("load_tokens", TOKENS),
-    Step("build_tokens", TOKENS, is_build=True, feeds=WHALES),
-    Step("load_whales", WHALES),
-    Step("build_whales", WHALES, is_build=True, feeds=TRANSACTIONS),
-    Step("load_transactions", TRANSACTIONS),
-    Step("build_traders", TRANSACTIONS, is_build=True),
+    Step("load_tokens", (TOKENS,)),
+    Step("build_tokens", (TOKENS,), is_build=True, feeds=(WHALES,)),
+    Step("load_whales", (WHALES,)),
+    Step("build_whales", (WHALES,), is_build=True, feeds=(TRANSACTIONS,)),
+    Step("load_transactions", (TRANSACTIONS,)),
+    # calculates what the details are looked up for: they come before anything is marked
+    Step("build_positions", (TRANSACTIONS,), is_build=True, feeds=DETAILS, calculates=True),
+    Step("load_details", DETAILS, is_optional=True),
+    Step("build_traders", DETAILS, is_build=True, calculates=True),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
-LOADS = {step.kind: step for step in STEPS if not step.is_build}
+LOADED = {resource.kind: resource for step in STEPS if not step.is_build for resource in step.resources}
 
 # By kind of load, the tables that read its rows or what became of its fetches. Whatever stands on one of them can
 # change with the load, and nothing else can. A request to retry counts as a fetch of each kind.
 READERS = {
-    "tokens": ("token_observations", "tracked_tokens"),
+    "tokens": ("token_observations", "tracked_tokens", "token_launches"),
     "holders": ("holder_observations", "tracked_tokens", "whale_fetch_queue"),
     "swaps": ("swap_load_batches", "whale_wallets", "tracked_whales", "transaction_fetch_queue", "pnl_due_wallets"),
+    "prices": ("token_prices", "price_fetch_queue"),
+    "launches": ("token_launches", "launch_fetch_queue"),
 }
 # Time, or another formula, makes a calculation due without a load.
 CALCULATIONS = "calculations"

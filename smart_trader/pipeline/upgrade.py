@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.fs
 
 from loaders.bronze import Bronze
+from loaders.tables import FETCH_LOG, TABLES
 from smart_trader.clock import now
 from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.schemas import schema_name
@@ -147,6 +148,7 @@ def upgrade_lake(
         SmartTraderError: The lake is newer than this project, or a step failed; the lake keeps its version then.
     """
     lake, prefix = Lake(machine.paths), schema_prefix()
+    _add_bronze_tables(machine.paths)
     steps = pending_upgrades(machine.paths, prefix)
     if steps:
         progress(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
@@ -159,6 +161,13 @@ def upgrade_lake(
                 _write_version(machine.paths, prefix, step.number)
     _write_version(machine.paths, prefix, LAKE_VERSION)
     return len(steps)
+
+
+def _add_bronze_tables(paths: LakePaths) -> None:
+    """Make the bronze tables, empty, that later versions of the project have added: what is built reads all of them."""
+    bronze = Bronze(paths, schema_name("bronze"))
+    if bronze.has(FETCH_LOG) and not all(bronze.has(table) for table in TABLES):
+        bronze.prepare()
 
 
 def rebuilding(paths: LakePaths, engine: Engine, what: str, progress: ProgressFn) -> Builds:

@@ -15,13 +15,33 @@ from smart_trader.reports.text_table import SHOWN_ITEMS, cell_text
 from smart_trader.reports.verdicts import quarantined_wallets
 
 LAYERS = {
-    "bronze": ("token_metrics", "whale_holders", "transaction_history", "fetch_log", "pipeline_runs"),
+    "bronze": (
+        "token_metrics",
+        "whale_holders",
+        "transaction_history",
+        "token_creations",
+        "token_prices",
+        "fetch_log",
+        "pipeline_runs",
+    ),
     "silver": ("tracked_tokens", "tracked_whales", "wallet_swaps", "wallet_trades", "position_pnl", "pnl_history"),
     "gold": ("trader_evaluations", "smart_traders", "leaderboard"),
 }
 SOURCES = {"birdeye": "BirdEye", "sandbox": "a sandbox: made up", "replay": "recorded responses"}
 # named here: the loaders' libraries take a second to import
-QUEUES = {"whale_fetch_queue": "tokens whose holders", "transaction_fetch_queue": "wallets whose swaps"}
+QUEUES = {
+    "whale_fetch_queue": "tokens whose holders",
+    "transaction_fetch_queue": "wallets whose swaps",
+    "price_fetch_queue": "tokens whose prices",
+    "launch_fetch_queue": "tokens whose launches",
+}
+# Kind of fetch, and the table that says which of its items are left alone after failures.
+LEFT_ALONE = (
+    ("holders", "tracked_tokens", "token_address"),
+    ("swaps", "tracked_whales", "wallet_address"),
+    ("prices", "price_fetch_queue", "item"),
+    ("launches", "launch_fetch_queue", "item"),
+)
 
 
 def status_facts(lake: Lake) -> dict[str, Any]:
@@ -50,6 +70,9 @@ def status_facts(lake: Lake) -> dict[str, Any]:
     if lake.has("silver", "tracked_tokens"):
         found = _count_flagged(lake, "tracked_tokens", "token_address", "is_exhausted")
         facts["left_alone"]["tokens exhausted"] = found
+    for kind, table, column in LEFT_ALONE[2:]:
+        if lake.has("silver", table):
+            facts["left_alone"][f"{kind} exhausted"] = _count_flagged(lake, table, column, "is_exhausted")
     facts["left_alone"]["wallets quarantined"] = quarantined_wallets(lake)
     if lake.has("bronze", "pipeline_runs"):
         runs = rows_of(lake.read("bronze", "pipeline_runs").sort_by([("started_at", "ascending")]))
@@ -59,10 +82,9 @@ def status_facts(lake: Lake) -> dict[str, Any]:
 
 def exhausted_items(lake: Lake) -> set[tuple[str, str]]:
     """Return kind of fetch and address of the items that are left alone after failures."""
-    places = (("holders", "tracked_tokens", "token_address"), ("swaps", "tracked_whales", "wallet_address"))
     return {
         (kind, item)
-        for kind, table, column in places
+        for kind, table, column in LEFT_ALONE
         if lake.has("silver", table)
         for item in _count_flagged(lake, table, column, "is_exhausted")
     }

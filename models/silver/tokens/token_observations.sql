@@ -83,12 +83,6 @@ typed as (
 
         ---------- timestamps
         observed_at,
-        -- a listing that is still to come is none
-        if(
-            recent_listing_time between 1 and unix_seconds(observed_at),
-            timestamp_seconds(recent_listing_time),
-            null
-        ) as listed_at,
 
         ---------- lineage
         _dlt_load_id,

@@ -25,7 +25,12 @@ from smart_trader.sandbox.server import sandbox_app
 from .engine import PROJECT, EmbeddedLake, Engine
 from .market_lake import SEED, WALLETS, MarketLake
 
-LOADERS = {"load_tokens": "tokens", "load_whales": "whales", "load_transactions": "transactions"}
+LOADERS = {
+    "load_tokens": "tokens",
+    "load_whales": "whales",
+    "load_transactions": "transactions",
+    "load_details": "prices",
+}
 # who can be killed in which step, by engine; "commit" is dbt between a commit's files and its entry in the log
 KILL_TARGETS = {
     "spark": {step.name: ("pipeline", "dbt" if step.is_build else "loader", "jvm") for step in STEPS},
@@ -214,8 +219,8 @@ class KilledLake:
             step: The step.
             module: What runs dbt, with its own arguments; dbt itself by default.
         """
-        queue = next(made for made in STEPS if made.name == step).queue
-        selection = [f"+{queue}"] if queue else ["fqn:*"]
+        queues = next(made for made in STEPS if made.name == step).queues
+        selection = [f"+{queue}" for queue in queues] or ["fqn:*"]
         target = str(self.engine.paths.home / "dbt-alone")
         return self.start(
             *(module or ("dbt.cli.main",)), "build", "--exclude-resource-type", "unit_test", "test",
