@@ -11,6 +11,7 @@ from smart_trader.console import run
 COMMANDS = {
     "as-of": "smart_trader.pipeline.cli:print_as_of",
     "backup": "smart_trader.maintenance.cli:backup",
+    "calibration": "smart_trader.reports.cli:calibration",
     "cluster": "smart_trader.lakehouse.cli:cluster",
     "discard-future": "smart_trader.maintenance.cli:discard_future",
     "evaluate": "smart_trader.evaluation.cli:evaluate",

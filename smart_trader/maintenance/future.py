@@ -53,6 +53,10 @@ HISTORIES = (
     ("silver", "calculation_checks", "calculation_date"),
     ("gold", "trader_evaluations", "evaluated_at"),
     ("gold", "smart_traders", "evaluated_at"),
+    ("gold", "standing_history", "scored_at"),
+    ("gold", "list_quality", "scored_at"),
+    ("gold", "forward_returns", "measured_at"),
+    ("gold", "score_calibration", "measured_at"),
 )
 # A state of the future is deleted, and the one that it ended goes on.
 SNAPSHOTS = (

@@ -42,9 +42,11 @@ OBSERVED_OR_DUE = frozenset(
         "fetch_status",
         "holder_observations",
         "swap_load_batches",
+        "token_launches",
         "token_observations",
         "token_prices",
         "transaction_fetch_queue",
+        "whale_wallets",
     }
 )
 # Facts of a run, and how often it calculates: no figure of a calculation depends on them.

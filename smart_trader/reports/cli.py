@@ -18,9 +18,19 @@ from smart_trader.console import show
 def leaderboard(top: int | None, form: str) -> None:
     """Show the ranked traders, read straight from the lake."""
     from smart_trader.lake.reader import readable_lake
-    from smart_trader.reports.leaderboard import leaderboard_rows, leaderboard_text
+    from smart_trader.reports.leaderboard import leaderboard_text
 
-    show(leaderboard_text(leaderboard_rows(readable_lake(), top), form))
+    show(leaderboard_text(readable_lake(), top, form))
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form.")
+def calibration(form: str) -> None:
+    """Tell whether the scores of past runs ordered what came after."""
+    from smart_trader.lake.reader import readable_lake
+    from smart_trader.reports.calibration import calibration_text
+
+    show(calibration_text(readable_lake(), form))
 
 
 @click.command()

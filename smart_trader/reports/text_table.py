@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-LEFT = {"tier", "grade", "wallet", "token", "mark", "kind", "step", "outcome", "calculated"}
+LEFT = {"tier", "grade", "wallet", "why_former", "token", "mark", "kind", "step", "outcome", "calculated"}
 SHOWN_ITEMS = 10
 
 

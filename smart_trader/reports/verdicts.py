@@ -32,8 +32,18 @@ def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
         if verdict is None:
             lines.append(f"  {wallet}: not evaluated")
         else:
-            lines.append(f"  {wallet}: {verdict['tier'] or 'does not qualify: ' + verdict['failed_rules']}")
+            lines.append(f"  {wallet}: {_verdict(verdict)}")
     return "\n".join(lines)
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    if row["tier"]:
+        return str(row["tier"])
+    if not row["is_qualified"]:
+        return f"does not qualify: {row['failed_rules']}"
+    # only an evaluation with a grade takes a wallet that qualifies off the list
+    flags = f", flags: {row['flags']}" if row["flags"] else ""
+    return f"qualifies as {row['uncapped_tier']}, and is not listed: grade {row['grade']}{flags}"
 
 
 def quarantined_wallets(lake: Lake) -> list[str]:

@@ -15,12 +15,19 @@ from tests.python.support.market_lake import MarketLake
 KINDS = ("models", "seeds", "snapshots")
 # What the seed's 22 fields and gold's readers, and the loaders, name in their own code.
 CONTRACTED = {
+    "forward_returns",
     "leaderboard",
+    "list_quality",
     "pipeline_runs",
+    "score_calibration",
+    "skill_scores",
     "smart_traders",
+    "standing_history",
     "trader_evaluations",
     "transaction_fetch_queue",
+    "wallet_flags",
     "wallet_pnl",
+    "wallet_standings",
     "whale_fetch_queue",
 }
 
