@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from smart_trader.sandbox.replay import load_recordings, parse
+from smart_trader.sandbox.replay import load_recordings
 from tests.python.reference import Verdict, compute_reference, differences
 from tests.python.support.engine import PROJECT, EmbeddedLake, Engine
 from tests.python.support.kill_targets import Kill, KilledLake
@@ -47,13 +46,10 @@ class Replay:
             as_of=datetime.fromtimestamp(AS_OF, UTC),
             quote_assets=quote_assets(),
             history_complete={wallet: row["reached_oldest"] for wallet, row in log.items()},
-            token_observations=self._observed("token_metrics"),
-            holder_observations=self._observed("whale_holders"),
+            token_observations=self.lake.observed_prices(),
+            holder_observations=self.lake.observed("whale_holders"),
             data_source="replay",
         )
-
-    def _observed(self, table: str) -> list[tuple[dict[str, Any], datetime]]:
-        return [(parse(row["item"]), row["observed_at"]) for row in self.lake.rows("bronze", table)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import simplejson
 
-from . import Verdict, compute_reference
+from . import Verdict, compute_reference, compute_trust
 from .wallets import ALL_TOKENS, PositionFigures, Row
 
 SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "birdeye" / "samples"
@@ -117,3 +117,16 @@ def test_overlapping_pages_change_nothing(path: Path) -> None:
     pages = [rows[start : start + size] for start in range(0, len(rows), size - 7)]
     paged = compute_reference({wallet: pages}, as_of=as_of, quote_assets=QUOTES, history_complete={wallet: True})
     assert paged.wallet_pnl == compute_rows(rows).wallet_pnl
+
+
+# what the recordings are of: two machines, and five people
+MACHINES = {"4GQe": {"machine_pace"}, "H3Ss": {"arbitrage", "machine_pace"}}
+
+
+@pytest.mark.parametrize("path", WALLETS, ids=lambda path: path.stem[:4])
+def test_machines_are_told_from_people(path: Path) -> None:
+    rows = read(path)
+    as_of = datetime.fromtimestamp(max(row["block_unix_time"] for row in rows), UTC)
+    (flags,) = compute_trust(compute_rows(rows), as_of=as_of, launches={}).flags.values()
+    found = {flag.flag for flag in flags} & {"arbitrage", "machine_pace"}
+    assert found == MACHINES.get(path.stem[:4], set())

@@ -109,13 +109,28 @@ class MarketLake:
             as_of=datetime.fromtimestamp(at, UTC),
             quote_assets=quote_assets(),
             history_complete={wallet: wallet in complete for wallet in wallets},
-            token_observations=self._observed("token_metrics"),
-            holder_observations=self._observed("whale_holders"),
+            token_observations=self.observed_prices(),
+            holder_observations=self.observed("whale_holders"),
             data_source="sandbox",
         )
 
-    def _observed(self, table: str) -> list[tuple[dict[str, Any], datetime]]:
+    def observed(self, table: str) -> list[tuple[dict[str, Any], datetime]]:
+        """Return what a table of bronze observed, as served; nothing where it was never written."""
+        if not (self.engine.paths.local_root / f"{self.prefix}bronze" / table / "_delta_log").is_dir():
+            return []
         return [(parse(row["item"]), row["observed_at"]) for row in self.rows("bronze", table)]
+
+    def observed_prices(self) -> list[tuple[dict[str, Any], datetime]]:
+        """Return the prices of token lists, then those looked up, which count alike."""
+        looked_up = [
+            ({"address": row["token_address"], "price": item["value"], "liquidity": item.get("liquidity")}, seen_at)
+            for row, (item, seen_at) in zip(
+                self.rows("bronze", "token_prices") if self.observed("token_prices") else [],
+                self.observed("token_prices"),
+                strict=True,
+            )
+        ]
+        return self.observed("token_metrics") + looked_up
 
 
 def quote_assets() -> dict[str, str]:

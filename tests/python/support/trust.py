@@ -34,8 +34,8 @@ def fetched_verdict(lake: MarketLake, at: int, data_source: str = "sandbox") -> 
         as_of=datetime.fromtimestamp(at, UTC),
         quote_assets=quote_assets(),
         history_complete={wallet: wallet in complete for wallet in pages},
-        token_observations=_observed(lake, "token_metrics"),
-        holder_observations=_observed(lake, "whale_holders"),
+        token_observations=lake.observed_prices(),
+        holder_observations=lake.observed("whale_holders"),
         data_source=data_source,
     )
 
@@ -46,18 +46,23 @@ def judge_trust(lake: MarketLake, at: int, verdict: Verdict) -> Trust:
         verdict,
         as_of=datetime.fromtimestamp(at, UTC),
         launches=known_launches(lake),
-        holder_observations=_observed(lake, "whale_holders"),
+        holder_observations=lake.observed("whale_holders"),
     )
 
 
 def known_launches(lake: MarketLake) -> dict[str, int]:
     """Return unix times of launches: what a creation says, else the earliest listing that a token list named."""
     launches: dict[str, int] = {}
-    for item, observed_at in _observed(lake, "token_metrics"):
+    for item, observed_at in lake.observed("token_metrics"):
         listed = item.get("recent_listing_time")
         if listed is not None and 0 < int(listed) <= observed_at.timestamp():
             launches[item["address"]] = min(int(listed), launches.get(item["address"], int(listed)))
-    return launches
+    made = {
+        item["tokenAddress"]: int(item["blockUnixTime"])
+        for item, observed_at in lake.observed("token_creations")
+        if item.get("blockUnixTime") is not None and 0 < int(item["blockUnixTime"]) <= observed_at.timestamp()
+    }
+    return launches | made
 
 
 def flag_differences(lake: MarketLake, trust: Trust) -> list[str]:
@@ -107,7 +112,3 @@ def same(want: Any, got: Any) -> bool:
     if isinstance(want, float) and isinstance(got, float | int):
         return math.isclose(want, got, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(want == got)
-
-
-def _observed(lake: MarketLake, table: str) -> list[tuple[dict[str, Any], datetime]]:
-    return [(parse(row["item"]), row["observed_at"]) for row in lake.rows("bronze", table)]
