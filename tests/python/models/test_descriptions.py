@@ -15,8 +15,10 @@ from tests.python.support.market_lake import MarketLake
 KINDS = ("models", "seeds", "snapshots")
 # What the seed's 22 fields and gold's readers, and the loaders, name in their own code.
 CONTRACTED = {
+    "launch_fetch_queue",
     "leaderboard",
     "pipeline_runs",
+    "price_fetch_queue",
     "smart_traders",
     "trader_evaluations",
     "transaction_fetch_queue",
