@@ -121,13 +121,11 @@ class MarketLake:
         return [(parse(row["item"]), row["observed_at"]) for row in self.rows("bronze", table)]
 
     def observed_prices(self) -> list[tuple[dict[str, Any], datetime]]:
-        """Return the prices of token lists, then those looked up, which count alike."""
+        """Return the prices of token lists, then those that were looked up, in the shape of a list's items."""
         looked_up = [
             ({"address": row["token_address"], "price": item["value"], "liquidity": item.get("liquidity")}, seen_at)
             for row, (item, seen_at) in zip(
-                self.rows("bronze", "token_prices") if self.observed("token_prices") else [],
-                self.observed("token_prices"),
-                strict=True,
+                self.rows("bronze", "token_prices"), self.observed("token_prices"), strict=True
             )
         ]
         return self.observed("token_metrics") + looked_up
