@@ -30,9 +30,9 @@ wallet_trades as (
 
 ),
 
-token_observations as (
+token_prices as (
 
-    select * from {{ ref('token_observations') }}
+    select * from {{ ref('token_prices') }}
 
 ),
 
@@ -289,19 +289,19 @@ observed_prices as (
     select
         price_candidates.token_address,
         price_candidates.window_end,
-        token_observations.price_usd * coalesce(token_observations.multiplier, 1) as price_usd,
-        token_observations.liquidity_usd
+        token_prices.price_usd,
+        token_prices.liquidity_usd
     from price_candidates
-    inner join token_observations
+    inner join token_prices
         on
-            price_candidates.token_address = token_observations.token_address
-            and price_candidates.window_end >= token_observations.observed_at
+            price_candidates.token_address = token_prices.token_address
+            and price_candidates.window_end >= token_prices.observed_at
             and price_candidates.window_end
-            <= token_observations.observed_at + interval '{{ var("max_price_age_hours") }}' hour
+            <= token_prices.observed_at + interval '{{ var("max_price_age_hours") }}' hour
     -- a token is observed once at a time
     qualify row_number() over (
         partition by price_candidates.token_address, price_candidates.window_end
-        order by token_observations.observed_at desc
+        order by token_prices.observed_at desc
     ) = 1
 
 ),

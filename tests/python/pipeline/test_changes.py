@@ -119,6 +119,10 @@ def test_an_edit_makes_old_what_stands_on_it(
         "pnl_history",
         "trader_evaluations",
         "smart_traders",
+        "standing_history",
+        "list_quality",
+        "forward_returns",
+        "score_calibration",
         "pnl_due_wallets",
         "tracked_tokens_history",
     }
@@ -148,7 +152,7 @@ def test_a_var_of_one_run_makes_old_what_reads_it(
 
 
 def test_an_edited_data_test_is_run_again(project: Path, read: Read, before: Nodes) -> None:
-    with edited(project / "models/gold/leaderboard.yml", "- former = (failed_rules is not null)", "- former = former"):
+    with edited(project / "models/gold/leaderboard.yml", "- former = (former_reason is not null)", "- former = former"):
         nodes = read()
     stale = nodes.stale(before.stamps)
     assert nodes.names(stale) == ["leaderboard_holds"]

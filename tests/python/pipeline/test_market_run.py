@@ -33,18 +33,41 @@ def test_the_reference_finds_the_same_profit_and_loss_for_every_wallet(lake: Mar
     assert differences(verdict.wallet_pnl, found) == []
 
 
-def test_the_reference_qualifies_and_ranks_the_same_wallets(lake: MarketLake, shown: str) -> None:
+def test_the_reference_qualifies_the_same_wallets(lake: MarketLake, shown: str) -> None:
     verdict = lake.verdict(FIRST)
     found = {row["wallet_address"]: row for row in lake.rows("gold", "trader_evaluations")}
     assert set(found) == set(verdict.evaluations)
     for wallet, expected in verdict.evaluations.items():
         row = found[wallet]
-        assert (row["is_qualified"], row["tier"]) == (expected.is_qualified, expected.tier), (wallet, row)
-    ranks = {row["wallet_address"]: (row["overall_rank"], row["tier_rank"]) for row in lake.rows("gold", "leaderboard")}
-    expected_ranks = {
-        wallet: (made.overall_rank, made.tier_rank) for wallet, made in verdict.evaluations.items() if made.is_qualified
-    }
-    assert ranks == expected_ranks
+        assert (row["is_qualified"], row["uncapped_tier"]) == (expected.is_qualified, expected.tier), (wallet, row)
+
+
+def test_listed_are_those_who_qualify_without_a_hard_flag_by_tier_and_skill(lake: MarketLake, shown: str) -> None:
+    evaluations = {row["wallet_address"]: row for row in lake.rows("gold", "trader_evaluations")}
+    flagged = {row["wallet_address"] for row in lake.rows("gold", "wallet_flags") if row["severity"] == "hard"}
+    board = sorted(lake.rows("gold", "leaderboard"), key=lambda row: row["overall_rank"])
+    qualified = {wallet for wallet, row in evaluations.items() if row["is_qualified"]}
+    assert {row["wallet_address"] for row in board} == qualified - flagged
+    tiers = ["ELITE", "STRONG", "PROMISING", "QUALIFIED"]
+    assert [row["wallet_address"] for row in board] == [
+        row["wallet_address"]
+        for row in sorted(
+            board,
+            key=lambda row: (
+                tiers.index(row["tier"]),
+                row["skill_low"] is None,
+                -(row["skill_low"] or 0),
+                -row["total_pnl"],
+                row["wallet_address"],
+            ),
+        )
+    ]
+    best = dict(zip("ABCD", tiers, strict=True))
+    for row in board:
+        worst = max(tiers.index(row["uncapped_tier"]), tiers.index(best[row["grade"]]))
+        assert tiers.index(row["tier"]) >= worst
+        assert row["flags"] or tiers.index(row["tier"]) == worst
+        assert row["tier"] == evaluations[row["wallet_address"]]["tier"]
 
 
 def test_every_step_leaves_a_record(lake: MarketLake, shown: str) -> None:

@@ -100,8 +100,12 @@ def test_the_numbers_of_a_recorded_position_are_pinned(replay: Replay) -> None:
 
 def test_who_does_not_qualify_learns_why(replay: Replay) -> None:
     for row in replay.lake.rows("gold", "trader_evaluations"):
-        verdict = row["tier"] or f"does not qualify: {row['failed_rules']}"
-        assert f"  {row['wallet_address']}: {verdict}" in replay.shown
+        unlisted = (
+            f"qualifies as {row['uncapped_tier']}, and is not listed: grade {row['grade']}, flags: {row['flags']}"
+            if row["is_qualified"]
+            else f"does not qualify: {row['failed_rules']}"
+        )
+        assert f"  {row['wallet_address']}: {row['tier'] or unlisted}" in replay.shown
 
 
 def test_one_step_can_be_run_alone(replay: Replay) -> None:
