@@ -14,6 +14,13 @@ from smart_trader.lake.file_lock import lake_lock
 from smart_trader.pipeline.steps import STEP_NAMES
 from tests.python.reference import differences
 from tests.python.support.market_lake import FIRST, HOUR, MarketLake
+from tests.python.support.trust import (
+    fetched_verdict,
+    flag_differences,
+    judge_trust,
+    skill_differences,
+    standing_differences,
+)
 
 
 def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> None:
@@ -70,6 +77,12 @@ def test_listed_are_those_who_qualify_without_a_hard_flag_by_tier_and_skill(lake
         assert row["tier"] == evaluations[row["wallet_address"]]["tier"]
 
 
+def test_the_reference_finds_the_same_flags_skill_and_ranks(calm: MarketLake) -> None:
+    trust = judge_trust(calm, FIRST, fetched_verdict(calm, FIRST))
+    assert trust.ranking
+    assert flag_differences(calm, trust) + skill_differences(calm, trust) + standing_differences(calm, trust) == []
+
+
 def test_every_step_leaves_a_record(lake: MarketLake, shown: str) -> None:
     records = sorted(lake.rows("bronze", "pipeline_runs"), key=lambda row: row["started_at"])
     assert [row["step"] for row in records] == list(STEP_NAMES)
@@ -100,14 +113,73 @@ def test_the_log_that_an_error_names_covers_every_model(lake: MarketLake, shown:
         assert f"model market_{model}" in log
 
 
-def test_a_wallet_is_explained(lake: MarketLake, shown: str) -> None:
-    evaluations = lake.rows("gold", "trader_evaluations")
-    good = next(row for row in evaluations if row["is_qualified"])
-    bad = next(row for row in evaluations if not row["is_qualified"])
-    outputs = [lake.smart_trader("explain", row["wallet_address"]).stdout for row in (good, bad)]
-    assert f"qualifies: {good['tier']}" in outputs[0]
-    assert "realized_pnl" in outputs[0]
-    assert f"does not qualify; rules failed: {bad['failed_rules']}" in outputs[1]
+def explained(lake: MarketLake, wallet: str) -> str:
+    """Return what explain tells of a wallet, in lines of at most 100 characters."""
+    done = lake.smart_trader("explain", wallet)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    return done.stdout
+
+
+def test_a_listed_wallet_is_explained(lake: MarketLake, shown: str) -> None:
+    board = {row["overall_rank"]: row for row in lake.rows("gold", "leaderboard")}
+    best = board[1]
+    wallet = best["wallet_address"]
+    text = explained(lake, wallet)
+    lines = text.splitlines()
+    assert lines[1].startswith(f"listed: {best['tier']}, rank 1 of {len(board)}; score")
+    assert ("by its size it would be" in lines[2]) == (best["tier"] != best["uncapped_tier"])
+    (score,) = (row for row in lake.rows("gold", "skill_scores") if row["wallet_address"] == wallet)
+    assert f"grade {score['grade']}: " in text
+    figures = {line[2:36].strip(): line[36:].split("   ")[0].strip() for line in lines if line.startswith("  ")}
+    assert figures["positions of the last 90 days"] == str(score["position_count"])
+    assert figures["skill exceeds, with 95 %"] == f"{100 * score['skill_low']:+,.1f} %"
+    assert figures["it exceeds, with 95 %"] == f"{100 * score['money_return_low']:+,.1f} %"
+    assert figures["share of them that made money"] == f"{100 * score['good_period_share']:,.1f} %"
+    assert "does not qualify" not in text
+    assert "realized_pnl" in text
+
+
+def test_the_tokens_that_made_the_profit_are_told_with_their_age(lake: MarketLake, shown: str) -> None:
+    wallet = next(row["wallet_address"] for row in lake.rows("gold", "leaderboard") if row["overall_rank"] == 1)
+    positions = [row for row in lake.rows("silver", "position_pnl") if row["wallet_address"] == wallet]
+    profits = {row["token_address"]: row["realized_pnl_usd"] + row["unrealized_pnl_usd"] for row in positions}
+    best = sorted((token for token, profit in profits.items() if profit > 0), key=lambda token: -profits[token])[:10]
+    text = explained(lake, wallet)
+    table = text.split("tokens that made the profit of ")[1].splitlines()[2 : 2 + len(best)]
+    assert [line.split()[0].rstrip("*") for line in table] == best
+    assert [line.split()[1] for line in table] == [f"{profits[token]:,.2f}" for token in best]
+    ages = {
+        row["token_address"]: row["seconds_after_launch"]
+        for row in lake.rows("silver", "position_returns")
+        if row["wallet_address"] == wallet
+    }
+    assert any(ages.get(token) is not None for token in best)
+    for token, line in zip(best, table, strict=True):
+        # the age is the one column that ends in a unit of time
+        has_age = any(unit in line.split()[5:] for unit in ("d", "h", "min", "s"))
+        assert has_age == (ages.get(token) is not None), line
+
+
+def test_an_unlisted_wallet_is_explained(lake: MarketLake, shown: str) -> None:
+    standings = [row for row in lake.rows("gold", "wallet_standings") if not row["is_listed"]]
+    failed = next(row for row in standings if "total_pnl" in (row["failed_rules"] or "").split(", "))
+    text = explained(lake, failed["wallet_address"])
+    assert text.splitlines()[1] == f"not listed: {failed['unlisted_reason']}"
+    # each failed minimum with its figure, and what was asked for
+    (line,) = (line for line in text.splitlines() if line.startswith("  total_pnl") and "at least" in line)
+    assert line.split() == ["total_pnl", f"{failed['total_pnl']:,.2f}", "at", "least", "10"]
+    flags = lake.rows("gold", "wallet_flags")
+    flagged = next(row for row in flags if row["severity"] == "hard")
+    text = explained(lake, flagged["wallet_address"])
+    assert "grade X: " in text
+    for row in flags:
+        if row["wallet_address"] == flagged["wallet_address"]:
+            assert f"  {row['flag']} ({row['severity']}" in text
+            assert "".join(row["sentence"].split()) in "".join(text.split())
+
+
+def test_a_wallet_that_was_never_calculated_is_named(lake: MarketLake, shown: str) -> None:
     # Solana's system program
     nobody = "1" * 32
     unknown = lake.smart_trader("explain", nobody)

@@ -15,6 +15,7 @@ from tests.python.reference import Verdict, compute_reference, differences
 from tests.python.support.engine import PROJECT, EmbeddedLake, Engine
 from tests.python.support.kill_targets import Kill, KilledLake
 from tests.python.support.market_lake import DAY, MarketLake, quote_assets
+from tests.python.support.trust import flag_differences, judge_trust, skill_differences
 
 SAMPLES = PROJECT.parent / "shared" / "birdeye" / "samples"
 TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"
@@ -80,6 +81,18 @@ def test_the_reference_finds_the_same_numbers_in_the_recordings(replay: Replay) 
     found = {row["wallet_address"]: row for row in replay.lake.rows("gold", "trader_evaluations")}
     expected = {wallet: (made.is_qualified, made.tier) for wallet, made in verdict.evaluations.items()}
     assert {wallet: (row["is_qualified"], row["tier"]) for wallet, row in found.items()} == expected
+
+
+def test_the_reference_finds_the_same_flags_and_skill_in_the_recordings(replay: Replay) -> None:
+    trust = judge_trust(replay.lake, AS_OF, replay.verdict())
+    assert flag_differences(replay.lake, trust) + skill_differences(replay.lake, trust) == []
+    # two machines, and nobody else
+    machines = {
+        row["wallet_address"][:4]
+        for row in replay.lake.rows("gold", "wallet_flags")
+        if row["flag"] in ("arbitrage", "machine_pace")
+    }
+    assert machines == {"4GQe", "H3Ss"}
 
 
 def test_the_numbers_of_a_recorded_position_are_pinned(replay: Replay) -> None:
