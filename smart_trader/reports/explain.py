@@ -94,7 +94,7 @@ def _failed(facts: WalletFacts) -> Iterator[str]:
     for rule in row["failed_rules"].split(", "):
         wanted = facts.minimums.get(rule)
         if wanted is None:
-            yield f"  {rule:28}{'':>18}   a check of the calculation, see silver.calculation_checks"
+            yield f"  {rule:28}  broke a check, see silver.calculation_checks"
         elif rule in row:
             yield f"  {rule:28}{cell_text(row[rule]):>18}   at least {wanted}"
         else:

@@ -116,7 +116,7 @@ def _positions(lake: Lake, mine: pc.Expression, newest: pc.Expression) -> list[d
 
 
 def _minimums(lake: Lake, settings: ProjectVariables) -> dict[str, str]:
-    minimums = {row["metric"]: f"{row['minimum']:,}" for row in _rows(lake, "silver", "qualification_minimums")}
+    minimums = {row["metric"]: f"{float(row['minimum']):,g}" for row in _rows(lake, "silver", "qualification_minimums")}
     return minimums | {
         "basis_coverage": f"{settings.min_basis_coverage:,}",
         "history_incomplete": "the whole history",
