@@ -54,8 +54,8 @@ def _hard(found: Mapping[int, Judged]) -> list[Bar]:
     good = tiers[GOOD]
     share = good.adversaries / good.wallets if good.wallets else None
     return [
-        _least("P@25, mean", mean(one.rules["trust"]["p25"] for one in found.values()), 0.75),
-        _least("P@50, mean", mean(one.rules["trust"]["p50"] for one in found.values()), 0.55),
+        _least("P@25, mean", mean(one.rules["trust"]["p25"] for one in found.values()), 0.75, _most(found, 25)),
+        _least("P@50, mean", mean(one.rules["trust"]["p50"] for one in found.values()), 0.55, _most(found, 50)),
         Bar(
             f"adversaries in {GOOD}, all seeds",
             f"{good.adversaries} of {good.wallets}",
@@ -127,10 +127,18 @@ def _permuted(found: Mapping[int, Judged]) -> Bar:
     )
 
 
-def _least(name: str, value: float | None, least: float) -> Bar:
-    return Bar(
-        name, "-" if value is None else f"{value:.3f}", f">= {least:.2f}", None if value is None else value >= least
+def _least(name: str, value: float | None, least: float, note: str = "") -> Bar:
+    shown = "-" if value is None else f"{value:.3f}{note}"
+    return Bar(name, shown, f">= {least:.2f}", None if value is None else value >= least)
+
+
+def _most(found: Mapping[int, Judged], cut: int) -> str:
+    """Say what a perfect order of those that qualify would reach: a market may not have enough skilled wallets."""
+    most = mean(min(1.0, one.skilled_qualified / cut) for one in found.values())
+    evaluated, qualified = (
+        sum(getattr(one, name) for one in found.values()) / len(found) for name in ("skilled", "skilled_qualified")
     )
+    return f", {most:.3f} at best ({evaluated:.0f} skilled evaluated, {qualified:.0f} qualify, mean)"
 
 
 def _copied_text(grades: Mapping[str, Group], names: Sequence[str]) -> str:

@@ -96,6 +96,8 @@ class Judged:
         tiers: Listed wallets by tier.
         grades: Evaluated wallets by grade; empty in a lake that grades nobody.
         base_rate: Share of skilled wallets among the evaluated ones.
+        skilled: Skilled wallets that are evaluated.
+        skilled_qualified: Those of them that qualify; no rule finds more.
         luck: The newest row of gold.list_quality, if there is one.
         calibration: All rows of gold.score_calibration, oldest first.
         leak: What the list becomes when some adversaries slip past all hard flags; None without grades.
@@ -105,6 +107,8 @@ class Judged:
     tiers: Mapping[str, Group]
     grades: Mapping[str, Group]
     base_rate: float
+    skilled: int
+    skilled_qualified: int
     luck: Mapping[str, Any] | None
     calibration: Sequence[Mapping[str, Any]]
     leak: Leak | None
@@ -137,6 +141,8 @@ def judge_lake(lake: Lake, own_rules: Mapping[str, str], seed: int) -> Judged:
         {tier: Group.of(wallets, kinds, returns) for tier, wallets in tiers.items()},
         {grade: Group.of(grades.get(grade, ()), kinds, returns) for grade in GRADES} if is_graded else {},
         base_rate,
+        len(skilled),
+        len(skilled.intersection(orders["score"])),
         newest_row(lake, "list_quality"),
         rows_of(lake.read("gold", "score_calibration").sort_by("scored_at"))
         if lake.has("gold", "score_calibration")

@@ -151,7 +151,7 @@ def judged(bars: ModuleType, **given: Any) -> Any:
     luck = {"expected_by_luck": 0.0, "luck_low": 0.0, "luck_high": 3.0}
     calibration = [{"score_name": "skill_low", "verdict": "no_evidence"}]
     usual = {"rules": rules, "tiers": tiers, "grades": grades, "luck": luck, "calibration": calibration}
-    return bars.Judged(**{**usual, "base_rate": 0.02, "leak": None, **given})
+    return bars.Judged(**{**usual, "base_rate": 0.02, "skilled": 20, "skilled_qualified": 10, "leak": None, **given})
 
 
 def missed(bars: ModuleType, market: str, *seeds: Any) -> list[str]:
@@ -167,6 +167,7 @@ def test_a_good_list_takes_every_bar(bars: ModuleType, market: str) -> None:
 
 def test_the_bars_of_the_hard_market(bars: ModuleType) -> None:
     few = {"trust": {"p10": 1.0, "p25": 0.7, "p50": 0.5}}
+    assert "at best (20 skilled evaluated, 10 qualify, mean)" in bars.bars_of("hard", {1: judged(bars)})[0].value
     # the mean of both seeds counts: 0.85 and 0.75
     assert missed(bars, "hard", judged(bars, rules=few), judged(bars)) == []
     assert missed(bars, "hard", judged(bars, rules=few)) == ["P@25", "P@50"]
