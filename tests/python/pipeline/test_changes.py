@@ -231,18 +231,19 @@ def test_what_was_built_without_tests_needs_no_parse_until_a_run_tests(
     assert all(tested.nodes.is_kind(key, "test") for key in stale)
 
 
-# By kind of load, what it changes and what it leaves alone.
+# By kind of load, what it changes and what it leaves alone. Flags and skill stand on launches and on why a wallet is
+# tracked, so lists of tokens and of holders reach the leaderboard, without a calculation.
 REACH: dict[str, tuple[set[str], set[str]]] = {
     "tokens": (
         {
             "token_observations", "tracked_tokens", "whale_fetch_queue", "whale_wallets", "tracked_tokens_history",
             "token_prices", "token_launches", "price_fetch_queue", "launch_fetch_queue",
         },
-        {"holder_observations", "swap_load_batches", "pnl_due_wallets", "position_pnl", "leaderboard"},
+        {"holder_observations", "swap_load_batches", "pnl_due_wallets", "position_pnl", "pnl_history"},
     ),
     "holders": (
         {"holder_observations", "tracked_tokens", "whale_wallets", "transaction_fetch_queue", "tracked_whales_history"},
-        {"token_observations", "swap_load_batches", "wallet_trades", "pnl_due_wallets", "position_pnl", "leaderboard"},
+        {"token_observations", "swap_load_batches", "wallet_trades", "pnl_due_wallets", "position_pnl", "pnl_history"},
     ),
     "swaps": (
         {

@@ -80,7 +80,7 @@ def test_the_reference_finds_the_same_numbers_in_the_recordings(replay: Replay) 
     assert differences(verdict.wallet_pnl, replay.lake.rows("silver", "wallet_pnl")) == []
     found = {row["wallet_address"]: row for row in replay.lake.rows("gold", "trader_evaluations")}
     expected = {wallet: (made.is_qualified, made.tier) for wallet, made in verdict.evaluations.items()}
-    assert {wallet: (row["is_qualified"], row["tier"]) for wallet, row in found.items()} == expected
+    assert {wallet: (row["is_qualified"], row["uncapped_tier"]) for wallet, row in found.items()} == expected
 
 
 def test_the_reference_finds_the_same_flags_and_skill_in_the_recordings(replay: Replay) -> None:
