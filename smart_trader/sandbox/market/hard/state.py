@@ -16,6 +16,8 @@ MONTHS = 6
 # what the counters count: rows, transactions, the state of the dice, events waiting, ticks, transfers, left-overs, and
 # the free places of the queue
 ROWS, TRANSACTIONS, DICE, WAITING, TICKS, PASSED, LEFT, FREE_PLACES = range(8)
+# lines of a table that one occasion or event can fill at most: a call and all who follow it
+SPARE = 4096
 
 Whole = Any
 Real = Any
@@ -183,16 +185,19 @@ class Queue(NamedTuple):
 
 
 class Market(NamedTuple):
-    """Everything the kernel needs. `rules` are strength and genesis."""
+    """Everything the kernel needs. `rules` are strength and genesis.
+
+    The tables `rows`, `ticks`, `passed` and `left` are lists of lines for plain Python, columns for machine code.
+    """
 
     pools: Pools
     assets: Assets
     wallets: Wallets
     scene: Scene
-    rows: Rows
-    ticks: Ticks
-    passed: Passed
-    left: Left
+    rows: Any
+    ticks: Any
+    passed: Any
+    left: Any
     queue: Queue
     counters: Whole
     rules: Real
