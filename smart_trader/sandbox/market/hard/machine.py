@@ -24,13 +24,14 @@ from smart_trader.sandbox.market.hard.state import (
     Scene,
     Ticks,
     Wallets,
+    form_of,
     held_in,
     longer,
     made,
     zeros,
 )  # fmt: skip
 from smart_trader.sandbox.market.spec import WorldSpec
-from smart_trader.sandbox.market.state import Ints
+from smart_trader.sandbox.market.state import Floats, Ints
 
 TABLE = 1 << 15
 
@@ -49,11 +50,19 @@ class Places:
         # of one place alone it would not give a tuple
         self._getter = itemgetter(*self._list) if len(self._list) > 1 else None
 
-    def of(self, column: Any) -> Any:
-        """Return what a column holds at the places, as an array."""
-        if self.compiled:
-            return column[self.numbers]
-        return np.array(self._getter(column) if self._getter else [column[number] for number in self._list])
+    def reals(self, column: Any) -> Floats:
+        """Return what a column of real numbers holds at the places."""
+        found: Floats = column[self.numbers] if self.compiled else self._taken(column, np.float64)
+        return found
+
+    def wholes(self, column: Any) -> Ints:
+        """Return what a column of whole numbers holds at the places."""
+        found: Ints = column[self.numbers] if self.compiled else self._taken(column, np.int64)
+        return found
+
+    def _taken(self, column: list[Any], number: type[Any]) -> Any:
+        values = self._getter(column) if self._getter else [column[place] for place in self._list]
+        return np.fromiter(values, number, len(self._list))
 
     def put(self, column: Any, values: Any) -> None:
         """Write an array to the places of a column."""
@@ -83,11 +92,11 @@ class Machine:
         counters = zeros(8, False, compiled)
         counters[FREE_PLACES] = TABLE
         rows, ticks, passed, left = (_table(columns, compiled) for columns in (Rows, Ticks, Passed, Left))
-        self.market = Market(
+        self.market = form_of(Market, compiled)(
             made(Pools, 0, compiled),
             made(Assets, 0, compiled),
             wallets,
-            Scene(*(zeros(0, name == "hype", compiled) for name in Scene._fields)),
+            made(Scene, 0, compiled),
             rows,
             ticks,
             passed,

@@ -9,7 +9,7 @@ import numpy as np
 from smart_trader.sandbox.market.hard.kinds import FOLLOWER, SANDWICH
 from smart_trader.sandbox.market.hard.machine import Places
 from smart_trader.sandbox.market.hard.settling import liquidity_of
-from smart_trader.sandbox.market.hard.state import Scene, held_in
+from smart_trader.sandbox.market.hard.state import Scene, form_of, held_in
 from smart_trader.sandbox.market.history import STEP
 from smart_trader.sandbox.market.tokens import FOREVER, HOUR
 
@@ -28,7 +28,7 @@ def scene_of(world: HardWorld, begin: int) -> Scene:
     calm = world.calm[alive] < begin
     fresh = alive[(launched_at > fresh_since) & (launched_at < begin)]
     live = alive[calm & (world.dies[alive] == FOREVER)]
-    fair = Places(live, world.compiled).of(world.market.assets.fair)
+    fair = Places(live, world.compiled).reals(world.market.assets.fair)
     # what rose lately is talked about more
     risen = fair / world.mean[live]
     taste = world.fame[live] * np.where(risen > 1.2, 3.0, np.where(risen > 1.0, 1.4, 1.0))
@@ -42,7 +42,8 @@ def scene_of(world: HardWorld, begin: int) -> Scene:
         "thin": np.append(live[small], fading), "several": live[world.machine.pool_at(live, 1) >= 0],
         "attackers": world.of_kind[SANDWICH], "followers": world.of_kind[FOLLOWER],
     }  # fmt: skip
-    return Scene(**{name: held_in(column, world.compiled) for name, column in columns.items()})
+    scene = form_of(Scene, world.compiled)
+    return scene(**{name: held_in(column, world.compiled) for name, column in columns.items()})
 
 
 def occasions(world: HardWorld, begin: int, rng: np.random.Generator) -> tuple[Any, Any]:

@@ -42,9 +42,9 @@ def liquidity_of(world: HardWorld, assets: Ints) -> Floats:
         return np.zeros(len(assets))
     places = Places(pools, world.compiled)
     market = world.market
-    b = Places(places.of(market.pools.b), world.compiled)
-    side = places.of(market.pools.reserve_b) / b.of(market.assets.scale)
-    usd = 2.0 * side * b.of(market.assets.usd)
+    b = Places(places.wholes(market.pools.b), world.compiled)
+    side = places.wholes(market.pools.reserve_b) / b.reals(market.assets.scale)
+    usd = 2.0 * side * b.reals(market.assets.usd)
     return _by_token(every, usd, len(assets))
 
 
@@ -56,7 +56,7 @@ def floor_of(world: HardWorld, known: TradingFloor | None) -> TradingFloor:
         return known
     mine, every = machine.pools_of(alive)
     pools, tokens = Places(mine, world.compiled), Places(alive, world.compiled)
-    b = Places(pools.of(world.market.pools.b), world.compiled)
+    b = Places(pools.wholes(world.market.pools.b), world.compiled)
     scale = world.market.assets.scale
     listed = [world.tokens[asset] for asset in alive.tolist()]
     return TradingFloor(
@@ -66,8 +66,8 @@ def floor_of(world: HardWorld, known: TradingFloor | None) -> TradingFloor:
         pools,
         every,
         b,
-        tokens.of(scale)[every],
-        b.of(scale),
+        tokens.reals(scale)[every],
+        b.reals(scale),
         np.array([token.supply / 10**token.decimals for token in listed]),
         np.array([token.depth for token in listed]),
         np.array([token.ending == LIVE for token in listed]),
@@ -80,12 +80,12 @@ def settle(world: HardWorld, floor: TradingFloor, rng: np.random.Generator) -> N
     alive, every = floor.alive, floor.every
     count = len(alive)
     chance = rng.random((7, count))
-    fair = _moved(world, alive, floor.tokens.of(assets.fair), chance)
+    fair = _moved(world, alive, floor.tokens.reals(assets.fair), chance)
     floor.tokens.put(assets.fair, fair)
     floor.tokens.put(assets.usd, fair)
     # what one base unit of the quoted side is worth
-    unit_b = floor.b.of(assets.usd) / floor.scale_b
-    reserve_a, reserve_b = floor.pools.of(pools.reserve_a), floor.pools.of(pools.reserve_b)
+    unit_b = floor.b.reals(assets.usd) / floor.scale_b
+    reserve_a, reserve_b = floor.pools.wholes(pools.reserve_a), floor.pools.wholes(pools.reserve_b)
     product = reserve_a.astype(np.float64) * reserve_b.astype(np.float64)
     new_a = np.maximum(np.sqrt(product / (fair[every] / floor.scale_a / unit_b)), 1000.0).astype(np.int64)
     # rounded up by more than a float can be off, so that the product never shrinks
@@ -100,12 +100,14 @@ def settle(world: HardWorld, floor: TradingFloor, rng: np.random.Generator) -> N
     bought = _by_token(every, np.maximum(moved, 0.0), count) + flow
     sold = _by_token(every, np.maximum(-moved, 0.0), count) + flow
     values = np.array([fair, liquidity, bought, sold, np.floor(bought / 180.0), np.floor(sold / 180.0)])
-    for row, column in enumerate((assets.bought, assets.sold, assets.buys, assets.sells), 2):
-        counted = floor.tokens.of(column)
+    tokens = floor.tokens
+    flows = (assets.bought, assets.sold, assets.buys, assets.sells)
+    counts = (*(tokens.reals(column) for column in flows[:2]), *(tokens.wholes(column) for column in flows[2:]))
+    for row, (column, counted) in enumerate(zip(flows, counts, strict=True), 2):
         values[row] += counted
         # the next step counts from nothing
-        touched = np.nonzero(counted)[0]
-        Places(alive[touched], world.compiled).put(column, np.zeros(len(touched), counted.dtype))
+        for asset in alive[counted != 0].tolist():
+            column[asset] = 0
     world.history.add(alive, values)
 
 

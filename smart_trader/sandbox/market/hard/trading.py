@@ -121,18 +121,21 @@ def exchange(m: Market, time: int, wallet: int, pool: int, given: int, amount: i
     reserve_in = pools.reserve_a[pool] if sells_a == 1 else pools.reserve_b[pool]
     reserve_out = pools.reserve_b[pool] if sells_a == 1 else pools.reserve_a[pool]
     # no one trades more than a pool bears
-    amount = min(amount, int(reserve_in * (LARGEST_SALE if sells_a == 1 else LARGEST_PURCHASE)))
+    most = int(reserve_in * (LARGEST_SALE if sells_a == 1 else LARGEST_PURCHASE))
+    if amount > most:
+        amount = most
     if amount <= 0:
         return 0
     bought = received(reserve_in, reserve_out, amount)
     if bought <= 0:
         return 0
     nearest = m.assets.usd[pools.a[pool]]
-    if pools.venue[pool] != OPENBOOK or amount < LEAST_IN_LOTS or bought < LEAST_IN_LOTS:
+    venue = pools.venue[pool]
+    if venue != OPENBOOK or amount < LEAST_IN_LOTS or bought < LEAST_IN_LOTS:
         fill(m, time, wallet, pool, sells_a, amount, bought, outer, inner, nearest)
-        if pools.venue[pool] == DLMM and chance < 0.02:
+        if venue == DLMM and chance < 0.02:
             write(m, time, wallet, pool, sells_a, 0, 0, outer, inner + 1, nearest)
-        return int(bought)
+        return bought
     lots = 2 + int(chance * 5.0) % 3
     got = 0
     for lot in range(lots):
@@ -151,7 +154,8 @@ def quote_amount(m: Market, wallet: int, asset: int, usd: float) -> int:
     # people type round figures, robots do not; which it is lies in the last digits
     if wanted % 3 == 0 and wanted > scale // 10:
         wanted -= wanted % (scale if wanted > 4 * scale else scale // 100)
-    return min(wanted, int(m.wallets.money[wallet * 3 + asset] * 0.9))
+    most = int(m.wallets.money[wallet * 3 + asset] * 0.9)
+    return wanted if wanted < most else most
 
 
 def split(m: Market, time: int, wallet: int, token: int, given: int, amount: int, chance: float) -> int:
