@@ -19,18 +19,15 @@ MODULES = (pool_math, loops, events, trading, watching, picking, schemes, agents
 @cache
 def compiled_run() -> Run:
     """Return the kernel as machine code, kept for later processes where a folder for it can be written."""
-    import numba
     from numba.extending import overload, register_jitable
+
+    from smart_trader.sandbox.market.keeping import machine_code
 
     for function in kernel_functions():
         register_jitable(function)
     for name, plain in functions_of(forms):
         overload(plain)(_always(getattr(loops, name)))
-    try:
-        run: Run = numba.njit(nogil=True, cache=True)(running.run)
-    except RuntimeError:
-        # no folder for compiled code can be written, so it lasts as long as the process
-        run = numba.njit(nogil=True)(running.run)
+    run: Run = machine_code(running.run)
     return run
 
 
