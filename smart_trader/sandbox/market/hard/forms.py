@@ -9,6 +9,7 @@ from bisect import bisect_left
 from heapq import heappop, heappush
 from typing import Any
 
+from smart_trader.sandbox.market.hard import loops
 from smart_trader.sandbox.market.hard.state import FREE_PLACES, SLOTS, SPARE, WAITING, Market, Real
 
 
@@ -25,8 +26,12 @@ def first_reaching(sums: Real, chance: float) -> int:
 
 
 def put_key(m: Market, key: int) -> None:
-    """Put a key into the queue's heap."""
-    heappush(m.queue.heap, key)
+    """Put a key into the queue's heap; launches do so between two steps, also into a compiled market's array."""
+    heap = m.queue.heap
+    if type(heap) is not list:
+        loops.put_key(m, key)
+        return
+    heappush(heap, key)
     m.counters[WAITING] += 1
 
 
