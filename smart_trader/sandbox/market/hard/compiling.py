@@ -26,7 +26,7 @@ def compiled_run() -> Run:
     for function in kernel_functions():
         register_jitable(function)
     for name, plain in functions_of(forms):
-        overload(plain)(_always(getattr(loops, name)))
+        overload(plain, strict=False)(_always(getattr(loops, name)))
     run: Run = machine_code(running.run)
     return run
 
