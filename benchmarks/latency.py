@@ -78,10 +78,10 @@ def measure(name: str, seed: int, wallets: int, strength: float) -> dict[str, di
 def main() -> None:
     """Print the table, one line a kind: the mean over seeds and from where to where they reach."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--wallets", type=int, default=1000)
-    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET, help="which world (default hard)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4], help="a market each (default 1 2 3 4)")
+    parser.add_argument("--wallets", type=int, default=1000, help="wallets of each market (default 1000)")
+    parser.add_argument("--strength", type=float, default=1.0, help="how well adversaries hide, 0 to 1 (default 1)")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     chosen = parser.parse_args()
     by_seed = {seed: measure(chosen.market, seed, chosen.wallets, chosen.strength) for seed in chosen.seeds}

@@ -76,10 +76,12 @@ def measure(name: str, wallets: int) -> dict[str, float]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET)
-    parser.add_argument("--wallets", type=int, nargs="+", default=[20, 200, 1000, 20_000])
-    parser.add_argument("--replay", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET, help="which world (default hard)")
+    parser.add_argument(
+        "--wallets", type=int, nargs="+", default=[20, 200, 1000, 20_000], help="sizes, one market each"
+    )
+    parser.add_argument("--replay", type=Path, help="measure recordings of this folder too")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:

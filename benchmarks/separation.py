@@ -122,10 +122,10 @@ def measure(name: str, seed: int, wallets: int, strength: float) -> dict[str, li
 def main() -> None:
     """Print the table: the mean over seeds, and the lowest best single feature of any."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--wallets", type=int, default=1000)
-    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--market", choices=MARKETS, default=DEFAULT_MARKET, help="which world (default hard)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4], help="a market each (default 1 2 3 4)")
+    parser.add_argument("--wallets", type=int, default=1000, help="wallets of each market (default 1000)")
+    parser.add_argument("--strength", type=float, default=1.0, help="how well adversaries hide, 0 to 1 (default 1)")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     chosen = parser.parse_args()
     by_kind: defaultdict[str, list[list[float]]] = defaultdict(list)

@@ -66,7 +66,7 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--seed", type=int, help="Serve the market of this seed.")
+@click.option("--seed", type=int, help="Serve the market of this seed. Give this or --replay.")
 @click.option(
     "--replay",
     "folder",

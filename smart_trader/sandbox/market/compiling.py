@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-import numba
-
 from smart_trader.sandbox.market import agents
+from smart_trader.sandbox.market.keeping import machine_code
 from smart_trader.sandbox.market.state import Intents, Market
 
 Run = Callable[[Market, Intents], None]
@@ -18,11 +17,7 @@ FEWEST_COMPILED = 3000
 @cache
 def compiled_run() -> Run:
     """Return the kernel as machine code."""
-    try:
-        run: Run = numba.njit(nogil=True, cache=True)(agents.run)
-    except RuntimeError:
-        # no folder for compiled code can be written, so it lasts as long as the process
-        run = numba.njit(nogil=True)(agents.run)
+    run: Run = machine_code(agents.run)
     return run
 
 

@@ -52,19 +52,27 @@ class RowWriter:
 
     def texts(self, numbers: Ints, owner: str, scaled: bool) -> list[str]:
         """Return rows as JSON, in the order of the numbers given."""
-        columns = zip(*(column[numbers].tolist() for column in self.world.rows), strict=True)
-        pools = self.world.pools.venue[self.world.rows.pool[numbers]]
+        rows, pools, drained = self.world.rows, self.world.pools, self.world.drained
+        columns = zip(*(column[numbers].tolist() for column in rows), strict=True)
+        pool = rows.pool[numbers]
+        venues = pools.venue[pool]
         # the equal fills of an order book are equal to the last byte
-        odd = oddity(self.world.seed, np.where(pools == OPENBOOK, self.world.rows.tx[numbers], numbers)).tolist()
+        odd = oddity(self.world.seed, np.where(venues == OPENBOOK, rows.tx[numbers], numbers)).tolist()
         tail = SCALED + "}" if scaled else "}"
-        return [self._row(row, strange, owner, tail) for row, strange in zip(columns, odd, strict=True)]
+        # where each row was traded; taken for the whole page, since one number of an array at a time is slow
+        places = zip(
+            *(column.tolist() for column in (venues, pools.a[pool], pools.b[pool], drained[pool])), strict=True
+        )
+        return [
+            self._row(row, place, strange, owner, tail)
+            for row, place, strange in zip(columns, places, odd, strict=True)
+        ]
 
-    def _row(self, row: tuple[Any, ...], odd: int, owner: str, tail: str) -> str:
+    def _row(self, row: tuple[Any, ...], place: tuple[int, int, int, int], odd: int, owner: str, tail: str) -> str:
         (time, _, pool, sells_a, amount_a, amount_b, tx, outer, inner, _, _, price_a, price_b, near_a) = row
-        pools = self.world.pools
-        venue_number, a, b = int(pools.venue[pool]), int(pools.a[pool]), int(pools.b[pool])
+        venue_number, a, b, drained = place
         venue = VENUES[venue_number]
-        if self.world.drained[pool] and time >= self.world.drained[pool] and odd % 5 == 0:
+        if drained and time >= drained and odd % 5 == 0:
             price_a *= POISON
         leg_a, leg_b = Leg(a, sells_a == 1, amount_a, price_a, near_a), Leg(b, sells_a == 0, amount_b, price_b, price_b)
         # where the token stands says nothing about who bought
@@ -73,14 +81,14 @@ class RowWriter:
         is_book = venue_number == OPENBOOK
         scale = self.world.assets.scale
         usd = amount_b / scale[b] * price_b
-        place = "" if is_book else f'"ins_index":{outer},'
+        instruction = "" if is_book else f'"ins_index":{outer},'
         return (
             f'{{"quote":{self._leg(quote, venue_number, quote_price, odd, tail)},'
             f'"base":{self._leg(base, venue_number, base_price, odd, tail)},'
             f'"base_price":{base_price},"quote_price":{quote_price},"tx_hash":"{signature(self.world.seed, tx)}",'
             f'"source":"{venue.source}","block_unix_time":{time},"tx_type":"swap","address":"{self.pool(pool)}",'
             f'"owner":"{owner}","block_number":{BLOCK + (time - BLOCK_TIME) * 5 // 2},'
-            f'"volume_usd":{number(float(usd))},"volume":{number(float(base.amount / scale[base.asset]))},{place}'
+            f'"volume_usd":{number(float(usd))},"volume":{number(float(base.amount / scale[base.asset]))},{instruction}'
             f'"inner_ins_index":{"null" if inner < 0 or is_book else inner},'
             f'"signers":{self._signers(owner, odd, is_book, venue.quote_first and sells_a == 0)},'
             f'"interacted_program_id":"{venue.program if inner < 0 or is_book else ROUTER}"}}'

@@ -343,7 +343,7 @@ def test_a_cluster_passes_on_what_its_main_buys_and_its_sides_sell_it() -> None:
     partners = {number: member.partner for number, member in enumerate(world.members())}
     sides = set(of_kind(world, "cluster_side").tolist())
     mains = set(of_kind(world, "cluster_main").tolist())
-    passed = [row for row in world._passed if row[1] in mains]
+    passed = [row for row in world.records.passed if row[1] in mains]
     assert len(passed) > 20
     assert all(wallet in sides and partners[wallet] == giver for _, giver, wallet, _, _ in passed)
     sold = {
@@ -434,7 +434,7 @@ def test_airdrops_are_sold_and_dust_lies_about() -> None:
         for kind in ("airdrop_seller", "noise", "cluster_side")
     }
     assert min(unmatched["airdrop_seller"], unmatched["cluster_side"]) > 3 * unmatched["noise"]
-    got = Counter(asset for _, asset, wallets, _ in world.dust for _ in wallets)
+    got = Counter(asset for _, asset, wallets, _ in world.records.dust for _ in wallets)
     assert got.most_common(1)[0][1] >= 20
 
 

@@ -36,7 +36,7 @@ from smart_trader.sandbox.market.hard.kinds import (
     WASH_PAIR,
     WASH_RING,
 )  # fmt: skip
-from smart_trader.sandbox.market.hard.state import MONTHS, SLOTS, Wallets, held_in
+from smart_trader.sandbox.market.hard.state import MONTHS, SLOTS, Wallets, form_of, held_in
 from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.market.state import Floats, Ints
 from smart_trader.sandbox.market.tokens import DAY, FOREVER, HOUR
@@ -205,7 +205,7 @@ def populate(spec: WorldSpec, with_skilled: bool, compiled: bool) -> Cast:
         "cost": np.zeros(count * SLOTS),
         "since": np.zeros(count * SLOTS, np.int64),
     }
-    wallets = Wallets(**{name: held_in(column, compiled) for name, column in columns.items()})
+    wallets = form_of(Wallets, compiled)(**{name: held_in(column, compiled) for name, column in columns.items()})
     # a new wallet shows up on a day of its own
     begins = np.where(kind == FRESH_LAUNCHER, spec.genesis + (u[15] * 45 * DAY).astype(np.int64), spec.genesis)
     withdraws = np.where((kind == NOISE) & (u[19] < 0.12), 0.5 * u[11], 0.0)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from math import sqrt
 
 from smart_trader.sandbox.market.hard.events import draw
-from smart_trader.sandbox.market.hard.state import LEFT, PASSED, POOLS, ROWS, SLOTS, TICKS, TRANSACTIONS, Market
+from smart_trader.sandbox.market.hard.forms import note_left, note_passed, note_row, note_tick, slot_of
+from smart_trader.sandbox.market.hard.state import POOLS, SLOTS, TRANSACTIONS, Market
 from smart_trader.sandbox.market.pool_math import DUST, LEAST_IN_LOTS, LEAST_USD, received
 from smart_trader.sandbox.market.venues import DLMM, OPENBOOK
 
@@ -17,15 +18,6 @@ from smart_trader.sandbox.market.venues import DLMM, OPENBOOK
 LARGEST_PURCHASE = 0.03
 LARGEST_SALE = 0.25
 BRIDGE = POOLS - 1
-
-
-def slot_of(m: Market, wallet: int, asset: int) -> int:
-    """Return where a wallet keeps a token; asset 0 finds a free slot; -1 if there is none."""
-    begin = wallet * SLOTS
-    for slot in range(begin, begin + SLOTS):
-        if m.wallets.asset[slot] == asset:
-            return slot
-    return -1
 
 
 def balance(m: Market, wallet: int, asset: int) -> int:
@@ -38,11 +30,9 @@ def balance(m: Market, wallet: int, asset: int) -> int:
 
 def leave(m: Market, wallet: int, slot: int) -> None:
     """Free a slot; what is in it stays with the wallet, which thinks no more of it."""
-    wallets, left = m.wallets, m.left
+    wallets = m.wallets
     if wallets.amount[slot] > 0:
-        number = m.counters[LEFT]
-        left.wallet[number], left.asset[number], left.amount[number] = wallet, wallets.asset[slot], wallets.amount[slot]
-        m.counters[LEFT] = number + 1
+        note_left(m, (wallet, wallets.asset[slot], wallets.amount[slot]))
     wallets.asset[slot], wallets.amount[slot], wallets.cost[slot], wallets.since[slot] = 0, 0, 0.0, 0
 
 
@@ -81,19 +71,17 @@ def hold(m: Market, time: int, wallet: int, asset: int, amount: int, usd: float)
 def write(m: Market, time: int, wallet: int, pool: int, sells_a: int, amount_a: int, amount_b: int,
           outer: int, inner: int, nearest: float) -> None:  # fmt: skip
     """Write one row; what it is worth is what the quoted side is worth."""
-    rows, pools, assets, count = m.rows, m.pools, m.assets, m.counters[ROWS]
+    pools, assets = m.pools, m.assets
     a, b = pools.a[pool], pools.b[pool]
     price_b = assets.usd[b]
     price_a = nearest
     if amount_a > 0:
         price_a = amount_b / assets.scale[b] * price_b / (amount_a / assets.scale[a])
         assets.usd[a] = price_a
-    rows.time[count], rows.wallet[count], rows.pool[count] = time, wallet, pool
-    rows.sells_a[count], rows.amount_a[count], rows.amount_b[count] = sells_a, amount_a, amount_b
-    rows.tx[count], rows.outer[count], rows.inner[count] = m.counters[TRANSACTIONS], outer, inner
-    rows.reserve_a[count], rows.reserve_b[count] = pools.reserve_a[pool], pools.reserve_b[pool]
-    rows.price_a[count], rows.price_b[count], rows.nearest_a[count] = price_a, price_b, nearest
-    m.counters[ROWS] = count + 1
+    note_row(m, (
+        time, wallet, pool, sells_a, amount_a, amount_b, m.counters[TRANSACTIONS], outer, inner,
+        pools.reserve_a[pool], pools.reserve_b[pool], price_a, price_b, nearest,
+    ))  # fmt: skip
 
 
 def fill(m: Market, time: int, wallet: int, pool: int, sells_a: int, sold: int, bought: int,
@@ -133,18 +121,21 @@ def exchange(m: Market, time: int, wallet: int, pool: int, given: int, amount: i
     reserve_in = pools.reserve_a[pool] if sells_a == 1 else pools.reserve_b[pool]
     reserve_out = pools.reserve_b[pool] if sells_a == 1 else pools.reserve_a[pool]
     # no one trades more than a pool bears
-    amount = min(amount, int(reserve_in * (LARGEST_SALE if sells_a == 1 else LARGEST_PURCHASE)))
+    most = int(reserve_in * (LARGEST_SALE if sells_a == 1 else LARGEST_PURCHASE))
+    if amount > most:
+        amount = most
     if amount <= 0:
         return 0
     bought = received(reserve_in, reserve_out, amount)
     if bought <= 0:
         return 0
     nearest = m.assets.usd[pools.a[pool]]
-    if pools.venue[pool] != OPENBOOK or amount < LEAST_IN_LOTS or bought < LEAST_IN_LOTS:
+    venue = pools.venue[pool]
+    if venue != OPENBOOK or amount < LEAST_IN_LOTS or bought < LEAST_IN_LOTS:
         fill(m, time, wallet, pool, sells_a, amount, bought, outer, inner, nearest)
-        if pools.venue[pool] == DLMM and chance < 0.02:
+        if venue == DLMM and chance < 0.02:
             write(m, time, wallet, pool, sells_a, 0, 0, outer, inner + 1, nearest)
-        return int(bought)
+        return bought
     lots = 2 + int(chance * 5.0) % 3
     got = 0
     for lot in range(lots):
@@ -163,7 +154,8 @@ def quote_amount(m: Market, wallet: int, asset: int, usd: float) -> int:
     # people type round figures, robots do not; which it is lies in the last digits
     if wanted % 3 == 0 and wanted > scale // 10:
         wanted -= wanted % (scale if wanted > 4 * scale else scale // 100)
-    return min(wanted, int(m.wallets.money[wallet * 3 + asset] * 0.9))
+    most = int(m.wallets.money[wallet * 3 + asset] * 0.9)
+    return wanted if wanted < most else most
 
 
 def split(m: Market, time: int, wallet: int, token: int, given: int, amount: int, chance: float) -> int:
@@ -285,9 +277,7 @@ def settle(m: Market, time: int, asset: int) -> None:
         else:
             assets.sold[asset] -= usd
     assets.usd[asset] = assets.fair[asset]
-    count = m.counters[TICKS]
-    m.ticks.asset[count], m.ticks.time[count], m.ticks.usd[count] = asset, time, assets.fair[asset]
-    m.counters[TICKS] = count + 1
+    note_tick(m, (asset, time, assets.fair[asset]))
 
 
 def migrate(m: Market, asset: int, pool: int) -> None:
@@ -322,22 +312,14 @@ def pass_on(m: Market, time: int, giver: int, wallet: int, asset: int, share: fl
         return
     hold(m, time, giver, asset, -amount, 0.0)
     hold(m, time, wallet, asset, amount, 0.0)
-    note_passed(m, time, giver, wallet, asset, amount)
+    note_passed(m, (time, giver, wallet, asset, amount))
 
 
 def receive(m: Market, time: int, wallet: int, asset: int, amount: int) -> None:
     """Give a wallet tokens it did not buy, if it has room for them; they cost it nothing."""
     if amount > DUST and make_room(m, wallet, asset):
         hold(m, time, wallet, asset, amount, 0.0)
-        note_passed(m, time, -1, wallet, asset, amount)
-
-
-def note_passed(m: Market, time: int, giver: int, wallet: int, asset: int, amount: int) -> None:
-    """Note what changed hands without a swap."""
-    passed, count = m.passed, m.counters[PASSED]
-    passed.time[count], passed.giver[count], passed.wallet[count] = time, giver, wallet
-    passed.asset[count], passed.amount[count] = asset, amount
-    m.counters[PASSED] = count + 1
+        note_passed(m, (time, -1, wallet, asset, amount))
 
 
 def gain(m: Market, slot: int) -> float:
