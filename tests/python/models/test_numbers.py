@@ -33,12 +33,17 @@ TABLES = (
     "silver.pnl_history",
     "silver.calculation_checks",
     "silver.wallet_pnl",
+    "silver.position_returns",
+    "silver.wallet_behaviour",
+    "silver.wallet_counterparties",
+    "silver.wallet_followers",
+    "gold.wallet_flags",
     "gold.trader_evaluations",
     "gold.smart_traders",
     "gold.leaderboard",
 )
 # what grows by calculation, and is made of the newest ones alone by a full refresh
-BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl")
+BY_CALCULATION = ("silver.fifo_positions", "silver.position_pnl", "silver.wallet_behaviour")
 recorded = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings are not beside the project")
 
 
@@ -51,7 +56,17 @@ class Lake:
 
     def build(self, at: datetime, command: str = "run", *arguments: str) -> None:
         """Build the numbers at a time, with their seeds and data tests if the command is build."""
-        done = self.dbt(at, command, "--select", "+leaderboard", "+wallet_pnl", "+quarantined_wallets", *arguments)
+        done = self.dbt(
+            at,
+            command,
+            "--select",
+            "+leaderboard",
+            "+wallet_flags",
+            "+position_returns",
+            "+wallet_pnl",
+            "+quarantined_wallets",
+            *arguments,
+        )
         assert done.success, done.failures
 
     def dbt(self, at: datetime, *arguments: str) -> DbtResult:

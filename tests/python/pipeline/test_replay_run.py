@@ -22,6 +22,9 @@ TRADER = "8vMeKNeECuwE2t5YufLZ3YhJBN1YjtdsckpuLbMEkCWt"
 TOKEN = "5SGJtEayXVArEk1s1bg5iS5Mc9Hm8CPJmmgiHodtnfW1"
 # the trader's last trade
 AS_OF = 1_753_454_851
+# by the first letters of their addresses
+MACHINES = {"4GQe", "H3Ss"}
+PEOPLE = {"8vMe", "HZfz", "2Hd3", "3YNH", "H8Ad"}
 KILL = Kill("build_traders", "pipeline", 0.5)
 # the step takes more than that
 KILLED_STEP_S = 2.0
@@ -100,6 +103,17 @@ def test_the_numbers_of_a_recorded_position_are_pinned(replay: Replay) -> None:
         "trade_frequency_daily": Decimal(172),
     }
     assert {name: row[name] for name in wanted} == wanted
+
+
+def test_machines_are_flagged_and_people_are_not(replay: Replay) -> None:
+    flagged = {
+        row["wallet_address"][:4]
+        for row in replay.lake.rows("gold", "wallet_flags")
+        if row["flag"] in ("machine_pace", "arbitrage")
+    }
+    assert flagged >= MACHINES
+    assert not flagged & PEOPLE
+    assert {wallet[:4] for wallet in replay.wallets} >= MACHINES | PEOPLE
 
 
 def test_who_does_not_qualify_learns_why(replay: Replay) -> None:

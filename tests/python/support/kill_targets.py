@@ -39,7 +39,7 @@ KILL_TARGETS = {
 # lists loads, of which a run that is taken up again makes more
 LOADS = ("silver", "swap_load_batches")
 # grow by calculation
-BY_CALCULATION = ("fifo_positions", "position_pnl")
+BY_CALCULATION = ("fifo_positions", "position_pnl", "wallet_behaviour")
 # a process of its own starts with importing: its kill must have a chance to hit its work
 START_S = 3.0
 # random names and times of the attempt that happened to bring a row; every figure stays in the comparison
