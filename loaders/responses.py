@@ -363,8 +363,8 @@ def _is_int64(value: int | Number | None) -> bool:
     return value is None or -MOST_INTEGER <= int(value) < MOST_INTEGER
 
 
-def _is_unix_time(value: int | Number) -> bool:
-    return _is_int64(value) and 0 < int(Decimal(value)) <= LAST_TIME
+def _is_unix_time(value: int | Number | None) -> bool:
+    return value is None or (_is_int64(value) and 0 < int(Decimal(value)) <= LAST_TIME)
 
 
 def _is_address(value: str | None) -> bool:

@@ -84,7 +84,8 @@ class Changes:
         if not built:
             return "the lake does not say by which code it was built: the whole project is built once"
         edited = _join_names(self.nodes.edited(built)) or "data tests"
-        remade = self.nodes.names(self.nodes.remade(built))
+        # what was never built is not built again
+        remade = self.nodes.names(self.nodes.remade(built) & built.keys())
         again = f"; built again from all rows: {_join_names(remade)}" if remade else ""
         return f"changed since the last build: {edited}{again}"
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from loaders.apis import Api
 from loaders.bronze import Bronze
-from loaders.errors import TerminalApiError
+from loaders.errors import BudgetReachedError, TerminalApiError
 from loaders.jobs import Job, check_lake, run_job
 from loaders.resources import TRANSACTIONS, WHALES, Resource
 from loaders.retry import RETRY
@@ -35,6 +35,7 @@ from smart_trader.pipeline.sources import serving_api
 from smart_trader.pipeline.steps import Step
 from smart_trader.pipeline.upgrade import upgrade_lake
 
+ENDS_EACH_LOAD = (TerminalApiError, BudgetReachedError)
 # The sandbox has no plan to keep to, and answers at once.
 OWN_SERVER_RATE = 200.0
 OWN_SERVER_PARALLEL = 4
@@ -165,8 +166,7 @@ class _Run:
             failure = whole_failure(resource, report)
             if failure is not None:
                 failures.append(failure)
-            # what ends one load ends each
-            if report.stop is not None:
+            if isinstance(report.stop, ENDS_EACH_LOAD):
                 break
         if self._request.tokens and WHALES in step.resources:
             self._show_untracked()

@@ -148,8 +148,8 @@ def upgrade_lake(
         SmartTraderError: The lake is newer than this project, or a step failed; the lake keeps its version then.
     """
     lake, prefix = Lake(machine.paths), schema_prefix()
-    _add_bronze_tables(machine.paths)
     steps = pending_upgrades(machine.paths, prefix)
+    _add_bronze_tables(machine.paths)
     if steps:
         progress(f"the lake is of an earlier version: {len(steps)} steps to version {LAKE_VERSION}")
         with lake_engine(machine, progress, choice) as engine:

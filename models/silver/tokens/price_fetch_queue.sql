@@ -62,8 +62,8 @@ queued as (
 
     select
         held_tokens.token_address as item,
-        -- A price marks no calculation of before its time: what this run calculates needs one. Where
-        -- it is there, or was asked for, the next is needed when wallets are calculated again.
+        -- A price marks no calculation of before its time: what this run calculates needs one.
+        -- Where it is there, or was asked for, the next is needed with the next swaps.
         case
             when
                 held_tokens.calculated_at < {{ as_of() }}
@@ -71,7 +71,7 @@ queued as (
                 or price_fetches.fetched_at >= held_tokens.calculated_at
                 then
                     greatest(held_tokens.calculated_at, price_fetches.fetched_at)
-                    + interval '{{ var("pnl_refresh_hours") }}' hour
+                    + interval '{{ var("transactions_refresh_hours") }}' hour
             when price_fetches.attempts > 0
                 then greatest(held_tokens.calculated_at, price_fetches.due_at)
             else held_tokens.calculated_at

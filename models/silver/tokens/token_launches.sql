@@ -59,8 +59,6 @@ launches as (
         min(launch_time) as launch_time
     from landed
     group by token_address, source
-    -- how a token was made is more than when it was listed
-    qualify row_number() over (partition by token_address order by source asc) = 1
 
 ),
 
@@ -71,6 +69,8 @@ typed as (
         timestamp_seconds(launch_time) as launched_at,
         source
     from launches
+    -- how a token was made is more than when it was listed
+    qualify row_number() over (partition by token_address order by source asc) = 1
 
 )
 

@@ -23,7 +23,7 @@ from loaders.listings import token_list
 from loaders.loose_json import as_bytes, as_text, elements, members
 from loaders.pages import FetchedPage, ItemClient
 from loaders.report import Report
-from loaders.resources import RESOURCES, TOKENS
+from loaders.resources import TOKENS, TRANSACTIONS, WHALES
 from loaders.settings import loader_settings
 from loaders.work_items import WorkItem
 from smart_trader.errors import SmartTraderError
@@ -35,9 +35,11 @@ from .mutations import Case
 
 # a body that is no answer would be requested again, which only takes time
 SETTINGS: dict[str, Any] = {**FAST, "max_request_tries": 1, "max_pages_per_wallet": 5, "max_parallel_requests": 4}
-LOADERS = tuple(resource.name for resource in RESOURCES)
-TABLES = {resource.name: resource.table.name for resource in RESOURCES}
-KINDS = {resource.name: resource.kind for resource in RESOURCES}
+# what pages through lists of rows
+LISTINGS = (TOKENS, WHALES, TRANSACTIONS)
+LOADERS = tuple(resource.name for resource in LISTINGS)
+TABLES = {resource.name: resource.table.name for resource in LISTINGS}
+KINDS = {resource.name: resource.kind for resource in LISTINGS}
 CLEAN_EVERY = 10
 MORE_FOLLOWS = "an empty page says that more follows"
 # the largest time that the API takes

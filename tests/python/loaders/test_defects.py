@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from loaders import jobs, swaps
+from loaders import fetching, swaps
 from loaders.bronze import Bronze
 from loaders.client import BirdeyeClient, UnitMeter
 from loaders.fetching import FetchResult, fetch_item
@@ -88,7 +88,7 @@ def test_an_end_from_outside_ends_the_load(
             raise end
         return fetch_item(resource, item, *args)
 
-    monkeypatch.setattr(jobs, "fetch_item", fetch)
+    monkeypatch.setattr(fetching, "fetch_item", fetch)
     works = items("first", "stop", "never")
     with pytest.raises(type(end) if isinstance(end, Exception) else KeyboardInterrupt):
         fetch_and_land(NAMES, works, client, UnitMeter({}), bronze, settings, LoadMetadata(NOW, "sandbox", "run"))

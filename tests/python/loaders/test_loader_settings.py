@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loaders.resources import RESOURCES
 from loaders.settings import LoaderSettings, api_key, loader_settings
 from smart_trader.birdeye import PLANS, PRICES_CU
 from smart_trader.config.settings import store_settings
@@ -16,7 +17,7 @@ from smart_trader.errors import SettingsError
 def test_the_projects_own_vars_are_all_known_and_in_range() -> None:
     settings = loader_settings()
     assert settings.birdeye_plan == "starter"
-    assert set(settings.cu_prices) == {"/defi/v3/token/list", "/defi/v3/token/holder", "/trader/txs/seek_by_time"}
+    assert set(settings.cu_prices) == {resource.endpoint for resource in RESOURCES}
     assert settings.cu_prices.items() <= PRICES_CU.items()
 
 

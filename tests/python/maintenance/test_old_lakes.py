@@ -116,9 +116,11 @@ def env_of(old: KilledLake) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def fresh(calm: MarketLake) -> dict[str, Counter[str]]:
-    """The tables of the same market's first run, made now."""
-    return KilledLake(calm, FIRST).tables(*UNKNOWN)
+def fresh(embedded: EmbeddedLake) -> dict[str, Counter[str]]:
+    """The tables of the same market's first run, made now; an old lake has looked up neither prices nor launches."""
+    lake = MarketLake(embedded, "fresh_")
+    lake.demo(FIRST, "--skip-tests", "--var", "max_priced_tokens=0", "--var", "max_launch_lookups=0")
+    return KilledLake(lake, FIRST).tables(*UNKNOWN)
 
 
 def test_an_old_lake_equals_a_new_one_once_it_is_upgraded(

@@ -16,9 +16,11 @@ KINDS = ("models", "seeds", "snapshots")
 # What the seed's 22 fields and gold's readers, and the loaders, name in their own code.
 CONTRACTED = {
     "forward_returns",
+    "launch_fetch_queue",
     "leaderboard",
     "list_quality",
     "pipeline_runs",
+    "price_fetch_queue",
     "score_calibration",
     "skill_scores",
     "smart_traders",

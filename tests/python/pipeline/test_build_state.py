@@ -15,7 +15,7 @@ from loaders.tables import FETCH_LOG, TOKEN_METRICS
 from smart_trader.config.paths import LakePaths
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.build_state import BuildState
-from smart_trader.pipeline.steps import STEPS
+from smart_trader.pipeline.steps import LOADED, STEPS
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 EARLIER = AS_OF - timedelta(hours=1)
@@ -111,7 +111,7 @@ def test_a_token_list_that_brings_no_work_is_built_with_the_next(
 
 def test_what_landed_is_pending_until_it_is_built(listed: Lake) -> None:
     state = BuildState(listed)
-    assert state.note_landed() == ["tokens", "holders", "swaps"]
+    assert state.note_landed() == list(LOADED)
     state.mark_pending({"tokens": {"model.a"}})
     assert state.note_landed() == []
     assert state.pending() == {"tokens": {"model.a"}}
@@ -121,4 +121,4 @@ def test_what_landed_is_pending_until_it_is_built(listed: Lake) -> None:
     assert state.pending() == {"tokens": set()}
     # a request to retry changes every work list
     land(listed, AS_OF + timedelta(hours=1), [], "retry", "swaps")
-    assert state.note_landed() == ["tokens", "holders", "swaps"]
+    assert state.note_landed() == list(LOADED)

@@ -233,9 +233,12 @@ def test_what_was_built_without_tests_needs_no_parse_until_a_run_tests(
 
 # By kind of load, what it changes and what it leaves alone. Flags and skill stand on launches and on why a wallet is
 # tracked, so lists of tokens and of holders reach the leaderboard, without a calculation.
-REACH = {
+REACH: dict[str, tuple[set[str], set[str]]] = {
     "tokens": (
-        {"token_observations", "tracked_tokens", "whale_fetch_queue", "whale_wallets", "tracked_tokens_history"},
+        {
+            "token_observations", "tracked_tokens", "whale_fetch_queue", "whale_wallets", "tracked_tokens_history",
+            "token_prices", "token_launches", "price_fetch_queue", "launch_fetch_queue",
+        },
         {"holder_observations", "swap_load_batches", "pnl_due_wallets", "position_pnl", "pnl_history"},
     ),
     "holders": (
@@ -243,14 +246,25 @@ REACH = {
         {"token_observations", "swap_load_batches", "wallet_trades", "pnl_due_wallets", "position_pnl", "pnl_history"},
     ),
     "swaps": (
-        {"swap_load_batches", "wallet_trades", "pnl_due_wallets", "fifo_positions", "whale_wallets", "leaderboard"},
+        {
+            "swap_load_batches", "wallet_trades", "pnl_due_wallets", "fifo_positions", "whale_wallets", "leaderboard",
+            "price_fetch_queue", "launch_fetch_queue",
+        },
         {"token_observations", "holder_observations", "tracked_tokens", "whale_fetch_queue"},
+    ),
+    "prices": (
+        {"token_prices", "price_fetch_queue"},
+        {"token_observations", "token_launches", "launch_fetch_queue", "position_pnl", "leaderboard"},
+    ),
+    "launches": (
+        {"token_launches", "launch_fetch_queue"},
+        {"token_observations", "token_prices", "price_fetch_queue", "position_pnl"},
     ),
     "calculations": (
         {"pnl_due_wallets", "fifo_positions", "position_pnl", "tracked_whales", "leaderboard"},
         {"wallet_trades", "whale_wallets", "transaction_fetch_queue", "token_observations"},
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", REACH)
@@ -282,6 +296,13 @@ def test_every_reader_of_what_landed_is_named_by_kind(before: Nodes) -> None:
     assert listed | BY_CALCULATION <= models(before, set(before.keys("model")))
     # below a reader of the same kind, or a reader itself
     assert models(before, before.keys("model", "snapshot") - views) == models(before, reached)
+
+
+def test_no_figure_is_made_before_the_details_are_loaded(before: Nodes) -> None:
+    """Positions are built for the work lists; what is marked by the prices comes after."""
+    built = models(before, before.above(*STEP["build_positions"].queues))
+    assert {"pnl_due_wallets", "fifo_positions", "token_prices", "token_launches"} <= built
+    assert not {"position_pnl", "pnl_history", "trader_evaluations", "wallet_pnl"} & built
 
 
 def test_settings_that_parsing_does_not_read_parse_nothing_again(builds: Callable[..., Builds]) -> None:

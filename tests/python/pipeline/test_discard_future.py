@@ -14,7 +14,17 @@ import pytest
 
 from loaders.bronze import Bronze
 from loaders.jobs import check_lake
-from loaders.tables import FETCH_LOG, PIPELINE_RUNS, TABLES, TOKEN_METRICS, TRANSACTION_HISTORY, WHALE_HOLDERS, Table
+from loaders.tables import (
+    FETCH_LOG,
+    PIPELINE_RUNS,
+    TABLES,
+    TOKEN_CREATIONS,
+    TOKEN_METRICS,
+    TOKEN_PRICES,
+    TRANSACTION_HISTORY,
+    WHALE_HOLDERS,
+    Table,
+)
 from smart_trader.clock import now
 from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SettingsError
@@ -39,6 +49,8 @@ def landed(bronze: Bronze, at: datetime, name: str) -> None:
             TOKEN_METRICS: rows(TOKEN_METRICS, {"address": f"{name}-1"}, {"address": f"{name}-2"}),
             WHALE_HOLDERS: rows(WHALE_HOLDERS, {"owner": name}),
             TRANSACTION_HISTORY: rows(TRANSACTION_HISTORY, {"owner": name}),
+            TOKEN_CREATIONS: rows(TOKEN_CREATIONS, {"token_address": name}),
+            TOKEN_PRICES: rows(TOKEN_PRICES, {"token_address": name}),
             FETCH_LOG: rows(FETCH_LOG, {"kind": "tokens", "item": "token_list"}, {"kind": "swaps", "item": name}),
             PIPELINE_RUNS: rows(PIPELINE_RUNS, {"step": "load_tokens"}),
         }
@@ -87,7 +99,8 @@ def test_a_lake_in_the_future_is_brought_back(paths: LakePaths) -> None:
             for name, rows in before.items()}  # fmt: skip
     assert contents(paths) == kept
     assert {name: len(rows) for name, rows in kept.items()} == {
-        "token_metrics": 2, "whale_holders": 1, "transaction_history": 1, "fetch_log": 2, "pipeline_runs": 1,
+        "token_metrics": 2, "whale_holders": 1, "transaction_history": 1, "token_creations": 1, "token_prices": 1,
+        "fetch_log": 2, "pipeline_runs": 1,
     }  # fmt: skip
     check_lake(Bronze(paths), "birdeye", now())
     chosen = datetime.fromisoformat(smart_trader(paths, "as-of", "").stdout.strip())

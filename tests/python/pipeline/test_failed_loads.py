@@ -16,7 +16,7 @@ import pytest
 from deltalake import write_deltalake
 
 from loaders.bronze import Bronze
-from loaders.resources import TRANSACTIONS, WHALES
+from loaders.resources import LAUNCHES, PRICES, TRANSACTIONS, WHALES
 from loaders.settings import loader_settings
 from loaders.tables import FETCH_LOG, PIPELINE_RUNS
 from smart_trader import birdeye
@@ -39,8 +39,10 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 
 AS_OF = 1_790_000_000
-BUILDS = ["build_tokens", "build_whales", "build_traders"]
+BUILDS = ["build_tokens", "build_whales", "build_positions", "build_traders"]
 TOKEN_LIST, HOLDERS, SWAPS = "/defi/v3/token/list", "/defi/v3/token/holder", "/trader/txs/seek_by_time"
+PRICED, CREATED = birdeye.MULTI_PRICE, birdeye.TOKEN_CREATION
+ALL = {"tokens", "holders", "swaps", "prices", "launches"}
 
 
 class Pipeline:
@@ -56,7 +58,7 @@ class Pipeline:
         self.built: list[str] = []
         self._source = source
         due = datetime.fromtimestamp(AS_OF, UTC) - timedelta(hours=1)
-        for resource, count in ((WHALES, 3), (TRANSACTIONS, 4)):
+        for resource, count in ((WHALES, 3), (TRANSACTIONS, 4), (PRICES, 2), (LAUNCHES, 2)):
             rows = [{"item": f"{n + 1}" * 40, "due_at": due, "queue_rank": n, "attempts": 0} for n in range(count)]
             queue = pa.Table.from_pylist(rows)
             for name in resource.queue_columns:
@@ -96,10 +98,8 @@ def pipeline(source: MarketSource, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         pytest.param({"fault": "cu_exhausted", "endpoint": HOLDERS}, {"tokens"}, id="month-ends-at-whales"),
         pytest.param({"fault": "cu_exhausted", "endpoint": SWAPS}, {"tokens", "holders"}, id="month-ends-at-swaps"),
         pytest.param({"fault": "unauthorized", "endpoint": SWAPS}, {"tokens", "holders"}, id="key-refused-at-swaps"),
-        pytest.param(
-            {"fault": "internal_error", "endpoint": HOLDERS}, {"tokens", "holders", "swaps"}, id="whales-down"
-        ),
-        pytest.param({"fault": "bad_gateway", "endpoint": SWAPS}, {"tokens", "holders", "swaps"}, id="swaps-down"),
+        pytest.param({"fault": "internal_error", "endpoint": HOLDERS}, ALL, id="whales-down"),
+        pytest.param({"fault": "bad_gateway", "endpoint": SWAPS}, ALL, id="swaps-down"),
     ],
 )
 def test_what_has_landed_is_built_and_the_run_fails_once(
@@ -116,6 +116,67 @@ def test_what_has_landed_is_built_and_the_run_fails_once(
     assert list(outcomes.values()).count("failed") == 1
     assert outcomes["build_traders"] == "complete"
     assert failed.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "landed", "said"),
+    [
+        pytest.param(
+            {"fault": "internal_error", "endpoint": PRICED}, "failed", {"prices", "launches"},
+            "prices: the endpoint answered for none of 2 items", id="prices-down",
+        ),
+        pytest.param(
+            {"fault": "bad_request", "endpoint": CREATED}, "failed", {"prices", "launches"},
+            "launches: the endpoint answered for none of 2 items", id="launches-refused",
+        ),
+        pytest.param(
+            {"fault": "plan", "endpoint": PRICED}, "failed", set(), "/defi/multi_price: the key is refused", id="plan",
+        ),
+        pytest.param(
+            {"fault": "plan", "endpoint": CREATED}, "failed", {"prices"}, "the key is refused", id="plan-of-launches",
+        ),
+        pytest.param(
+            {"fault": "internal_error", "endpoint": CREATED, "times": 1}, "partial", {"prices", "launches"},
+            "1 of 2 items failed", id="one-launch-fails",
+        ),
+    ],
+)  # fmt: skip
+def test_a_detail_that_fails_never_blocks_the_list(
+    pipeline: Pipeline, fault: dict[str, Any], outcome: str, landed: set[str], said: str
+) -> None:
+    pipeline.run(fault)
+    assert [what for what in pipeline.built if what in BUILDS] == BUILDS
+    assert {row["kind"] for row in pipeline.rows(FETCH_LOG)} == {"tokens", "holders", "swaps", *landed}
+    record = {row["step"]: row for row in pipeline.rows(PIPELINE_RUNS)}["load_details"]
+    assert (record["outcome"], said in record["error"]) == (outcome, True)
+    assert any(said in line for line in pipeline.lines)
+    is_warned = any(line.strip().startswith("warning: ") for line in pipeline.lines)
+    assert is_warned is (outcome == "failed")
+
+
+def test_a_detail_that_fails_alone_is_tried_again_by_its_scheduler(pipeline: Pipeline) -> None:
+    pipeline.run()
+    with pytest.raises(LoadsFailedError, match="prices: the endpoint answered for none of 2 items"):
+        pipeline.run({"fault": "internal_error", "endpoint": PRICED}, run_id="second", step="load_details")
+
+
+@pytest.mark.parametrize(
+    ("variables", "requested", "outcome"),
+    [
+        pytest.param({"max_launch_lookups": 1}, {PRICED: 1, CREATED: 1}, "complete", id="cap-of-launches"),
+        pytest.param({"max_priced_tokens": 0}, {CREATED: 2}, "complete", id="no-prices"),
+        pytest.param({"cu_budget": 100 + 150 + 40 + 6 + 80}, {PRICED: 1, CREATED: 1}, "partial", id="budget"),
+        pytest.param({"cu_budget": 100 + 150 + 40}, {}, "partial", id="nothing-left"),
+    ],
+)
+def test_details_keep_to_their_caps_and_to_the_budget(
+    pipeline: Pipeline, variables: dict[str, int], requested: dict[str, int], outcome: str
+) -> None:
+    records = {record.step: record for record in pipeline.run(max_parallel_requests=1, **variables)}
+    details = records["load_details"]
+    assert (details.requests, details.outcome) == (sum(requested.values()), outcome)
+    assert details.cu == 6 * requested.get(PRICED, 0) + 80 * requested.get(CREATED, 0)
+    assert pipeline.built[-1] == "build_traders"
 
 
 def test_after_the_months_end_nothing_more_is_requested(pipeline: Pipeline) -> None:
@@ -142,7 +203,7 @@ def test_steps_run_alone_share_the_budget_of_their_run(pipeline: Pipeline) -> No
     spent = {row["step"]: row["cu"] for row in pipeline.rows(PIPELINE_RUNS)}
     assert spent == {"load_tokens": 100, "load_whales": 50, "load_transactions": 20}
     records = pipeline.run(cu_budget=170, run_id="R1")
-    assert [record.cu for record in records if record.cu is not None] == [0, 0, 0]
+    assert [record.cu for record in records if record.cu is not None] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,9 @@ def test_an_hour_later_only_what_was_never_fetched_is_requested(lake: MarketLake
     news = [row for row in lake.rows("bronze", "fetch_log") if row["as_of"].timestamp() == FIRST + HOUR]
     assert [row["item"] for row in news if row["kind"] == "tokens"] == ["token_list"]
     known = {(row["kind"], row["item"]) for row in log}
-    assert all((row["kind"], row["item"]) not in known for row in news if row["kind"] != "tokens")
+    # what a wallet holds that is calculated now is priced now
+    always = ("tokens", "prices")
+    assert all((row["kind"], row["item"]) not in known for row in news if row["kind"] not in always)
     assert len(lake.rows("bronze", "pipeline_runs")) == runs + len(STEP_NAMES)
     for table, rows in before.items():
         after = Counter(lake.business(*table))
@@ -159,7 +161,7 @@ def test_a_fetch_that_no_build_came_after_is_taken_out_of_the_work_list(lake: Ma
 
 
 # a new wallet takes a place and moves others; a new token makes new work
-RANKED = ("leaderboard", "whale_fetch_queue", "transaction_fetch_queue")
+RANKED = ("leaderboard", "whale_fetch_queue", "transaction_fetch_queue", "price_fetch_queue", "launch_fetch_queue")
 STATES = ("tracked_tokens", "tracked_whales", "whale_wallets", "tracked_tokens_history", "tracked_whales_history")
 
 

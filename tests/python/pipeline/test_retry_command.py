@@ -18,9 +18,9 @@ from smart_trader.lake.delta import read_table
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.cli import retry
-from smart_trader.pipeline.steps import STEPS
+from smart_trader.pipeline.steps import LOADED
 
-TOKEN, WALLET, OTHER = "T" * 43, "W" * 43, "V" * 43
+TOKEN, OTHER_TOKEN, WALLET, OTHER = "T" * 43, "U" * 43, "W" * 43, "V" * 43
 AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
@@ -35,13 +35,21 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakePaths:
     shared = {"outcome": "failed", "origin": "queue", "data_source": "sandbox", "as_of": AS_OF, "landed_at": AS_OF}
     rows = [
         {"fetch_id": item, "kind": kind, "item": item, **shared}
-        for kind, item in (("holders", TOKEN), ("swaps", WALLET), ("swaps", OTHER))
+        for kind, item in (
+            ("holders", TOKEN),
+            ("swaps", WALLET),
+            ("swaps", OTHER),
+            ("launches", TOKEN),
+            ("prices", OTHER_TOKEN),
+        )
     ]
     bronze.land({FETCH_LOG: pa.Table.from_pylist(rows, FETCH_LOG.schema)})
     tokens = pa.table({"token_address": [TOKEN], "is_exhausted": [True]})
     whales = pa.table({"wallet_address": [WALLET, WALLET, OTHER], "is_exhausted": [True, True, False]})
     write_deltalake(paths.table("silver", "tracked_tokens"), tokens)
     write_deltalake(paths.table("silver", "tracked_whales"), whales)
+    for queue, item in (("price_fetch_queue", OTHER_TOKEN), ("launch_fetch_queue", TOKEN)):
+        write_deltalake(paths.table("silver", queue), pa.table({"item": [item], "is_exhausted": [item == TOKEN]}))
     return paths
 
 
@@ -53,9 +61,16 @@ def requests(paths: LakePaths) -> set[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("items", "requested", "reported"),
     [
-        pytest.param([], [("holders", TOKEN), ("swaps", WALLET)], "1 token, 1 wallet", id="all-that-are-left-alone"),
+        pytest.param(
+            [],
+            [("holders", TOKEN), ("swaps", WALLET), ("launches", TOKEN)],
+            "1 launch look-up, 1 token, 1 wallet",
+            id="all-that-are-left-alone",
+        ),
         pytest.param([WALLET], [("swaps", WALLET)], "1 wallet", id="a-wallet"),
-        pytest.param([TOKEN, OTHER], [("holders", TOKEN), ("swaps", OTHER)], "1 token, 1 wallet", id="one-that-pauses"),
+        pytest.param(
+            [OTHER_TOKEN, OTHER], [("prices", OTHER_TOKEN), ("swaps", OTHER)], "1 price look-up, 1 wallet", id="pauses"
+        ),
     ],
 )
 def test_a_request_lands_for_each(
@@ -75,7 +90,6 @@ def test_an_item_that_was_never_requested_is_refused_by_name(paths: LakePaths) -
 
 def test_every_build_sees_a_request(paths: LakePaths) -> None:
     state = BuildState(Lake(paths))
-    builds = [step for step in STEPS if step.is_build]
-    before = [state.now(step)["fetches"] for step in builds]
+    before = [state.now(resource)["fetches"] for resource in LOADED.values()]
     CliRunner().invoke(retry, [WALLET])
-    assert [state.now(step)["fetches"] for step in builds] == [count + 1 for count in before]
+    assert [state.now(resource)["fetches"] for resource in LOADED.values()] == [count + 1 for count in before]

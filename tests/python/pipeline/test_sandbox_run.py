@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -13,11 +14,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from loaders.apis import sandbox_api
+from smart_trader import birdeye
 from smart_trader.cli import smart_trader
 from smart_trader.clock import parse_timestamp
 from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.pipeline.sources import SourceSpec, running_sandbox, serving_api
+from smart_trader.sandbox.faults import fault_of
 from smart_trader.sandbox.market.market_source import MarketSource, market
 from smart_trader.sandbox.market.spec import WorldSpec
 from smart_trader.sandbox.market.truth import as_text, truths
@@ -81,6 +84,34 @@ def test_a_whole_run_lists_whom_the_demo_lists(fresh: MarketLake, calm: MarketLa
     truth.write_text(as_text(truths(source, FIRST), "csv"))
     judged = [each.smart_trader("evaluate", "--truth", str(truth), "--format", "json").stdout for each in (fresh, calm)]
     assert judged[0] == judged[1] != ""
+
+
+@pytest.mark.full
+def test_a_plan_without_look_ups_still_gives_a_list(fresh: MarketLake, source: MarketSource) -> None:
+    def run(at: int, *endpoints: str) -> tuple[str, dict[str, Any]]:
+        faults = [fault_of({"fault": "plan", "endpoint": endpoint, "times": None}) for endpoint in endpoints]
+        with serving(sandbox_app(source, clock=at, faults=faults)) as url:
+            done = fresh.smart_trader("run", "--sandbox", url, "--as-of", str(at), "--skip-tests", "--run-id", str(at))
+        assert done.returncode == 0, done.stderr
+        records = {row["step"]: row for row in fresh.rows("bronze", "pipeline_runs") if row["run_id"] == str(at)}
+        return done.stderr, records["load_details"]
+
+    said, details = run(FIRST, birdeye.MULTI_PRICE, birdeye.TOKEN_CREATION)
+    assert "warning: /defi/multi_price: the key is refused" in said
+    assert (details["outcome"], details["rows"]) == ("failed", 0)
+    assert len(fresh.rows("gold", "leaderboard")) > 0
+    positions = fresh.rows("silver", "position_pnl")
+    assert "trade" in {row["mark_source"] for row in positions}
+    # launches are still of use, prices of a calculation that is marked are not
+    _, details = run(FIRST + 3600)
+    kinds = {row["kind"] for row in fresh.rows("bronze", "fetch_log") if row["run_id"] == str(FIRST + 3600)}
+    assert (details["outcome"], kinds - {"holders", "swaps"}) == ("complete", {"tokens", "prices", "launches"})
+    marked = [row for row in fresh.rows("silver", "position_pnl") if row["calculation_date"].timestamp() == FIRST]
+    assert len(marked) == len(positions)
+    # what is left is nothing
+    run(FIRST + 2 * 3600)
+    _, details = run(FIRST + 2 * 3600 + 60)
+    assert details["requests"] == 0
 
 
 def test_a_time_of_ones_own_wins_and_is_said(fresh: MarketLake, url: str) -> None:

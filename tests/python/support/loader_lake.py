@@ -49,6 +49,7 @@ class Lake:
         given: str | Sequence[str] | None = None,
         as_of: int = AS_OF,
         limit: int | None = None,
+        run_id: str = "",
         **vars: Any,
     ) -> Report:
         """Run a loader against a sandbox, as fast as it can."""
@@ -56,7 +57,7 @@ class Lake:
         as_of_time = datetime.fromtimestamp(as_of, UTC)
         resource = next(resource for resource in RESOURCES if resource.name == loader)
         addresses = read_addresses(given, resource.option) if isinstance(given, str) else given
-        job = Job(resource, settings, self.paths, as_of_time, limit, addresses)
+        job = Job(resource, settings, self.paths, as_of_time, limit, addresses, run_id=run_id)
         return run_job(job, sandbox_api(api) if isinstance(api, str) else api)
 
     def rows(self, table: str) -> list[dict[str, Any]]:

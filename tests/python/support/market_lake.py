@@ -109,10 +109,17 @@ class MarketLake:
             as_of=datetime.fromtimestamp(at, UTC),
             quote_assets=quote_assets(),
             history_complete={wallet: wallet in complete for wallet in wallets},
-            token_observations=self._observed("token_metrics"),
+            token_observations=[*self._observed("token_metrics"), *self._looked_up()],
             holder_observations=self._observed("whale_holders"),
             data_source="sandbox",
         )
+
+    def _looked_up(self) -> Iterator[tuple[dict[str, Any], datetime]]:
+        """Yield the prices that were looked up, in the shape of a list's items."""
+        for row in self.rows("bronze", "token_prices"):
+            item = parse(row["item"])
+            found = {"address": row["token_address"], "price": item["value"], "liquidity": item.get("liquidity")}
+            yield found, row["observed_at"]
 
     def _observed(self, table: str) -> list[tuple[dict[str, Any], datetime]]:
         return [(parse(row["item"]), row["observed_at"]) for row in self.rows("bronze", table)]
