@@ -76,8 +76,8 @@ coverage as (
 
 ready_windows as (
 
-    -- Who is covered first is not who is typical, so all are awaited, but not for ever: by then each
-    -- wallet was due once.
+    -- Who is covered first is not who is typical, so all are awaited, but not for ever: by then
+    -- each wallet was due once.
     select scored_at from coverage
     group by scored_at, window_end
     having

@@ -232,10 +232,10 @@ graded as (
         {% for grade in ['A', 'B', 'C', 'D', 'X'] -%}
         count_if(grade = '{{ grade }}') as grade_{{ grade | lower }}_count,
         {% endfor -%}
-        {% for tier in ['ELITE', 'STRONG', 'PROMISING', 'QUALIFIED'] -%}
-        count_if(coalesce(tier = '{{ tier }}', false)) as {{ tier | lower }}_count
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        count_if(coalesce(tier = 'ELITE', false)) as elite_count,
+        count_if(coalesce(tier = 'STRONG', false)) as strong_count,
+        count_if(coalesce(tier = 'PROMISING', false)) as promising_count,
+        count_if(coalesce(tier = 'QUALIFIED', false)) as qualified_count
     from wallet_standings
 
 ),

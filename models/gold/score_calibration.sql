@@ -38,7 +38,11 @@ windows as (
 
 score_names as (
 
-    select explode(array('{{ scores | join("', '") }}')) as score_name
+    select explode(array(
+        {%- for score in scores %}
+        '{{ score }}'{{ ',' if not loop.last }}
+        {%- endfor %}
+    )) as score_name
 
 ),
 
@@ -102,8 +106,9 @@ sums as (
         sum(return_rank * return_rank) as return_square_sum,
         sum(score_rank * return_rank) as product_sum,
         {% for fifth in range(1, 6) -%}
-        cast(cast(sum(exact_return) filter (where fifth = {{ fifth }}) as decimal(38, 12)) as double)
-        / nullif(count_if(fifth = {{ fifth }}), 0) as fifth_{{ fifth }}_return,
+        cast(
+            cast(sum(exact_return) filter (where fifth = {{ fifth }}) as decimal(38, 12)) as double
+        ) / nullif(count_if(fifth = {{ fifth }}), 0) as fifth_{{ fifth }}_return,
         {% endfor -%}
         cast(cast(sum(exact_return) as decimal(38, 12)) as double) / count(*) as mean_return,
         count_if(is_graded) as graded_count,

@@ -77,7 +77,26 @@ flags as (
 caps as (
 
     select
-        skill_scores.*,
+        skill_scores.wallet_address,
+        skill_scores.calculation_date,
+        skill_scores.position_count,
+        skill_scores.mean_return,
+        skill_scores.skill,
+        skill_scores.skill_low,
+        skill_scores.edge_low,
+        skill_scores.skill_low_90,
+        skill_scores.edge_low_90,
+        skill_scores.money_return,
+        skill_scores.money_return_low,
+        skill_scores.pnl_usd,
+        skill_scores.cost_usd,
+        skill_scores.period_count,
+        skill_scores.good_period_share,
+        skill_scores.peer_count,
+        skill_scores.peer_mean,
+        skill_scores.within_variance,
+        skill_scores.between_variance,
+        skill_scores.grade,
         flags.flags,
         flags.hard_flags,
         -- X has no tier

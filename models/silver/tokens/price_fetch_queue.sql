@@ -62,8 +62,8 @@ queued as (
 
     select
         held_tokens.token_address as item,
-        -- A price marks no calculation of before its time: what this run calculates needs one. Where
-        -- it is there, or was asked for, the next is needed with the next swaps.
+        -- A price marks no calculation of before its time: what this run calculates needs one.
+        -- Where it is there, or was asked for, the next is needed with the next swaps.
         case
             when
                 held_tokens.calculated_at < {{ as_of() }}

@@ -50,7 +50,7 @@ NO_FORMULA = [
     pytest.param("seeds/watchlist.csv", "wallet_address,note", "wallet_address,note\nW,", id="watchlist"),
     pytest.param(
         "models/gold/leaderboard.sql",
-        "smart_trader_score desc, total_pnl desc, wallet_address asc\n        )) as tier",
+        "skill_low desc nulls last, total_pnl desc, wallet_address asc\n        )) as tier",
         "total_pnl desc\n        )) as tier",
         id="order-of-the-list",
     ),
