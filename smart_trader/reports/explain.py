@@ -153,7 +153,7 @@ def _profit(facts: WalletFacts) -> Iterator[str]:
     made = [row for row in facts.positions if row["profit"] > 0]
     gross = sum((row["profit"] for row in made), Decimal(0))
     if made:
-        yield f"tokens that made the profit of {cell_text(gross)} USD"
+        yield f"tokens that made the profit of {cell_text(gross)} USD; age is the token's at the first trade"
         yield columns_text([_position(row, gross) for row in made[:TOP_TOKENS]])
     if len(made) > TOP_TOKENS:
         rest = sum(row["profit"] for row in made[TOP_TOKENS:])
@@ -176,8 +176,7 @@ def _position(row: Row, gross: Decimal) -> dict[str, Any]:
         "share": _percent(float(row["profit"] / gross), sign=""),
         "return": _percent(float(row["profit"] / row["cost"])) if row["cost"] else "-",
         "trades": row["trade_count"],
-        "launch age": _age(row["seconds_after_launch"]),
-        "mark": row["mark_source"],
+        "age": _age(row["seconds_after_launch"]),
     }
 
 

@@ -131,7 +131,7 @@ def test_a_listed_wallet_is_explained(lake: MarketLake, shown: str) -> None:
     assert ("by its size it would be" in lines[2]) == (best["tier"] != best["uncapped_tier"])
     (score,) = (row for row in lake.rows("gold", "skill_scores") if row["wallet_address"] == wallet)
     assert f"grade {score['grade']}: " in text
-    figures = {line[2:36].strip(): line[36:].split("   ")[0].strip() for line in lines if line.startswith("  ")}
+    figures = {line[2:36].strip(): line[36:].strip().split("   ")[0] for line in lines if line.startswith("  ")}
     assert figures["positions of the last 90 days"] == str(score["position_count"])
     assert figures["skill exceeds, with 95 %"] == f"{100 * score['skill_low']:+,.1f} %"
     assert figures["it exceeds, with 95 %"] == f"{100 * score['money_return_low']:+,.1f} %"

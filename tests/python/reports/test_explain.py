@@ -55,7 +55,6 @@ def position(number: int) -> dict[str, Any]:
         "cost_of_sold_usd": Decimal(10),
         "trade_count": 2,
         "unmatched_proceeds_usd": Decimal(3 if number == 0 else 0),
-        "mark_source": "none",
     }
 
 
@@ -110,10 +109,10 @@ def test_a_lake_without_grades_tells_verdict_minimums_and_profit(lake: Lake) -> 
 
 def test_the_ten_best_tokens_are_told_and_what_the_others_came_to(lake: Lake) -> None:
     lines = told(lake)
-    head = lines.index("tokens that made the profit of 78.00 USD")
+    head = lines.index("tokens that made the profit of 78.00 USD; age is the token's at the first trade")
     assert [line.split()[0] for line in lines[head + 2 : head + 12]] == TOKENS[11:1:-1]
     # 12 of 78 USD, and 120 % of what was put in; no launch is known
-    assert lines[head + 2].split()[1:] == ["12.00", "15.4", "%", "+120.0", "%", "2", "-", "none"]
+    assert lines[head + 2].split()[1:] == ["12.00", "15.4", "%", "+120.0", "%", "2", "-"]
     assert lines[head + 12 : head + 16] == [
         "2 tokens more made 3.00 USD",
         "2 tokens lost 55.00 USD",
@@ -130,7 +129,7 @@ def test_ages_and_the_token_that_led_to_the_wallet_are_told(lake: Lake) -> None:
     ]
     write(lake, "silver", "position_returns", *rows)
     lines = told(lake)
-    ages = [line.split()[-3:-1] for line in lines if line.startswith(tuple(TOKENS[8:12]))]
+    ages = [line.split()[-2:] for line in lines if line.startswith(tuple(TOKENS[8:12]))]
     assert ages == [["90", "s"], ["2", "h"], ["2", "d"], ["-30", "s"]]
     assert [line.split()[0] for line in lines if f"{TOKENS[10]}*" in line]
     assert "* the wallet was found by this token, which is in no grade" in lines
