@@ -44,7 +44,7 @@ Figures
 
 Flags and skill
 - A transaction counts for the pace when it touches a token; money for money is none. Transactions with a token count as
-  trades for `arbitrage` and `churn` also where they net to nothing; `wash_pair` is a share of `trade_count`.
+  trades for `arbitrage`, `churn` and `wash_pair` also where they net to nothing.
 - Profit, winners and best tokens are of all positions with a trade; returns and skill of those that cost at least 5 USD.
 - A token's age and its trigger go by the first trade of the position, bought or sold.
 - Two wallets meet by value in USD, within a minute either way; a trade that meets a wallet twice counts once.

@@ -68,7 +68,7 @@ def launch(suspect: Suspect) -> Iterator[Flag]:
 
 def wash_pair(suspect: Suspect) -> Iterator[Flag]:
     shares = [
-        share(partner.sold_to + partner.bought_from, suspect.total.trade_count) or 0
+        share(partner.sold_to + partner.bought_from, suspect.behaviour.net_trades) or 0
         for partner in suspect.partners.values()
         if partner.sold_to >= 5 and partner.bought_from >= 5
     ]
