@@ -1,4 +1,4 @@
-"""An independent reference of wallet PnL: plain Python and Decimal, from served JSON to rows of silver.wallet_pnl and gold.
+"""An independent reference of wallet PnL and trust: plain Python and Decimal, from served JSON to silver and gold.
 
 It shares no code with the models and the FIFO engine, so that an agreement of the two proves something. Where the rules
 leave a choice, it takes the most literal reading:
@@ -41,6 +41,16 @@ Figures
 - Money is rounded once per position, from exact sums; unrealized, total, roi, coverage and the average transaction
   are computed from rounded figures, holding time from exact ones.
 - Days between first and last trade are seconds / 86400, not calendar days.
+
+Flags and skill
+- A transaction counts for the pace when it touches a token; money for money is none. Transactions with a token count as
+  trades for `arbitrage`, `churn` and `wash_pair` also where they net to nothing.
+- Profit, winners and best tokens are of all positions with a trade; returns and skill of those that cost at least 5 USD.
+- A token's age and its trigger go by the first trade of the position, bought or sold.
+- Two wallets meet by value in USD, within a minute either way; a trade that meets a wallet twice counts once.
+- A crowd is counted in purchases, of all other wallets together, 61 to 3,600 s after and as long before.
+- Peers are wallets without a hard flag. Periods are counted from 1970. The bound of the return on all money is that of a
+  ratio of sums, with n residuals and no correction for small n.
 
 Gold
 - A null coverage fails a minimum above 0; tier, score and ranks belong to qualified wallets only.

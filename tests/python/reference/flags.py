@@ -68,7 +68,7 @@ def launch(suspect: Suspect) -> Iterator[Flag]:
 
 def wash_pair(suspect: Suspect) -> Iterator[Flag]:
     shares = [
-        share(partner.sold_to + partner.bought_from, suspect.total.trade_count) or 0
+        share(partner.sold_to + partner.bought_from, suspect.behaviour.net_trades) or 0
         for partner in suspect.partners.values()
         if partner.sold_to >= 5 and partner.bought_from >= 5
     ]
@@ -104,13 +104,12 @@ def one_hit(suspect: Suspect) -> Iterator[Flag]:
 
 
 def churn(suspect: Suspect) -> Iterator[Flag]:
-    total = suspect.total
-    tokens = sum(bool(history.trades) for history in suspect.histories.values())
+    total, found = suspect.total, suspect.behaviour
     hold = total.cost_hours / total.exact_matched_cost if total.exact_matched_cost else None
-    if tokens == 0 or hold is None or total.trade_count < 40 or total.trade_count < 6 * tokens:
+    if hold is None or found.net_trades < 40 or found.net_trades < 6 * found.tokens:
         return
     if hold < 12 and abs(total.realized) <= Decimal("0.03") * total.bought:
-        yield Flag("churn", SOFT, share(total.trade_count, tokens), 6)
+        yield Flag("churn", SOFT, share(found.net_trades, found.tokens), 6)
 
 
 def launch_unknown(suspect: Suspect) -> Iterator[Flag]:

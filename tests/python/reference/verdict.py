@@ -29,7 +29,7 @@ class WalletVerdict:
         swap_count: Distinct swaps.
         foreign_rows: Served rows of other owners.
         histories: What FIFO took in, by token.
-        transactions: Block time of each transaction, also of one that is no trade.
+        transactions: Block time of each transaction that touches a token, also of one that nets to nothing.
     """
 
     positions: dict[str, PositionFigures]
@@ -104,15 +104,16 @@ def compute_wallet(
 ) -> WalletVerdict:
     """Compute all positions of one wallet."""
     swaps = distinct_swaps(wallet, pages)
-    histories = net_trades(value_swaps(swaps.rows, quote_assets, settings.max_leg_disagreement))
+    valued = value_swaps(swaps.rows, quote_assets, settings.max_leg_disagreement)
+    histories = net_trades(valued)
     positions = {
         token: position_figures(wallet, token, history, market, settings) for token, history in histories.items()
     }
     total = wallet_figures(list(positions.values()))
     transactions: dict[str, int] = {}
-    for swap in swaps.rows:
-        known = transactions.setdefault(swap.tx_hash, swap.block_unix_time)
-        transactions[swap.tx_hash] = min(known, swap.block_unix_time)
+    for row in valued:
+        known = transactions.setdefault(row.swap.tx_hash, row.swap.block_unix_time)
+        transactions[row.swap.tx_hash] = min(known, row.swap.block_unix_time)
     return WalletVerdict(positions, total, len(swaps.rows), swaps.foreign_rows, histories, transactions)
 
 
