@@ -88,6 +88,7 @@ position_sums as (
         cast(sum(if(is_launch_known, profit_usd, 0)) as double) as known_profit_usd,
         cast(sum(if(is_from_launch, profit_usd, 0)) as double) as launch_profit_usd,
         count_if(is_from_launch and profit_usd > 0) as launch_win_count,
+        count_if(is_launch_known and profit_usd > 0) as known_win_count,
         cast(sum(if(profit_rank <= {{ var('launch_best_tokens') }}, profit_usd, 0)) as double)
             as best_profit_usd,
         cast(sum(
@@ -144,6 +145,13 @@ facts as (
         position_sums.launch_win_count,
         try_divide(position_sums.launch_profit_usd, position_sums.known_profit_usd)
             as launch_profit_share,
+        try_divide(position_sums.launch_win_count, position_sums.known_win_count)
+            as launch_win_share,
+        coalesce(
+            try_divide(position_sums.launch_profit_usd, position_sums.known_profit_usd)
+            >= {{ var('launch_min_profit_share') }}d,
+            false
+        ) as is_profit_from_launches,
         try_divide(position_sums.known_best_profit_usd, position_sums.best_profit_usd)
             as known_best_share,
         try_divide(position_sums.top_profit_usd, position_sums.profit_usd) as top_share,
@@ -200,14 +208,31 @@ judged as (
             || ' {{ whole_percent(var("machine_pace_min_share")) }} is the limit',
 
             'launch',
-            launch_profit_share >= {{ var('launch_min_profit_share') }}d
+            (
+                is_profit_from_launches
+                or launch_win_share >= {{ var('launch_min_win_share') }}d
+            )
             and launch_win_count >= {{ var('launch_min_wins') }},
-            launch_profit_share,
-            {{ var('launch_min_profit_share') }}d,
-            {{ percent_text('launch_profit_share') }} || ' of the profit came from '
-            || launch_win_count || ' tokens bought within'
-            || ' {{ var("launch_max_seconds") // 60 }} minutes of launch;'
-            || ' {{ whole_percent(var("launch_min_profit_share")) }} is the limit',
+            if(is_profit_from_launches, launch_profit_share, launch_win_share),
+            if(
+                is_profit_from_launches,
+                {{ var('launch_min_profit_share') }}d,
+                {{ var('launch_min_win_share') }}d
+            ),
+            if(
+                is_profit_from_launches,
+                {{ percent_text('launch_profit_share') }} || ' of the profit came from '
+                || launch_win_count,
+                {{ percent_text('launch_win_share') }} || ' of the winning tokens were '
+                || launch_win_count
+            )
+            || ' tokens bought within {{ var("launch_max_seconds") // 60 }} minutes of launch; '
+            || if(
+                is_profit_from_launches,
+                '{{ whole_percent(var("launch_min_profit_share")) }}',
+                '{{ whole_percent(var("launch_min_win_share")) }}'
+            )
+            || ' is the limit',
 
             'wash_pair',
             counterparty_share >= {{ var('wash_pair_min_share') }}d,

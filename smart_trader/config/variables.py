@@ -92,6 +92,7 @@ class ProjectVariables(BaseModel):
     machine_pace_min_transactions: Annotated[int, Field(ge=2)]
     launch_max_seconds: Seconds
     launch_min_profit_share: Share
+    launch_min_win_share: Share
     launch_min_wins: Count
     launch_best_tokens: Count
     launch_known_min_share: Share

@@ -61,9 +61,13 @@ def launch(suspect: Suspect) -> Iterator[Flag]:
     winners = [each for each in suspect.returns if each.pnl > 0]
     known = [each for each in winners if each.age_s is not None]
     early = [each for each in known if each.age_s is not None and each.age_s <= LAUNCH_S]
-    part = share(gross(early), gross(known))
-    if len(early) >= 3 and part is not None and part >= 0.5:
-        yield Flag("launch", HARD, part, 0.5)
+    by_profit, by_count = share(gross(early), gross(known)), share(len(early), len(known))
+    if len(early) < 3 or by_profit is None or by_count is None:
+        return
+    if by_profit >= 0.5:
+        yield Flag("launch", HARD, by_profit, 0.5)
+    elif by_count >= 0.3:
+        yield Flag("launch", HARD, by_count, 0.3)
 
 
 def wash_pair(suspect: Suspect) -> Iterator[Flag]:
@@ -90,8 +94,8 @@ def martingale(suspect: Suspect) -> Iterator[Flag]:
 
 def followed(suspect: Suspect) -> Iterator[Flag]:
     part = share(suspect.following.followed, suspect.following.late)
-    if suspect.following.followed >= 5 and part is not None and part >= 0.4:
-        yield Flag("followed", CAP, part, 0.4, "QUALIFIED")
+    if suspect.following.followed >= 5 and part is not None and part >= 0.25:
+        yield Flag("followed", CAP, part, 0.25, "QUALIFIED")
 
 
 def one_hit(suspect: Suspect) -> Iterator[Flag]:
