@@ -59,14 +59,16 @@ def bought_and_sold(token: str, cost: float, got: float, hours: float = 0) -> li
     ]
 
 
-def test_launch_counts_profit_in_tokens_of_known_launch() -> None:
+def test_launch_counts_profit_and_winners_of_known_launch() -> None:
     rows = [row for token in "ABC" for row in bought_and_sold(token, 10, 20)]
     launches = dict.fromkeys("ABC", START - 1800)
     assert names(run(*rows), launches) == ["launch"]
     assert names(run(*rows), {**launches, "C": START - 1801}) == []
-    # 30 of 60 USD, then 30 of 61
-    assert names(run(*rows, *bought_and_sold("D", 10, 40)), {**launches, "D": START - 9999}) == ["launch"]
-    assert names(run(*rows, *bought_and_sold("D", 10, 41)), {**launches, "D": START - 9999}) == []
+    # 30 of 60 USD and 3 of 11 winners, then 30 of 61 USD; 3 of 10 winners are enough with less of the profit
+    for others, got, expected in (("DEFGHIJK", 33, ["launch"]), ("DEFGHIJK", 34, []), ("DEFGHIJ", 99, ["launch"])):
+        old = [row for token in others[1:] for row in bought_and_sold(token, 10, 11)]
+        known = {**launches, **dict.fromkeys(others, START - 9999)}
+        assert names(run(*rows, *old, *bought_and_sold(others[0], 10, got)), known) == expected
     # profit of unknown launch does not count, and here most of the best three is unknown
     assert names(run(*rows, *bought_and_sold("D", 10, 41)), launches) == ["launch", "launch_unknown"]
 
@@ -152,7 +154,7 @@ def test_a_crowd_follows_late_buys() -> None:
     launches = {f"T{n}": START + n * 3 * 3600 - 7201 for n in range(5)}
     verdict = market_of(leader=leader, **crowd)
     trust = compute_trust(verdict, as_of=AS_OF, launches=launches)
-    assert trust.flags["leader"] == [Flag("followed", "cap", 1.0, 0.4, "QUALIFIED")]
+    assert trust.flags["leader"] == [Flag("followed", "cap", 1.0, 0.25, "QUALIFIED")]
     assert trust.flags["f0"] == []
     # a launch within two hours, or one that is not known, is no late buy
     deals = deals_by_token(verdict.wallets)
