@@ -136,7 +136,8 @@ def test_a_window_is_what_plain_python_makes_of_the_trades(walked: MarketLake, n
     }
     returns = {wallet: row["forward_return"] for wallet, row in found.items() if row["forward_return"] is not None}
     known = {wallet: value for wallet, (value, _) in expected.items() if value == value}
-    assert returns == pytest.approx(known, rel=1e-9, abs=1e-9)
+    # the table rounds each token's money to a millionth of a USD, and a wallet has put in 50 USD at least
+    assert returns == pytest.approx(known, abs=3e-7)
     for row in walked.rows("gold", "score_calibration"):
         if row["scored_at"] == scored_at:
             check_calibration(row, standings, known)
