@@ -34,6 +34,7 @@ class Builder:
         self._refresh_hours = refresh_hours
         self._engine = engine
         self._progress = progress
+        self._paths = lake.paths
         self._state = BuildState(lake)
         self._builds = Builds(
             lake.paths, engine, request.as_of.isoformat(), request.run_id, request.variables, progress
@@ -151,7 +152,7 @@ class Builder:
         if known == name:
             return
         if known is not None and self._state.has_leaderboard():
-            views = self._changes.nodes.views()
+            views = self._changes.nodes.standing_views(self._paths)
             built = self._invoke("views", "run", "--select", *self._changes.nodes.names(views))
             self._progress(f"      the lake was built by {known}; views: {built}")
         self._state.mark(ENGINE, name)

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smart_trader.config.paths import project_root
+from smart_trader.config.paths import LakePaths, project_root
+from smart_trader.lake.delta import is_table
 from smart_trader.pipeline.fingerprints import Fingerprint, ProjectCode, Source, digest
 
 KINDS = ("model", "seed", "snapshot", "test")
@@ -115,6 +116,20 @@ class Nodes:
     def views(self) -> set[str]:
         """Return the ids of the views, whose rows change without a build."""
         return {key for key in self.keys("model") if self._nodes[key].config.get("materialized") == "view"}
+
+    def standing_views(self, paths: LakePaths) -> set[str]:
+        """Return the ids of the views that can be made: all tables that they stand on are in the lake.
+
+        A lake of an earlier version lacks the tables that this one adds, and they come with its next build.
+        """
+        views = self.views()
+        return {
+            view for view in views if all(self._is_there(key, paths) for key in self.above(self.name(view)) - views)
+        }
+
+    def _is_there(self, key: str, paths: LakePaths) -> bool:
+        node = self._nodes[key]
+        return is_table(paths.table(node.schema, node.alias))
 
     def keys(self, *kinds: str) -> set[str]:
         """Return the ids of the nodes of these resource types."""

@@ -36,7 +36,9 @@ from smart_trader.lake.store import arrow_location
 from smart_trader.lakehouse.session import Choice, Engine, lake_engine
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.dbt import Builds
+from smart_trader.pipeline.fingerprints import ProjectCode
 from smart_trader.pipeline.renamed import VIEWS, carry_marks, move_tables, rename_columns
+from smart_trader.pipeline.stamps import Nodes
 
 # A century: longer than any calculation is old.
 NO_REFRESH_HOURS = 24 * 365 * 100
@@ -101,7 +103,9 @@ def carry_over(workshop: Workshop) -> None:
     views = {"schema": schema_name("silver"), "names": list(VIEWS)}
     workshop.builds.invoke("views of earlier names", "run-operation", "drop_views", "--args", json.dumps(views))
     # the engine that builds next may not find what it stands on: each makes the views that it knows
-    workshop.builds.invoke("views", "run", "--select", "config.materialized:view")
+    nodes = Nodes(workshop.builds.nodes(), ProjectCode.read(workshop.overrides))
+    standing = nodes.names(nodes.standing_views(workshop.lake.paths))
+    workshop.builds.invoke("views", "run", "--select", *standing)
 
 
 UPGRADES = (

@@ -25,7 +25,7 @@ AS_OF = 1_753_454_851
 # by the first letters of their addresses
 MACHINES = {"4GQe", "H3Ss"}
 PEOPLE = {"8vMe", "HZfz", "2Hd3", "3YNH", "H8Ad"}
-KILL = Kill("build_traders", "pipeline", 0.5)
+KILL = Kill("build_positions", "pipeline", 0.5)
 # the step takes more than that
 KILLED_STEP_S = 2.0
 
