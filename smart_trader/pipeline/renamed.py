@@ -91,10 +91,10 @@ def carry_marks(lake: Lake, nodes: Mapping[str, Any], overrides: Mapping[str, An
     """
     code, state = ProjectCode.read(overrides), BuildState(lake)
     present, built = Nodes(nodes, code), state.stamps()
-    seeds = present.keys("seed")
-    is_same = code.formula_code == SAME_FIGURES and all(
-        key in built and built[key].own == present.stamps[key].own for key in seeds
-    )
+    # a seed that such a lake does not have came later, and none of its figures stands on it
+    seeds = present.keys("seed") & built.keys()
+    is_same = code.formula_code == SAME_FIGURES and bool(seeds)
+    is_same = is_same and all(built[key].own == present.stamps[key].own for key in seeds)
     if not is_same:
         progress("a seed or the formula is another than this lake was built by: the next run computes it again")
         return
