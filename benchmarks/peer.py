@@ -2,10 +2,11 @@
 
     python benchmarks/peer.py LAKE [--format json] [--threads 2]
 
-It is what the models' cost is measured against. It takes each wallet as of its newest fetch, so its list is the lake's
-while no calculation was refreshed by age alone, every load is whole, and the project's vars have their defaults. It marks
-by the token list's prices and ranks by score: a lake with looked-up prices, and any list by grade, differs from it. Prints
-seconds, CPU seconds and peak memory; exits with 1 if the lake has a `gold.leaderboard` and the lists differ.
+It is what the models' cost is measured against. It takes each wallet as of its newest fetch, so its list is the
+lake's while no calculation was refreshed by age alone, every load is whole, and the project's vars have their
+defaults. It marks by the token list's prices and ranks by score: a lake with looked-up prices, and any list by grade,
+differs from it. Prints seconds, CPU seconds and peak memory; exits with 1 if the lake has a `gold.leaderboard` and
+the lists differ.
 """
 
 from __future__ import annotations
