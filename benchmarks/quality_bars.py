@@ -11,7 +11,7 @@ from quality_measures import GOOD, GOOD_TIERS, JOINED, Group, Judged, mean, pool
 from smart_trader.sandbox.market.spec import EASY, HARD, NO_SKILL
 
 DELAY = 10
-# the copied returns of X say nothing: nobody is told to follow such a wallet
+# the copied returns of X count for no bar: such a wallet is not listed
 FOLLOWED = ("A", "B", "C", "D")
 PREDICTS = ("predictive", "suspicious")
 

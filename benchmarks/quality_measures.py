@@ -24,7 +24,7 @@ from smart_trader.sandbox.market.truth import truths
 TOP = 25
 DRAWS = 200
 RANDOM = "random"
-# the tiers that a follower is told to look at
+# the tiers that the list recommends
 GOOD_TIERS = ("ELITE", "STRONG")
 GOOD = " + ".join(GOOD_TIERS)
 GRADES = ("A", "B", "C", "D", "X")
