@@ -22,6 +22,7 @@ from dbt.adapters.sparkconnect.credentials import ConnectionMethod, SparkConnect
 from dbt.adapters.sparkconnect.embedded.lake import Lake
 from dbt.adapters.sparkconnect.embedded.python_model import Session
 from dbt.adapters.sparkconnect.embedded.session import EmbeddedSession
+from dbt.adapters.sparkconnect.embedded.transpile import transpiled
 from dbt.adapters.sparkconnect.embedded.views import VIEWS_FILE
 from dbt_common.exceptions import DbtConfigError, DbtDatabaseError
 from deltalake import DeltaTable, write_deltalake
@@ -336,6 +337,20 @@ def test_each_further_term_takes_as_long_as_the_one_before(session: EmbeddedSess
     begun = time.process_time()
     assert len(rows(session, f"select {expression} from values (1, 1.5d) as t(id, usd)")) == 1
     assert time.process_time() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "cast(bround(100 * usd) as bigint) || '%'",
+        "cast(id as int) || ' of ' || cast(2d as smallint)",
+        "if(id > 1, 'many', 'one' || '!') || '?'",
+        "cast(if(id > 1, 'a', 'b') as string)",
+    ],
+)
+def test_a_text_of_known_type_is_bound_once(expression: str) -> None:
+    """The macro of a cast to text mentions its argument once for each type that it may have."""
+    assert "SPARK_STRING" not in transpiled(f"select {expression} from t").text
 
 
 @pytest.mark.parametrize(

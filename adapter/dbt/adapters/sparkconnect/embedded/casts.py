@@ -1,7 +1,7 @@
 """What a cast of Spark's becomes for DuckDB."""
 
 from dbt.adapters.sparkconnect.embedded.errors import RefusedError
-from dbt.adapters.sparkconnect.embedded.nodes import TIME_TEXT, WHOLE_TYPES, call, place, text
+from dbt.adapters.sparkconnect.embedded.nodes import TIME_TEXT, WHOLE_TYPES, as_text, call, kind_of, place, text
 from sqlglot import exp
 
 
@@ -22,10 +22,12 @@ def cast_of(node: exp.Expr) -> exp.Expr:
         # `1d`, `1L`: sqlglot's reading of a literal
         return node
     if name in exp.DataType.TEXT_TYPES:
-        return value if isinstance(value, exp.Literal) and value.is_string else call("spark_string", value)
+        return as_text(value)
     prefix = "spark_try_" if is_try else "spark_to_"
     plain = exp.TryCast if is_try else exp.Cast
     if name in WHOLE_TYPES:
+        if kind_of(value) == "double":
+            return plain(this=call("trunc", value), to=exp.DataType.build(WHOLE_TYPES[name]))
         return plain(this=call(f"{prefix}whole", value), to=exp.DataType.build(WHOLE_TYPES[name]))
     if name in (exp.DType.DOUBLE, exp.DType.FLOAT):
         double = call(f"{prefix}double", value)

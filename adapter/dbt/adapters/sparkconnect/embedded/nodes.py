@@ -20,6 +20,8 @@ WHOLE_TYPES = {
     exp.DType.TINYINT: "tinyint",
 }
 _DOUBLES = frozenset(["spark_to_double", "spark_try_double", "spark_divide", "spark_divide_double", "spark_try_divide"])
+#: Marks, among a node's own notes, that it is a double.
+IS_DOUBLE = "spark_is_double"
 OUTER = (exp.Window, exp.Filter)
 
 
@@ -128,14 +130,27 @@ def kind_of(node: exp.Expr) -> str:
     if isinstance(node, exp.Coalesce):
         return "double" if all(kind_of(part) == "double" for part in (node.this, *node.expressions)) else ""
     if isinstance(node, exp.Anonymous):
-        return "double" if node.name in _DOUBLES else ""
+        return "double" if node.name in _DOUBLES or node.meta.get(IS_DOUBLE) else ""
     return "whole" if isinstance(node, exp.Count) else ""
 
 
 def as_text(node: exp.Expr) -> exp.Expr:
-    """Return an expression as text, as Spark casts it."""
-    is_text = (isinstance(node, exp.Literal) and node.is_string) or isinstance(node, exp.DPipe)
-    return node if is_text else call("spark_string", node)
+    """Return an expression as text, as Spark casts it.
+
+    Where the statement shows the type, the macro that asks for it is left out: it binds its argument once for each type.
+    """
+    if _is_text(node):
+        return node
+    return cast(node, "varchar") if isinstance(node, exp.Cast) and kind_of(node) == "whole" else call("spark_string", node)
+
+
+def _is_text(node: exp.Expr) -> bool:
+    node = node.unnest()
+    if isinstance(node, exp.Literal):
+        return bool(node.is_string)
+    if isinstance(node, exp.If):
+        return _is_text(node.args["true"]) and _is_text(node.args.get("false") or exp.Null())
+    return isinstance(node, exp.DPipe)
 
 
 def regular(node: exp.Expr, function: str) -> str:

@@ -6,6 +6,7 @@ from dbt.adapters.sparkconnect.embedded import functions, patterns
 from dbt.adapters.sparkconnect.embedded.errors import RefusedError
 from dbt.adapters.sparkconnect.embedded.macros import ROUNDED_DIGITS
 from dbt.adapters.sparkconnect.embedded.nodes import (
+    IS_DOUBLE,
     OURS,
     OUTER,
     TIME_TEXT,
@@ -142,7 +143,11 @@ def _rounding(name: str) -> Callable[[exp.Expr, list[exp.Expr]], exp.Expr]:
             parent = parent.parent
         kind = parent.to.this if isinstance(parent, exp.Cast) else None
         is_cast = kind in (exp.DType.DECIMAL, exp.DType.DOUBLE)
-        return once(f"spark_{name}_{digits}" if is_cast else f"spark_{name}_{digits}_number", arguments[0])
+        if is_cast:
+            return once(f"spark_{name}_{digits}", arguments[0])
+        rounded = once(f"spark_{name}_{digits}_number", arguments[0])
+        rounded.meta[IS_DOUBLE] = True
+        return rounded
 
     return spelled
 
