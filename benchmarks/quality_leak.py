@@ -77,8 +77,11 @@ def _wallets(lake: Lake) -> Wallets:
     }
     for row in rows_of(lake.read("silver", "position_returns")):
         age_s = (row["calculation_date"] - row["first_trade_at"]).total_seconds()
-        if not row["is_trigger"] and age_s <= SETTINGS.skill_window_days * DAY_S:
-            rows[row["wallet_address"]].append({**row, "period": int(age_s // (SETTINGS.skill_period_days * DAY_S))})
+        since_launch = row["seconds_after_launch"]
+        is_launch = since_launch is not None and 0 <= since_launch <= SETTINGS.launch_max_seconds
+        if not row["is_trigger"] and not is_launch and age_s <= SETTINGS.skill_window_days * DAY_S:
+            period = int(row["first_trade_at"].timestamp() // (SETTINGS.skill_period_days * DAY_S))
+            rows[row["wallet_address"]].append({**row, "period": period})
     addresses = sorted(rows)
     returns = [np.array([row["bounded_return"] for row in rows[wallet]], dtype=float) for wallet in addresses]
     periods = []
@@ -151,5 +154,5 @@ def _ranked(
         if not row["is_qualified"] or grade not in by_grade:
             continue
         tier = max([str(row["uncapped_tier"]), by_grade[grade], *caps.get(wallet, ())], key=tiers.index)
-        places.append((tiers.index(tier), -low, -float(str(row["total_pnl"])), wallet, tier))
+        places.append((tiers.index(tier), row["is_followed"], -low, -float(str(row["total_pnl"])), wallet, tier))
     return [(wallet, tier) for *_, wallet, tier in sorted(places)]

@@ -123,17 +123,23 @@ candidates as (
 
 ranked as (
 
-    -- former traders have no rank
+    -- Former traders have no rank. Followed wallets come last in their tier: their returns are moved
+    -- by those who follow them, and not to be had by one more.
     select
         ---------- standing
         if(former, null, row_number() over (
             partition by former
             order by
-                tier_order asc, skill_low desc nulls last, total_pnl desc, wallet_address asc
+                tier_order asc,
+                is_followed asc,
+                skill_low desc nulls last,
+                total_pnl desc,
+                wallet_address asc
         )) as overall_rank,
         if(former, null, row_number() over (
             partition by former, tier_order
-            order by skill_low desc nulls last, total_pnl desc, wallet_address asc
+            order by
+                is_followed asc, skill_low desc nulls last, total_pnl desc, wallet_address asc
         )) as tier_rank,
         wallet_address,
         shown_tier as tier,

@@ -10,10 +10,14 @@ position_returns as (
 
 recent as (
 
-    -- a tracked wallet was found by the holders of a token that rose; that position says nothing
+    -- A tracked wallet was found by the holders of a token that rose; that position says nothing. Nor
+    -- does one from a launch: its price moves by the second, and nobody who follows gets it.
     select * from position_returns
     where
         not is_trigger
+        and not coalesce(
+            seconds_after_launch between 0 and {{ var('launch_max_seconds') }}, false
+        )
         and first_trade_at >= calculation_date - interval '{{ var("skill_window_days") }}' day
 
 ),

@@ -68,6 +68,7 @@ flags as (
         array_join(array_sort(collect_set(flag)), ', ') as flags,
         nullif(array_join(array_sort(collect_set(if(is_hard, flag, null))), ', '), '')
             as hard_flags,
+        count_if(flag = 'followed') > 0 as is_followed,
         max(tier_rank) as tier_rank
     from flag_ranks
     group by wallet_address
@@ -99,6 +100,7 @@ caps as (
         skill_scores.grade,
         flags.flags,
         flags.hard_flags,
+        coalesce(flags.is_followed, false) as is_followed,
         -- X has no tier
         grade_ranks.grade is not null and flags.hard_flags is null as may_be_listed,
         greatest(grade_ranks.tier_rank, flags.tier_rank) as best_tier_rank

@@ -36,46 +36,60 @@ wallet_followers as (
 
 ),
 
-positions as (
+newest_positions as (
 
     -- All of a wallet's positions, also those that say nothing of its skill.
     select
-        position_pnl.wallet_address,
-        position_pnl.token_address,
-        position_pnl.bought_usd,
-        position_pnl.sold_usd,
-        position_pnl.unmatched_proceeds_usd,
-        position_pnl.realized_pnl_usd,
+        position_pnl.*,
         position_pnl.realized_pnl_usd + position_pnl.unrealized_pnl_usd as pnl_usd,
-        greatest(
-            position_pnl.realized_pnl_usd + position_pnl.unrealized_pnl_usd, 0
-        ) as profit_usd,
-        position_pnl.cost_of_sold_usd
-        + position_pnl.open_cost_usd >= {{ var('min_position_usd') }} as is_counted,
-        position_pnl.held_cost_hours,
-        position_pnl.held_cost_usd,
-        position_pnl.last_trade_at,
-        -- what was traded before its launch was launched before
-        coalesce(token_launches.launched_at <= position_pnl.first_trade_at, false)
-            as is_launch_known,
-        coalesce(
-            unix_seconds(position_pnl.first_trade_at) - unix_seconds(token_launches.launched_at)
-            between 0 and {{ var('launch_max_seconds') }},
-            false
-        ) as is_from_launch,
-        row_number() over (
-            partition by position_pnl.wallet_address
-            order by
-                position_pnl.realized_pnl_usd + position_pnl.unrealized_pnl_usd desc,
-                position_pnl.token_address asc
-        ) as profit_rank
+        position_pnl.cost_of_sold_usd + position_pnl.open_cost_usd as cost_usd,
+        cast(position_pnl.realized_pnl_usd + position_pnl.unrealized_pnl_usd as double)
+        / greatest(
+            cast(position_pnl.cost_of_sold_usd + position_pnl.open_cost_usd as double),
+            {{ var('min_position_usd') }}d
+        ) as position_return
     from position_pnl
     left semi join pnl_due_wallets
         on
             position_pnl.wallet_address = pnl_due_wallets.wallet_address
             and position_pnl.calculation_date = pnl_due_wallets.calculation_date
-    left join token_launches on position_pnl.token_address = token_launches.token_address
     where position_pnl.trade_count > 0
+
+),
+
+positions as (
+
+    select
+        newest_positions.wallet_address,
+        newest_positions.token_address,
+        newest_positions.bought_usd,
+        newest_positions.sold_usd,
+        newest_positions.unmatched_proceeds_usd,
+        newest_positions.realized_pnl_usd,
+        newest_positions.pnl_usd,
+        greatest(newest_positions.pnl_usd, 0) as profit_usd,
+        newest_positions.cost_usd >= {{ var('min_position_usd') }} as is_counted,
+        newest_positions.held_cost_hours,
+        newest_positions.held_cost_usd,
+        newest_positions.last_trade_at,
+        -- what was traded before its launch was launched before
+        coalesce(token_launches.launched_at <= newest_positions.first_trade_at, false)
+            as is_launch_known,
+        coalesce(
+            unix_seconds(newest_positions.first_trade_at) - unix_seconds(token_launches.launched_at)
+            between 0 and {{ var('launch_max_seconds') }},
+            false
+        ) as is_from_launch,
+        row_number() over (
+            partition by newest_positions.wallet_address
+            order by newest_positions.pnl_usd desc, newest_positions.token_address asc
+        ) as profit_rank,
+        row_number() over (
+            partition by newest_positions.wallet_address
+            order by newest_positions.position_return desc, newest_positions.token_address asc
+        ) as return_rank
+    from newest_positions
+    left join token_launches on newest_positions.token_address = token_launches.token_address
 
 ),
 
@@ -94,6 +108,13 @@ position_sums as (
         cast(sum(
             if(is_launch_known and profit_rank <= {{ var('launch_best_tokens') }}, profit_usd, 0)
         ) as double) as known_best_profit_usd,
+        count_if(return_rank <= {{ var('launch_telling_tokens') }} and profit_usd > 0)
+            as telling_count,
+        count_if(
+            is_launch_known
+            and return_rank <= {{ var('launch_telling_tokens') }}
+            and profit_usd > 0
+        ) as known_telling_count,
         cast(max(profit_usd) as double) as top_profit_usd,
         cast(sum(pnl_usd) - max(pnl_usd) as double) as other_pnl_usd,
         cast(sum(unmatched_proceeds_usd) as double) as unmatched_usd,
@@ -154,6 +175,14 @@ facts as (
         ) as is_profit_from_launches,
         try_divide(position_sums.known_best_profit_usd, position_sums.best_profit_usd)
             as known_best_share,
+        try_divide(position_sums.known_telling_count, position_sums.telling_count)
+            as known_telling_share,
+        position_sums.telling_count,
+        coalesce(
+            try_divide(position_sums.known_best_profit_usd, position_sums.best_profit_usd)
+            < {{ var('launch_known_min_share') }}d,
+            false
+        ) as is_best_unknown,
         try_divide(position_sums.top_profit_usd, position_sums.profit_usd) as top_share,
         try_divide(position_sums.unmatched_usd, position_sums.sold_usd) as unmatched_share,
         try_divide(abs(position_sums.realized_pnl_usd), position_sums.bought_usd)
@@ -291,12 +320,24 @@ judged as (
             || ' {{ var("churn_min_trades_per_token") }} trades a token is the limit',
 
             'launch_unknown',
-            known_best_share < {{ var('launch_known_min_share') }}d,
-            known_best_share,
-            {{ var('launch_known_min_share') }}d,
-            'the launch is known behind ' || {{ percent_text('known_best_share') }}
-            || ' of the profit of the best {{ var("launch_best_tokens") }} tokens;'
-            || ' {{ whole_percent(var("launch_known_min_share")) }} is the least',
+            is_best_unknown
+            or known_telling_share < {{ var('launch_known_min_token_share') }}d,
+            if(is_best_unknown, known_best_share, known_telling_share),
+            if(
+                is_best_unknown,
+                {{ var('launch_known_min_share') }}d,
+                {{ var('launch_known_min_token_share') }}d
+            ),
+            'the launch is known behind ' || if(
+                is_best_unknown,
+                {{ percent_text('known_best_share') }}
+                || ' of the profit of the best {{ var("launch_best_tokens") }} tokens; '
+                || '{{ whole_percent(var("launch_known_min_share")) }}',
+                {{ percent_text('known_telling_share') }} || ' of the ' || telling_count
+                || ' winning tokens of the highest return; '
+                || '{{ whole_percent(var("launch_known_min_token_share")) }}'
+            )
+            || ' is the least',
 
             'dormant',
             idle_days >= {{ var('dormant_days') }},

@@ -77,6 +77,7 @@ standings as (
         coalesce(wallet_caps.grade, 'D') as grade,
         wallet_caps.flags,
         wallet_caps.hard_flags is not null as is_flagged,
+        coalesce(wallet_caps.is_followed, false) as is_followed,
         newest_evaluations.smart_trader_score,
 
         ---------- skill

@@ -96,6 +96,8 @@ class ProjectVariables(BaseModel):
     launch_min_wins: Count
     launch_best_tokens: Count
     launch_known_min_share: Share
+    launch_telling_tokens: Count
+    launch_known_min_token_share: Share
     wash_pair_max_seconds: Seconds
     wash_pair_min_size_ratio: Share
     wash_pair_min_trades: Count

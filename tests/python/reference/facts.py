@@ -15,6 +15,8 @@ from .trades import TokenTrades, Trade
 from .verdict import WalletVerdict
 
 HOUR_S = 3600
+# a purchase so soon after the launch is one of it
+LAUNCH_S = 1800
 LEAST_COST_USD = Decimal(5)
 WORST_RETURN, BEST_RETURN = Decimal(-1), Decimal(3)
 # counterparties: how far apart two trades may be, and the smaller one's share of the larger

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from .facts import Behaviour, Following, Partner, Return, share
+from .facts import LAUNCH_S, LEAST_COST_USD, Behaviour, Following, Partner, Return, share
 from .trades import TokenTrades
 from .wallets import PositionFigures
 
 HARD, CAP, SOFT = "hard", "cap", "soft"
 DAY_S = 86_400
-LAUNCH_S = 1800
-BEST_TOKENS = 3
+BEST_TOKENS, TELLING_TOKENS = 3, 15
 
 
 class Flag(NamedTuple):
@@ -59,7 +58,7 @@ def machine_pace(suspect: Suspect) -> Iterator[Flag]:
 
 def launch(suspect: Suspect) -> Iterator[Flag]:
     winners = [each for each in suspect.returns if each.pnl > 0]
-    known = [each for each in winners if each.age_s is not None]
+    known = [each for each in winners if is_launch_known(each)]
     early = [each for each in known if each.age_s is not None and each.age_s <= LAUNCH_S]
     by_profit, by_count = share(gross(early), gross(known)), share(len(early), len(known))
     if len(early) < 3 or by_profit is None or by_count is None:
@@ -119,15 +118,26 @@ def churn(suspect: Suspect) -> Iterator[Flag]:
 def launch_unknown(suspect: Suspect) -> Iterator[Flag]:
     winners = sorted((each for each in suspect.returns if each.pnl > 0), key=lambda each: (-each.pnl, each.token))
     best = winners[:BEST_TOKENS]
-    part = share(gross([each for each in best if each.launched is not None]), gross(best))
+    part = share(gross([each for each in best if is_launch_known(each)]), gross(best))
+    telling = sorted(winners, key=lambda each: (-each.pnl / max(each.cost, LEAST_COST_USD), each.token))[
+        :TELLING_TOKENS
+    ]
+    by_count = share(sum(is_launch_known(each) for each in telling), len(telling))
     if part is not None and part < 0.5:
         yield Flag("launch_unknown", CAP, part, 0.5, "PROMISING")
+    elif by_count is not None and by_count < 0.6:
+        yield Flag("launch_unknown", CAP, by_count, 0.6, "PROMISING")
 
 
 def dormant(suspect: Suspect) -> Iterator[Flag]:
     last = suspect.total.last_time
     if last is not None and suspect.as_of - last > 30 * DAY_S:
         yield Flag("dormant", HARD, (suspect.as_of - last) / DAY_S, 30)
+
+
+def is_launch_known(position: Return) -> bool:
+    """Return whether a token's launch is known; what was traded before it was launched before."""
+    return position.age_s is not None and position.age_s >= 0
 
 
 def gross(returns: Sequence[Return]) -> Decimal:

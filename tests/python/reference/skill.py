@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .facts import LEAST_COST_USD, Return
+from .facts import LAUNCH_S, LEAST_COST_USD, Return
 
 DAY_S = 86_400
 WINDOW_S = 90 * DAY_S
@@ -43,9 +43,10 @@ class Skill(NamedTuple):
 
 
 def counted(returns: Sequence[Return], at: int) -> list[Return]:
-    """Return the positions that skill is made of: recent ones of some size that the wallet was not found by."""
+    """Return the positions that skill is made of: recent ones of some size, no launches, and not what it was found by."""
     recent = [each for each in returns if each.first_trade > at - WINDOW_S]
-    return [each for each in recent if not each.is_trigger and each.cost >= LEAST_COST_USD]
+    followable = [each for each in recent if each.age_s is None or not 0 <= each.age_s <= LAUNCH_S]
+    return [each for each in followable if not each.is_trigger and each.cost >= LEAST_COST_USD]
 
 
 def scale_of(peers: Sequence[Sequence[float]]) -> Scale | None:

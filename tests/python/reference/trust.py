@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -75,7 +75,7 @@ def compute_trust(
         wallet: standing(evaluation, skills[wallet].grade, flags[wallet])
         for wallet, evaluation in verdict.evaluations.items()
     }
-    return Trust(flags, scale, skills, standings, ranking(verdict, skills, standings))
+    return Trust(flags, scale, skills, standings, ranking(verdict, skills, standings, flags))
 
 
 def is_peer(flags: Iterable[Flag]) -> bool:
@@ -91,13 +91,19 @@ def standing(evaluation: Evaluation, grade: str, flags: Iterable[Flag]) -> Stand
     return Standing(grade, is_listed=True, tier=max((cap for cap in caps if cap is not None), key=TIERS.index))
 
 
-def ranking(verdict: Verdict, skills: Mapping[str, Skill], standings: Mapping[str, Standing]) -> list[str]:
-    """Return the listed wallets, best first; who has no bound comes last in a tier."""
+def ranking(
+    verdict: Verdict,
+    skills: Mapping[str, Skill],
+    standings: Mapping[str, Standing],
+    flags: Mapping[str, Sequence[Flag]],
+) -> list[str]:
+    """Return the listed wallets, best first; who has no bound, and who is followed, comes last in a tier."""
 
     def place(wallet: str) -> tuple[object, ...]:
         low, tier = skills[wallet].skill_low, standings[wallet].tier or ""
+        is_followed = any(flag.flag == "followed" for flag in flags[wallet])
         return (
-            *(TIERS.index(tier), low is None, -(low or 0)),
+            *(TIERS.index(tier), is_followed, low is None, -(low or 0)),
             *(-verdict.evaluations[wallet].total_pnl, wallet),
         )
 

@@ -137,11 +137,12 @@ def kind_of(node: exp.Expr) -> str:
 def as_text(node: exp.Expr) -> exp.Expr:
     """Return an expression as text, as Spark casts it.
 
-    Where the statement shows the type, the macro that asks for it is left out: it binds its argument once for each type.
+    Where the statement shows the type, no macro asks for it: one binds its argument for each type anew.
     """
     if _is_text(node):
         return node
-    return cast(node, "varchar") if isinstance(node, exp.Cast) and kind_of(node) == "whole" else call("spark_string", node)
+    is_whole = isinstance(node, exp.Cast) and kind_of(node) == "whole"
+    return cast(node, "varchar") if is_whole else call("spark_string", node)
 
 
 def _is_text(node: exp.Expr) -> bool:
