@@ -55,8 +55,9 @@ def leak(lake: Lake, kinds: Mapping[str, str], seed: int) -> Leak:
     flagged = {wallet for wallet, row in standings.items() if row["is_flagged"]}
     adversaries = sorted(wallet for wallet in flagged if ROLES.get(kinds.get(wallet, "")) == ADVERSARY)
     slipped = set(random.Random(seed).sample(adversaries, round(SHARE * len(adversaries))))
-    unchanged = regrade(wallets, flagged)
-    graded = regrade(wallets, flagged - slipped)
+    followed = {wallet for wallet, row in standings.items() if row["is_followed"]}
+    unchanged = regrade(wallets, flagged, followed)
+    graded = regrade(wallets, flagged - slipped, followed)
     order = _ranked(lake, standings, graded)
     good = [wallet for wallet, tier in order if tier in GOOD_TIERS]
     best = [wallet for wallet, (grade, _) in graded.items() if grade == "A"]
@@ -94,7 +95,7 @@ def _wallets(lake: Lake) -> Wallets:
     return Wallets(addresses, returns, periods)
 
 
-def regrade(wallets: Wallets, flagged: set[str]) -> dict[str, tuple[str, float]]:
+def regrade(wallets: Wallets, flagged: set[str], followed: set[str]) -> dict[str, tuple[str, float]]:
     """Return grade and skill_low of each wallet; what is not known is lowest."""
     is_hard = np.array([wallet in flagged for wallet in wallets.addresses])
     count = np.array([len(mine) for mine in wallets.returns], dtype=float)
@@ -113,11 +114,12 @@ def regrade(wallets: Wallets, flagged: set[str]) -> dict[str, tuple[str, float]]
     is_steady = (periods >= SETTINGS.grade_a_periods) & (good >= SETTINGS.grade_a_good_share)
     conditions = [
         is_hard,
+        np.array([wallet in followed for wallet in wallets.addresses]),
         (count >= SETTINGS.grade_a_positions) & (low_95 > 0) & is_steady,
         (count >= SETTINGS.grade_b_positions) & (low_90 > 0),
         (count >= SETTINGS.grade_c_positions) & (skill > 0),
     ]
-    grades = np.select(conditions, ["X", "A", "B", "C"], "D").tolist()
+    grades = np.select(conditions, ["X", "D", "A", "B", "C"], "D").tolist()
     bounds = np.nan_to_num(skill - SETTINGS.skill_bound_95 * deviation, nan=-np.inf).tolist()
     return dict(zip(wallets.addresses, zip(grades, bounds, strict=True), strict=True))
 

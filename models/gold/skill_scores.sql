@@ -18,10 +18,14 @@ wallet_flags as (
 
 ),
 
-hard_flagged as (
+flagged as (
 
-    select distinct wallet_address from wallet_flags
-    where severity = 'hard'
+    select
+        wallet_address,
+        count_if(severity = 'hard') > 0 as is_flagged,
+        count_if(flag = 'followed') > 0 as is_followed
+    from wallet_flags
+    group by wallet_address
 
 ),
 
@@ -50,10 +54,11 @@ wallets as (
         coalesce(totals.pnl_usd, 0) as pnl_usd,
         coalesce(totals.cost_usd, 0) as cost_usd,
         cast(totals.return_sum as double) / totals.position_count as mean_return,
-        hard_flagged.wallet_address is not null as is_flagged
+        coalesce(flagged.is_flagged, false) as is_flagged,
+        coalesce(flagged.is_followed, false) as is_followed
     from pnl_due_wallets
     left join totals on pnl_due_wallets.wallet_address = totals.wallet_address
-    left join hard_flagged on pnl_due_wallets.wallet_address = hard_flagged.wallet_address
+    left join flagged on pnl_due_wallets.wallet_address = flagged.wallet_address
 
 ),
 
@@ -216,7 +221,8 @@ measured as (
         bround(bounds.within_variance, 12) as within_variance,
         bround(bounds.between_variance, 12) as between_variance,
 
-        bounds.is_flagged
+        bounds.is_flagged,
+        bounds.is_followed
     from bounds
     left join steadiness on bounds.wallet_address = steadiness.wallet_address
     left join money_errors on bounds.wallet_address = money_errors.wallet_address
@@ -225,11 +231,13 @@ measured as (
 
 graded as (
 
-    -- what is not known is not above 0
+    -- What is not known is not above 0. Of a wallet that a crowd follows nobody can say what its
+    -- returns would be without the crowd.
     select
-        * except (is_flagged),
+        * except (is_flagged, is_followed),
         case
             when is_flagged then 'X'
+            when is_followed then 'D'
             when
                 position_count >= {{ var('grade_a_positions') }}
                 and skill_low > 0

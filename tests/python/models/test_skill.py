@@ -17,6 +17,8 @@ from tests.python.support.engine import EmbeddedLake, run_module
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PERMUTATIONS = 20
+# seconds after a launch
+LAUNCH = range(1801)
 FIGURES = ("mean_return", "skill", "skill_low", "skill_low_90", "edge_low", "edge_low_90", "money_return",
            "money_return_low", "good_period_share", "peer_mean", "within_variance", "between_variance")  # fmt: skip
 COUNTS = ("position_count", "period_count", "peer_count")
@@ -32,6 +34,7 @@ class Position:
     days_ago: float = 1.0
     cost_usd: float = 100.0
     is_trigger: bool = False
+    seconds_after_launch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,11 @@ class Case:
 
     def counted(self) -> list[Position]:
         """Return the positions that skill is measured on."""
-        return [position for position in self.positions if position.days_ago <= 90 and not position.is_trigger]
+        return [
+            position
+            for position in self.positions
+            if position.days_ago <= 90 and not position.is_trigger and position.seconds_after_launch not in LAUNCH
+        ]
 
 
 def random_case() -> Case:
@@ -59,7 +66,8 @@ def random_case() -> Case:
             value = float(np.clip(random.standard_t(3) * 0.5 + edge - 0.05, -1, 3))
             cost = float(np.round(random.lognormal(4, 1.5) + 5, 6))
             days = float(random.uniform(0.1, 110))
-            positions.append(Position(wallet, f"token{index}", value, days, cost, bool(random.random() < 0.05)))
+            is_trigger, since_launch = bool(random.random() < 0.05), int(random.integers(-900, 40_000))
+            positions.append(Position(wallet, f"token{index}", value, days, cost, is_trigger, since_launch))
     return Case(wallets, positions, frozenset(wallets[::13]))
 
 
@@ -194,7 +202,7 @@ def write(lake: EmbeddedLake, case: Case) -> None:
         "silver.position_returns": pa.schema([
             ("wallet_address", pa.string()), ("token_address", pa.string()), ("calculation_date", TIME),
             ("first_trade_at", TIME), ("bounded_return", pa.float64()), ("pnl_usd", pa.float64()),
-            ("cost_usd", pa.float64()), ("is_trigger", pa.bool_()),
+            ("cost_usd", pa.float64()), ("is_trigger", pa.bool_()), ("seconds_after_launch", pa.int64()),
         ]),
         "gold.wallet_flags": pa.schema([
             ("wallet_address", pa.string()), ("flag", pa.string()), ("severity", pa.string()), ("tier_cap", pa.string()),
@@ -215,6 +223,7 @@ def write(lake: EmbeddedLake, case: Case) -> None:
                 "pnl_usd": one.cost_usd * one.bounded_return,
                 "cost_usd": one.cost_usd,
                 "is_trigger": one.is_trigger,
+                "seconds_after_launch": one.seconds_after_launch,
             }
             for one in case.positions
         ],

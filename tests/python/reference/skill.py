@@ -69,7 +69,7 @@ def scale_of(peers: Sequence[Sequence[float]]) -> Scale | None:
     return Scale(mean, within, max(between, LEAST_BETWEEN), len(known))
 
 
-def skill_of(mine: Sequence[Return], scale: Scale | None, *, is_hard: bool) -> Skill:
+def skill_of(mine: Sequence[Return], scale: Scale | None, *, is_hard: bool, is_followed: bool = False) -> Skill:
     """Score one wallet by its counted positions."""
     count = len(mine)
     mean = math.fsum(each.bounded for each in mine) / count if count else None
@@ -91,7 +91,7 @@ def skill_of(mine: Sequence[Return], scale: Scale | None, *, is_hard: bool) -> S
         money_return_low=low,
         period_count=len(periods),
         good_period_share=good,
-        grade="X" if is_hard else grade_of(count, bounds, len(periods), good),
+        grade="X" if is_hard else "D" if is_followed else grade_of(count, bounds, len(periods), good),
     )
 
 

@@ -245,6 +245,8 @@ def test_skill_is_drawn_to_the_peers() -> None:
     assert (skill.money_return, skill.money_return_low) == (0.5, 0.5)
     assert skill_of([], Scale(0.1, 1.0, 0.1, 50), is_hard=False).grade == "D"
     assert skill_of(returned([0.5] * 10), Scale(0.1, 1.0, 0.1, 50), is_hard=True).grade == "X"
+    assert skill_of(returned([2.5] * 10), Scale(0.1, 1.0, 0.1, 50), is_hard=False).grade == "B"
+    assert skill_of(returned([2.5] * 10), Scale(0.1, 1.0, 0.1, 50), is_hard=False, is_followed=True).grade == "D"
 
 
 def test_the_return_on_all_money_has_a_bound() -> None:

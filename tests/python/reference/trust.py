@@ -70,7 +70,11 @@ def compute_trust(
     unflagged = {wallet for wallet in returns if is_peer(flags[wallet])}
     mine = {wallet: counted(found, at) for wallet, found in returns.items()}
     scale = scale_of([[each.bounded for each in mine[wallet]] for wallet in sorted(unflagged)])
-    skills = {wallet: skill_of(found, scale, is_hard=wallet in hard) for wallet, found in mine.items()}
+    followed = {wallet for wallet in returns if is_followed(flags[wallet])}
+    skills = {
+        wallet: skill_of(found, scale, is_hard=wallet in hard, is_followed=wallet in followed)
+        for wallet, found in mine.items()
+    }
     standings = {
         wallet: standing(evaluation, skills[wallet].grade, flags[wallet])
         for wallet, evaluation in verdict.evaluations.items()
@@ -81,6 +85,11 @@ def compute_trust(
 def is_peer(flags: Iterable[Flag]) -> bool:
     """Return whether a wallet is one of those that the others are measured by."""
     return not any(flag.severity == HARD for flag in flags)
+
+
+def is_followed(flags: Iterable[Flag]) -> bool:
+    """Return whether a wallet's own crowd makes its returns."""
+    return any(flag.flag == "followed" for flag in flags)
 
 
 def standing(evaluation: Evaluation, grade: str, flags: Iterable[Flag]) -> Standing:
@@ -101,9 +110,8 @@ def ranking(
 
     def place(wallet: str) -> tuple[object, ...]:
         low, tier = skills[wallet].skill_low, standings[wallet].tier or ""
-        is_followed = any(flag.flag == "followed" for flag in flags[wallet])
         return (
-            *(TIERS.index(tier), is_followed, low is None, -(low or 0)),
+            *(TIERS.index(tier), is_followed(flags[wallet]), low is None, -(low or 0)),
             *(-verdict.evaluations[wallet].total_pnl, wallet),
         )
 
