@@ -154,7 +154,7 @@ def _profit(facts: WalletFacts) -> Iterator[str]:
     gross = sum((row["profit"] for row in made), Decimal(0))
     if made:
         yield f"tokens that made the profit of {cell_text(gross)} USD; age is the token's at the first trade"
-        yield columns_text([_position(row, gross) for row in made[:TOP_TOKENS]])
+        yield columns_text([_position(row, gross, facts.settings.launch_max_seconds) for row in made[:TOP_TOKENS]])
     if len(made) > TOP_TOKENS:
         rest = sum(row["profit"] for row in made[TOP_TOKENS:])
         yield f"{len(made) - TOP_TOKENS} tokens more made {cell_text(rest)} USD"
@@ -167,11 +167,18 @@ def _profit(facts: WalletFacts) -> Iterator[str]:
         yield f"{cell_text(unmatched)} USD came from tokens whose purchase is not known; they earn nothing here"
     if any(row["is_trigger"] for row in made[:TOP_TOKENS]):
         yield "* the wallet was found by this token, which is in no grade"
+    if any(_is_launch(row, facts.settings.launch_max_seconds) for row in made[:TOP_TOKENS]):
+        yield f"^ bought within {facts.settings.launch_max_seconds // 60} minutes of launch, which is in no grade"
 
 
-def _position(row: Row, gross: Decimal) -> dict[str, Any]:
+def _is_launch(row: Row, launch_seconds: int) -> bool:
+    return row["seconds_after_launch"] is not None and 0 <= row["seconds_after_launch"] <= launch_seconds
+
+
+def _position(row: Row, gross: Decimal, launch_seconds: int) -> dict[str, Any]:
+    marks = ("*" if row["is_trigger"] else "") + ("^" if _is_launch(row, launch_seconds) else "")
     return {
-        "token": row["token_address"] + ("*" if row["is_trigger"] else ""),
+        "token": row["token_address"] + marks,
         "profit": row["profit"],
         "share": _percent(float(row["profit"] / gross), sign=""),
         "return": _percent(float(row["profit"] / row["cost"])) if row["cost"] else "-",

@@ -133,6 +133,8 @@ def test_ages_and_the_token_that_led_to_the_wallet_are_told(lake: Lake) -> None:
     assert ages == [["90", "s"], ["2", "h"], ["2", "d"], ["-30", "s"]]
     assert [line.split()[0] for line in lines if f"{TOKENS[10]}*" in line]
     assert "* the wallet was found by this token, which is in no grade" in lines
+    assert [line.split()[0] for line in lines if "^ " in line] == [f"{TOKENS[11]}^", "^"]
+    assert "^ bought within 30 minutes of launch, which is in no grade" in lines
 
 
 @pytest.mark.parametrize(
