@@ -102,8 +102,11 @@ def regrade(wallets: Wallets, flagged: set[str], followed: set[str]) -> dict[str
     mean = np.array([mine.mean() if len(mine) else np.nan for mine in wallets.returns])
     is_peer = ~is_hard & (count >= SETTINGS.skill_peer_positions)
     middle, within, between = scale_of([mine for mine, peer in zip(wallets.returns, is_peer, strict=True) if peer])
+    weight = SETTINGS.skill_variance_positions
+    squares = np.array([float(((mine - mine.mean()) ** 2).sum()) if len(mine) else 0.0 for mine in wallets.returns])
     with np.errstate(divide="ignore", invalid="ignore"):
-        pull = np.where(count > 0, between / (between + within / count), 0.0)
+        own = (weight * within + squares) / (weight + count - 1)
+        pull = np.where(count > 0, between / (between + own / count), 0.0)
     edge, deviation = pull * (mean - middle), np.sqrt(between * (1 - pull))
     skill = middle + edge
     periods = np.array([number for number, _ in wallets.periods])

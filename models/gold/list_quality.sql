@@ -153,19 +153,27 @@ scales as (
 
 ),
 
-shrunk as (
+spread as (
 
     select
         wallets.permutation,
         scales.peer_mean,
         scales.between_variance,
+        wallets.position_count,
         cast(wallets.return_sum as double) / wallets.position_count as mean_return,
-        scales.between_variance
-        / (scales.between_variance + scales.within_variance / wallets.position_count)
-            as own_weight
+        {{ own_variance('wallets', 'scales.within_variance') }} as own_variance
     from wallets
     inner join scales on wallets.permutation = scales.permutation
     where wallets.position_count >= {{ var('grade_b_positions') }}
+
+),
+
+shrunk as (
+
+    select
+        *,
+        between_variance / (between_variance + own_variance / position_count) as own_weight
+    from spread
 
 ),
 

@@ -105,7 +105,7 @@ scale as (
 
 ),
 
-shrunk as (
+spread as (
 
     select
         wallets.*,
@@ -113,11 +113,19 @@ shrunk as (
         scale.peer_mean,
         scale.within_variance,
         scale.between_variance,
-        scale.between_variance
-        / (scale.between_variance + scale.within_variance / nullif(wallets.position_count, 0))
-            as own_weight
+        {{ own_variance('wallets', 'scale.within_variance') }} as own_variance
     from wallets
     left join scale on true
+
+),
+
+shrunk as (
+
+    select
+        *,
+        between_variance / (between_variance + own_variance / nullif(position_count, 0))
+            as own_weight
+    from spread
 
 ),
 
@@ -199,6 +207,8 @@ measured as (
         ) as skill_low{{ name }},
         bround(bounds.edge - {{ deviations }}d * bounds.skill_deviation, 12) as edge_low{{ name }},
         {% endfor %}
+        if(bounds.position_count > 0, bround(bounds.own_variance, 12), null) as own_variance,
+
         ---------- money
         bround(
             try_divide(cast(bounds.pnl_usd as double), cast(bounds.cost_usd as double)), 12

@@ -125,6 +125,7 @@ class ProjectVariables(BaseModel):
     # skill and what it comes to
     skill_window_days: Days
     skill_peer_positions: Annotated[int, Field(ge=2)]
+    skill_variance_positions: Count
     skill_bound_95: Annotated[float, Field(ge=0)]
     skill_bound_90: Annotated[float, Field(ge=0)]
     skill_period_days: Days

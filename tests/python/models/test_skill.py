@@ -17,10 +17,12 @@ from tests.python.support.engine import EmbeddedLake, run_module
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PERMUTATIONS = 20
+# positions that the pooled variance counts as
+WITHIN_POSITIONS = 20
 # seconds after a launch
 LAUNCH = range(1801)
 FIGURES = ("mean_return", "skill", "skill_low", "skill_low_90", "edge_low", "edge_low_90", "money_return",
-           "money_return_low", "good_period_share", "peer_mean", "within_variance", "between_variance")  # fmt: skip
+           "money_return_low", "good_period_share", "peer_mean", "own_variance", "within_variance", "between_variance")  # fmt: skip
 COUNTS = ("position_count", "period_count", "peer_count")
 
 
@@ -96,6 +98,12 @@ def scale_of(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> tuple
     return mean, within, max(1e-4, between)
 
 
+def own_variance(returns: np.ndarray, within: float) -> float:
+    """Return the variance of a wallet's returns, drawn to the pooled one."""
+    squares = float(((returns - returns.mean()) ** 2).sum())
+    return (WITHIN_POSITIONS * within + squares) / (WITHIN_POSITIONS + len(returns) - 1)
+
+
 def expected_scores(case: Case) -> dict[str, dict[str, Any]]:
     """Compute each wallet's row."""
     own = {wallet: [position for position in case.counted() if position.wallet == wallet] for wallet in case.wallets}
@@ -124,7 +132,8 @@ def expected_score(
         row |= {"mean_return": float(returns.mean()), **expected_money(positions), **expected_periods(positions)}
     if len(returns) and scale:
         mean, within, between = scale
-        weight = between / (between + within / len(returns))
+        row["own_variance"] = own_variance(returns, within)
+        weight = between / (between + row["own_variance"] / len(returns))
         deviation = np.sqrt(between * (1 - weight))
         edge = weight * (returns.mean() - mean)
         row["skill"] = mean + edge
@@ -180,7 +189,7 @@ def expected_luck(case: Case) -> list[int]:
         lucky = 0
         for one in wallets if scale else []:
             mean, within, between = scale or (0.0, 0.0, 1.0)
-            weight = between / (between + within / len(one))
+            weight = between / (between + own_variance(one, within) / len(one))
             low = weight * (one.mean() - mean) - 1.2816 * np.sqrt(between * (1 - weight))
             lucky += len(one) >= 10 and low > 1e-12 and mean + low > 1e-12
         counted.append(lucky)

@@ -14,6 +14,8 @@ PERIOD_S = 6 * DAY_S
 LEAST_OF_A_PEER = 5
 LEAST_BETWEEN = 1e-4
 Z95, Z90 = 1.645, 1.2816
+# positions that the peers' variance counts as
+WITHIN_POSITIONS = 20
 
 
 class Scale(NamedTuple):
@@ -75,7 +77,9 @@ def skill_of(mine: Sequence[Return], scale: Scale | None, *, is_hard: bool, is_f
     mean = math.fsum(each.bounded for each in mine) / count if count else None
     bounds: dict[str, float | None] = dict.fromkeys(("skill", "skill_low", "skill_low_90", "edge_low", "edge_low_90"))
     if scale is not None and mean is not None:
-        pull = scale.between / (scale.between + scale.within / count)
+        squares = math.fsum((each.bounded - mean) ** 2 for each in mine)
+        own = (WITHIN_POSITIONS * scale.within + squares) / (WITHIN_POSITIONS + count - 1)
+        pull = scale.between / (scale.between + own / count)
         edge, deviation = pull * (mean - scale.mean), math.sqrt(scale.between * (1 - pull))
         bounds |= {"skill": scale.mean + edge}
         bounds |= {"skill_low": scale.mean + edge - Z95 * deviation, "edge_low": edge - Z95 * deviation}

@@ -235,7 +235,8 @@ def test_the_scale_is_dersimonians_and_lairds() -> None:
 
 def test_skill_is_drawn_to_the_peers() -> None:
     skill = skill_of(returned([0.5] * 10), Scale(0.1, 1.0, 0.1, 50), is_hard=False)
-    pull = 0.1 / (0.1 + 1.0 / 10)
+    # ten equal returns and a variance of 1 that counts as 20 positions
+    pull = 0.1 / (0.1 + (20 * 1.0 / 29) / 10)
     deviation = math.sqrt(0.1 * (1 - pull))
     assert skill.skill == pytest.approx(0.1 + pull * 0.4)
     assert skill.skill_low == pytest.approx(0.1 + pull * 0.4 - 1.645 * deviation)
