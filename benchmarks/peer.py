@@ -383,7 +383,8 @@ def main() -> None:
         verdicts = {None: "no standings to compare with", 0: "equal to the lake's standings"}
         print(
             f"{swaps:,} swaps to {len(leaders):,} wallets that qualify: {found['seconds']} s, "
-            f"{found['cpu_seconds']} CPU s, peak {found['peak_mb']:,} MB; {verdicts.get(found['differences'], 'differs from the lake')}"
+            f"{found['cpu_seconds']} CPU s, peak {found['peak_mb']:,} MB; "
+            f"{verdicts.get(found['differences'], 'differs from the lake')}"
         )
     for mine, theirs in differences[:5]:
         print(f"  by hand {mine}\n  in gold {theirs}", file=sys.stderr)
