@@ -1,12 +1,12 @@
-"""The same ranked list by hand: one DuckDB script over a lake's bronze tables, without dbt and without a table written.
+"""The wallets that qualify, by hand: one DuckDB script over bronze tables, without dbt and without a table written.
 
     python benchmarks/peer.py LAKE [--format json] [--threads 2]
 
-It is what the models' cost is measured against. It takes each wallet as of its newest fetch, so its list is the
-lake's while no calculation was refreshed by age alone, every load is whole, and the project's vars have their
-defaults. It marks by the token list's prices and ranks by score: a lake with looked-up prices, and any list by grade,
-differs from it. Prints seconds, CPU seconds and peak memory; exits with 1 if the lake has a `gold.leaderboard` and
-the lists differ.
+It is what the models' cost is measured against. It goes from bronze over profit and loss to score and tier by size, and
+no further: flags, skill, grades and the histories are not part of it, so the ratio counts against the models. It takes
+each wallet as of its newest fetch, so its wallets are the lake's while no calculation was refreshed by age alone, every
+load is whole, and the project's vars have their defaults. Prints seconds, CPU seconds and peak memory; exits with 1 if
+the lake has `gold.wallet_standings` and what qualifies there has another order, `uncapped_tier`, score or profit.
 """
 
 from __future__ import annotations
@@ -197,11 +197,20 @@ with fetches as (
     where kind = 'swaps' and outcome <> 'retry'
     group by item
 ),
-prices as (
+observed as (
     select address as token_address, observed_at, number(price) * coalesce(number(multiplier), 1) as price,
-        number(liquidity) as liquidity
+        number(liquidity) as liquidity, _dlt_load_id, list_position, _dlt_id
     from token_metrics
-    qualify row_number() over (partition by address, observed_at order by _dlt_load_id, list_position, _dlt_id) = 1
+    union all
+    -- what is looked up is the price of a unit already
+    select token_address, observed_at, number(value), number(liquidity), _dlt_load_id, null, _dlt_id
+    from token_prices
+),
+prices as (
+    select * from observed
+    qualify row_number() over (
+        partition by token_address, observed_at order by _dlt_load_id, list_position, _dlt_id
+    ) = 1
 ),
 accounts as (
     select * from whale_holders
@@ -297,7 +306,7 @@ def open_bronze(lake: Path, threads: int) -> duckdb.DuckDBPyConnection:
     db = duckdb.connect(config={"threads": threads})
     db.execute("set timezone = 'UTC'")
     db.execute(MACROS)
-    for name in ("transaction_history", "token_metrics", "whale_holders", "fetch_log"):
+    for name in ("transaction_history", "token_metrics", "token_prices", "whale_holders", "fetch_log"):
         table = DeltaTable(str(lake / "bronze" / name))
         files = [uri.removeprefix("file://") for uri in table.file_uris()]
         if files:
@@ -310,7 +319,7 @@ def open_bronze(lake: Path, threads: int) -> duckdb.DuckDBPyConnection:
 
 
 def rank_wallets(db: duckdb.DuckDBPyConnection) -> tuple[list[Leader], int]:
-    """Return the ranked wallets, and how many distinct swaps they were ranked by."""
+    """Return the wallets that qualify by score, and how many distinct swaps they were ranked by."""
     db.execute(SWAPS)
     db.execute(ROUTES)
     db.execute(ROUTES)
@@ -322,24 +331,18 @@ def rank_wallets(db: duckdb.DuckDBPyConnection) -> tuple[list[Leader], int]:
     return leaders, swaps
 
 
-def read_leaderboard(lake: Path) -> list[Leader] | None:
-    """Return what the lake itself ranks, or None if it has no leaderboard."""
-    location = str(lake / "gold" / "leaderboard")
+def read_standings(lake: Path) -> list[Leader] | None:
+    """Return what qualifies in the lake itself, by score, or None if it has no standings."""
+    location = str(lake / "gold" / "wallet_standings")
     if not DeltaTable.is_deltatable(location):
         return None
-    rows = DeltaTable(location).to_pyarrow_table().to_pylist()
-    leaders = [
-        (
-            row["overall_rank"],
-            row["wallet_address"],
-            row["tier"],
-            float(row["smart_trader_score"]),
-            float(row["total_pnl"]),
-        )
-        for row in rows
-        if not row["former"]
+    columns = ["wallet_address", "is_qualified", "uncapped_tier", "smart_trader_score", "total_pnl"]
+    rows = [row for row in DeltaTable(location).to_pyarrow_table(columns=columns).to_pylist() if row["is_qualified"]]
+    rows.sort(key=lambda row: (-row["smart_trader_score"], -row["total_pnl"], row["wallet_address"]))
+    return [
+        (rank, row["wallet_address"], row["uncapped_tier"], float(row["smart_trader_score"]), float(row["total_pnl"]))
+        for rank, row in enumerate(rows, 1)
     ]
-    return sorted(leaders)
 
 
 def is_same(one: Leader | None, other: Leader | None) -> bool:
@@ -369,7 +372,7 @@ def main() -> None:
         # bytes on macOS, else KB
         "peak_mb": round(usage.ru_maxrss / 1024 / (1024 if sys.platform == "darwin" else 1)),
     }
-    listed = read_leaderboard(given.lake)
+    listed = read_standings(given.lake)
     differences = (
         [pair for pair in zip_longest(leaders, listed or []) if not is_same(*pair)] if listed is not None else []
     )
@@ -377,15 +380,16 @@ def main() -> None:
     if given.format == "json":
         print(json.dumps(found))
     else:
-        verdicts = {None: "no leaderboard to compare with", 0: "equal to the lake's leaderboard"}
+        verdicts = {None: "no standings to compare with", 0: "equal to the lake's standings"}
         print(
-            f"{swaps:,} swaps to {len(leaders):,} ranked wallets: {found['seconds']} s, {found['cpu_seconds']} CPU s, "
-            f"peak {found['peak_mb']:,} MB; {verdicts.get(found['differences'], 'differs from the lake')}"
+            f"{swaps:,} swaps to {len(leaders):,} wallets that qualify: {found['seconds']} s, "
+            f"{found['cpu_seconds']} CPU s, peak {found['peak_mb']:,} MB; "
+            f"{verdicts.get(found['differences'], 'differs from the lake')}"
         )
     for mine, theirs in differences[:5]:
         print(f"  by hand {mine}\n  in gold {theirs}", file=sys.stderr)
     if differences:
-        raise SystemExit(f"error: {len(differences)} of {len(listed or [])} entries differ from gold.leaderboard")
+        raise SystemExit(f"error: {len(differences)} of {len(listed or [])} entries differ from gold.wallet_standings")
 
 
 if __name__ == "__main__":

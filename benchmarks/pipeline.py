@@ -13,9 +13,9 @@
 
 Times are those of whole processes, the program's start included. Builds are without data tests; the project was parsed
 before, as it is in every run but the first, and Spark's server is up. `by hand` compares with `benchmarks/peer.py`,
-run on the same lake right after. Lakes are made under `--lakes`, where loaded and multiplied ones are found again, or
-in a temporary folder. `--docs` puts the table into docs/performance.md. The exit code is 1 if a list differs from the
-peer's.
+run on the same lake right after, which makes a part of what the models make. Lakes are made under `--lakes`, where
+loaded and multiplied ones are found again, or in a temporary folder. `--docs` puts the table into docs/performance.md.
+The exit code is 1 if the wallets that qualify differ from the peer's.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Bench:
         return usage
 
     def peer(self, lake: Path) -> tuple[Usage, int]:
-        """Return what the script by hand takes, and how many entries of its list differ from the lake's."""
+        """Return what the script by hand takes, and how many wallets that qualify differ from the lake's."""
         command = [sys.executable, str(PROJECT / "benchmarks" / "peer.py"), str(lake), "--format", "json"]
         done = subprocess.run(
             command, cwd=PROJECT, env=lakes.environment(lake), capture_output=True, text=True, check=False
@@ -266,7 +266,7 @@ class Bench:
         if self.engine == "embedded":
             values["CPU by hand"] = usage.cpu_seconds / peer.cpu_seconds
         if differences:
-            note += f"; **{differences} entries of the lists differ**"
+            note += f"; **{differences} wallets that qualify differ**"
         rows = lakes.count_swap_rows(self.bronze(copies))
         return Figure(name, self.engine, f"first build, {rows:,} swaps", values, targets, note)
 
@@ -291,7 +291,7 @@ class Bench:
         what = f"new swaps of 1 % of {self.copies * LOADED_WALLETS:,} wallets"
         note = f"; {rows:,} new rows; by hand {peer.seconds:.1f} s"
         if differences:
-            note += f"; **{differences} entries of the lists differ**"
+            note += f"; **{differences} wallets that qualify differ**"
         return Figure("new-swaps", self.engine, what, values, targets[self.engine], note)
 
     def growth(self) -> Figure:
@@ -413,7 +413,7 @@ def main() -> None:
     if given.docs:
         write_page(machine, as_table(figures))
     if differences:
-        raise SystemExit(f"error: {differences} entries of the ranked lists differ from those made by hand")
+        raise SystemExit(f"error: {differences} wallets that qualify differ from those found by hand")
 
 
 if __name__ == "__main__":

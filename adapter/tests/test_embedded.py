@@ -204,6 +204,28 @@ def test_inserts_are_by_position(session: EmbeddedSession) -> None:
         session.execute("insert into silver.trades select 1")
 
 
+def test_an_overwrite_is_one_commit_and_may_read_its_own_table(lake: Lake, session: EmbeddedSession) -> None:
+    make_trades(session)
+    comments = {"id": "The key"}
+    session.statements.comment_columns("silver", "trades", comments)
+    before = version(lake, "trades")
+    session.execute(
+        "create or replace temporary view newer as select 9 as id, name, usd from silver.trades where id = 1"
+    )
+    session.execute("insert overwrite table silver.trades select * from newer union all select * from silver.trades")
+    assert sorted(row[0] for row in rows(session, "select * from silver.trades")) == [1, 2, 9]
+    assert version(lake, "trades") == before + 1
+    assert rows(session, "describe silver.trades")[0][2] == "The key"
+    with pytest.raises(DbtDatabaseError, match="INSERT_COLUMN_ARITY_MISMATCH"):
+        session.execute("insert overwrite table silver.trades select 1")
+
+
+def test_an_overwrite_of_partitions_is_refused(session: EmbeddedSession) -> None:
+    session.execute("create table silver.parts using delta partitioned by (day) as select 1 as id, 'a' as day")
+    with pytest.raises(DbtDatabaseError, match="insert overwrite of a table with partitions"):
+        session.execute("insert overwrite table silver.parts select 2, 'b'")
+
+
 def test_views_are_kept_in_the_lake_and_seen_by_other_sessions(lake: Lake, session: EmbeddedSession) -> None:
     make_trades(session)
     session.execute("create or replace view silver.named comment 'It\\'s one' as select name from silver.trades")

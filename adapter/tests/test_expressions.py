@@ -197,7 +197,7 @@ REFUSED = {
     "sha-512": ("select sha2('a', 512)", "of sha2 only 256"),
     "json-of-a-value": ("select to_json(struct(1 as a))", "to_json"),
     "an-unknown-statement": ("optimize silver.x", "the statement optimize silver.x"),
-    "insert-overwrite": ("insert overwrite table s.t select 1", "insert overwrite"),
+    "insert-overwrite-of-columns": ("insert overwrite table s.t (a) select 1", "insert overwrite of named columns"),
     "another-format": ("create table s.t using parquet as select 1 as a", "the table format parquet"),
     "a-location": ("create table s.t using delta location '/x' as select 1 as a", "a location"),
     "column-mapping": (

@@ -100,18 +100,25 @@ wallets as (
 
 ),
 
-trades as (
+window_trades as (
 
     select
         wallets.scored_at,
         wallets.window_end,
+        wallets.scored_time,
         wallets.end_time,
-        wallet_trades.*,
-        wallet_trades.block_unix_time > wallets.scored_time as is_in_window
+        wallet_trades.wallet_address,
+        wallet_trades.token_address,
+        wallet_trades.side,
+        wallet_trades.quantity,
+        wallet_trades.value_usd,
+        wallet_trades.is_basis_unknown,
+        wallet_trades.has_unreadable_amount
     from wallet_trades
     inner join wallets
         on
             wallet_trades.wallet_address = wallets.wallet_address
+            and wallet_trades.block_unix_time > wallets.scored_time
             and wallet_trades.block_unix_time <= wallets.end_time
 
 ),
@@ -121,11 +128,13 @@ positions as (
     -- the tokens bought in the window whose trades in it all have a price
     select
         scored_at,
+        window_end,
+        scored_time,
+        end_time,
         wallet_address,
         token_address
-    from trades
-    where is_in_window
-    group by scored_at, wallet_address, token_address
+    from window_trades
+    group by scored_at, window_end, scored_time, end_time, wallet_address, token_address
     having
         count_if(side = 'buy' and quantity > 0) > 0
         and not bool_or(
@@ -137,34 +146,35 @@ positions as (
 
 position_trades as (
 
+    -- all trades of these tokens until the window's end: the line begins before it
     select
-        trades.scored_at,
-        trades.window_end,
-        trades.end_time,
-        trades.wallet_address,
-        trades.token_address,
-        trades.side,
-        trades.value_usd,
-        trades.quantity,
-        trades.decimals,
-        trades.block_unix_time,
-        trades.is_in_window,
-        cast(trades.quantity as decimal(38, 0)) as units,
+        positions.scored_at,
+        positions.window_end,
+        positions.end_time,
+        positions.wallet_address,
+        positions.token_address,
+        wallet_trades.side,
+        wallet_trades.value_usd,
+        wallet_trades.quantity,
+        wallet_trades.decimals,
+        wallet_trades.block_unix_time,
+        wallet_trades.block_unix_time > positions.scored_time as is_in_window,
+        cast(wallet_trades.quantity as decimal(38, 0)) as units,
         row_number() over (
-            partition by trades.scored_at, trades.wallet_address, trades.token_address
+            partition by positions.scored_at, positions.wallet_address, positions.token_address
             order by
-                trades.block_unix_time asc,
-                trades.block_number asc nulls last,
-                trades.side asc,
-                trades.tx_hash asc
+                wallet_trades.block_unix_time asc,
+                wallet_trades.block_number asc nulls last,
+                wallet_trades.side asc,
+                wallet_trades.tx_hash asc
         ) as trade_number
-    from trades
-    left semi join positions
+    from wallet_trades
+    inner join positions
         on
-            trades.scored_at = positions.scored_at
-            and trades.wallet_address = positions.wallet_address
-            and trades.token_address = positions.token_address
-    where trades.quantity > 0
+            wallet_trades.wallet_address = positions.wallet_address
+            and wallet_trades.token_address = positions.token_address
+            and wallet_trades.block_unix_time <= positions.end_time
+    where wallet_trades.quantity > 0
 
 ),
 

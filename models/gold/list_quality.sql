@@ -38,7 +38,7 @@ unflagged as (
 
 ),
 
-drawn as (
+numbered as (
 
     -- each position has a number, in an order of no meaning
     select
@@ -62,20 +62,23 @@ shuffles as (
 
 lots as (
 
-    -- both engines draw alike
+    -- Both engines draw alike. Twelve signs tell as much as all, and sort faster.
     select
         shuffles.permutation,
-        drawn.bounded_return,
-        drawn.squared_return,
-        drawn.position_number,
-        md5(concat_ws(
-            '|',
-            'luck',
-            cast(shuffles.permutation as string),
-            drawn.wallet_address,
-            drawn.token_address
-        )) as lot
-    from drawn
+        numbered.bounded_return,
+        numbered.squared_return,
+        numbered.position_number,
+        left(
+            md5(concat_ws(
+                '|',
+                'luck',
+                cast(shuffles.permutation as string),
+                numbered.wallet_address,
+                numbered.token_address
+            )),
+            12
+        ) as lot
+    from numbered
     cross join shuffles
 
 ),
@@ -95,37 +98,39 @@ shuffled as (
 
 ),
 
+receivers as (
+
+    -- positions of wallets with enough of them to count; a wallet is known by its first
+    select
+        position_number,
+        min(position_number) over (partition by wallet_address) as wallet_number
+    from numbered
+    qualify
+        count(*) over (partition by wallet_address)
+        >= {{ [var('skill_peer_positions'), var('grade_b_positions')] | min }}
+
+),
+
 wallets as (
 
     select
         shuffled.permutation,
-        drawn.wallet_address,
+        receivers.wallet_number,
         count(*) as position_count,
         cast(sum(shuffled.bounded_return) as decimal(38, 12)) as return_sum,
         cast(sum(shuffled.squared_return) as decimal(38, 12)) as square_sum
     from shuffled
-    inner join drawn on shuffled.position_number = drawn.position_number
-    group by shuffled.permutation, drawn.wallet_address
-    having count(*) >= {{ [var('skill_peer_positions'), var('grade_b_positions')] | min }}
+    inner join receivers on shuffled.position_number = receivers.position_number
+    group by shuffled.permutation, receivers.wallet_number
 
 ),
 
 peer_sums as (
 
-    -- as in skill_scores, once per permutation
+    -- once per permutation
     select
         permutation,
-        count(*) as peer_count,
-        sum(position_count) as position_count,
-        sum(position_count * position_count) as squared_count_sum,
-        cast(sum(return_sum) as decimal(38, 12)) as return_sum,
-        cast(sum(square_sum) as decimal(38, 12)) as square_sum,
-        cast(sum(
-            cast(
-                bround(cast(return_sum as double) * cast(return_sum as double) / position_count, 12)
-                as decimal(38, 12)
-            )
-        ) as decimal(38, 12)) as mean_square_sum
+        {{ peer_sums() }}
     from wallets
     where position_count >= {{ var('skill_peer_positions') }}
     group by permutation

@@ -1,4 +1,9 @@
+{{ config(materialized='incremental', incremental_strategy='insert_overwrite') }}
+
 {%- set seconds = var('wash_pair_max_seconds') -%}
+
+-- A pair counts all trades of its two wallets, so a new trade makes those of its wallet anew and no
+-- others. All are written again, in one commit: pairs that are no more go with it.
 
 with
 
@@ -8,18 +13,54 @@ wallet_trades as (
 
 ),
 
+newest as (
+
+    select coalesce(max(load_batch), 0) as covered_batch from wallet_trades
+
+),
+
+{% if is_incremental() -%}
+new_wallets as (
+
+    select distinct wallet_address from wallet_trades
+    where load_batch > (select coalesce(max(covered_batch), 0) from {{ this }})
+
+),
+
+reached_slices as (
+
+    -- what lies within reach of a trade is in its slice or a neighbour
+    select
+        wallet_trades.token_address,
+        explode(array(
+            wallet_trades.block_unix_time div {{ seconds }} - 1,
+            wallet_trades.block_unix_time div {{ seconds }},
+            wallet_trades.block_unix_time div {{ seconds }} + 1
+        )) as time_slice
+    from wallet_trades
+    left semi join new_wallets on wallet_trades.wallet_address = new_wallets.wallet_address
+
+),
+
+{% endif -%}
 trades as (
 
     select
-        wallet_address,
-        token_address,
-        tx_hash,
-        side,
-        value_usd,
-        block_unix_time,
-        block_unix_time div {{ seconds }} as time_slice
+        wallet_trades.wallet_address,
+        wallet_trades.token_address,
+        wallet_trades.tx_hash,
+        wallet_trades.side,
+        wallet_trades.value_usd,
+        wallet_trades.block_unix_time,
+        wallet_trades.block_unix_time div {{ seconds }} as time_slice
     from wallet_trades
-    where side is not null and value_usd > 0
+    {% if is_incremental() -%}
+        left semi join reached_slices
+            on
+                wallet_trades.token_address = reached_slices.token_address
+                and wallet_trades.block_unix_time div {{ seconds }} = reached_slices.time_slice
+    {%- endif %}
+    where wallet_trades.side is not null and wallet_trades.value_usd > 0
 
 ),
 
@@ -32,7 +73,6 @@ sales as (
 
 buys as (
 
-    -- what lies within reach of a sale is in its slice or a neighbour
     select
         *,
         explode(array(time_slice - 1, time_slice, time_slice + 1)) as reached_slice
@@ -86,6 +126,61 @@ pairs as (
     from directions as sold
     inner join directions as bought on sold.seller = bought.buyer and sold.buyer = bought.seller
 
+),
+
+{% if is_incremental() -%}
+sided_pairs as (
+
+    select
+        pairs.*,
+        wallets.wallet_address is not null or others.wallet_address is not null as is_new
+    from pairs
+    left join new_wallets as wallets on pairs.wallet_address = wallets.wallet_address
+    left join new_wallets as others on pairs.counterparty_address = others.wallet_address
+
+),
+
+known_pairs as (
+
+    select
+        built.wallet_address,
+        built.counterparty_address,
+        built.sold_to_count,
+        built.bought_from_count
+    from {{ this }} as built
+    left anti join new_wallets as wallets on built.wallet_address = wallets.wallet_address
+    left anti join new_wallets as others on built.counterparty_address = others.wallet_address
+
+),
+
+{% endif -%}
+counterparties as (
+
+    select
+        wallet_address,
+        counterparty_address,
+        sold_to_count,
+        bought_from_count
+    {% if is_incremental() -%}
+    from sided_pairs
+    -- of two others, only the trades near a new one were read
+    where is_new
+    union all
+    select * from known_pairs
+    {%- else -%}
+    from pairs
+    {%- endif %}
+
+),
+
+covered as (
+
+    select
+        counterparties.*,
+        newest.covered_batch
+    from counterparties
+    cross join newest
+
 )
 
-select * from pairs
+select * from covered

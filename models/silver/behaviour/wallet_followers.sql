@@ -1,14 +1,14 @@
-{%- set after = 'between ' ~ (var('followed_min_delay_seconds')) ~ ' following and '
-    ~ var('followed_max_delay_seconds') ~ ' following' -%}
-{%- set before = 'between '
-    ~ (var('followed_max_delay_seconds') - var('followed_min_delay_seconds') + 1)
-    ~ ' preceding and 1 preceding' -%}
-
 with
 
 wallet_trades as (
 
     select * from {{ ref('wallet_trades') }}
+
+),
+
+followed_buys as (
+
+    select * from {{ ref('followed_buys') }}
 
 ),
 
@@ -18,73 +18,64 @@ token_launches as (
 
 ),
 
+first_trades as (
+
+    select
+        token_address,
+        min(block_unix_time) as traded_time
+    from wallet_trades
+    group by token_address
+
+),
+
 token_starts as (
 
     -- A token is older than its first known trade, so what is late by that trade is late. A
     -- launch that is known to be earlier says more.
     select
-        wallet_trades.token_address,
-        least(
-            min(wallet_trades.block_unix_time), min(unix_seconds(token_launches.launched_at))
-        ) as started_time
-    from wallet_trades
-    left join token_launches on wallet_trades.token_address = token_launches.token_address
-    group by wallet_trades.token_address
-
-),
-
-buys as (
-
-    -- other wallets' buys: all of the token less the wallet's own
-    select
-        wallet_address,
-        token_address,
-        block_unix_time,
-        count(*) over (
-            partition by token_address
-            order by block_unix_time asc
-            range {{ after }}
-        ) - count(*) over (
-            partition by token_address, wallet_address
-            order by block_unix_time asc
-            range {{ after }}
-        ) as buys_after,
-        count(*) over (
-            partition by token_address
-            order by block_unix_time asc
-            range {{ before }}
-        ) - count(*) over (
-            partition by token_address, wallet_address
-            order by block_unix_time asc
-            range {{ before }}
-        ) as buys_before
-    from wallet_trades
-    where side = 'buy'
+        first_trades.token_address,
+        least(first_trades.traded_time, unix_seconds(token_launches.launched_at))
+        + {{ var('followed_late_seconds') }} as late_time
+    from first_trades
+    left join token_launches on first_trades.token_address = token_launches.token_address
 
 ),
 
 late_buys as (
 
     select
-        buys.wallet_address,
-        buys.buys_after >= {{ var('followed_min_crowd') }}
-        and buys.buys_after
-        >= {{ var('followed_min_growth') }} * (buys.buys_before + 1) as is_followed
-    from buys
-    inner join token_starts on buys.token_address = token_starts.token_address
-    where buys.block_unix_time > token_starts.started_time + {{ var('followed_late_seconds') }}
+        wallet_trades.wallet_address,
+        count(*) as late_buy_count
+    from wallet_trades
+    inner join token_starts on wallet_trades.token_address = token_starts.token_address
+    where wallet_trades.side = 'buy' and wallet_trades.block_unix_time > token_starts.late_time
+    group by wallet_trades.wallet_address
+
+),
+
+followed_late_buys as (
+
+    select
+        followed_buys.wallet_address,
+        sum(followed_buys.buy_count) as followed_buy_count
+    from followed_buys
+    inner join token_starts on followed_buys.token_address = token_starts.token_address
+    where followed_buys.block_unix_time > token_starts.late_time
+    group by followed_buys.wallet_address
 
 ),
 
 followers as (
 
     select
-        wallet_address,
-        count(*) as late_buy_count,
-        count_if(is_followed) as followed_buy_count,
-        try_divide(count_if(is_followed), count(*)) as followed_share
+        late_buys.wallet_address,
+        late_buys.late_buy_count,
+        coalesce(followed_late_buys.followed_buy_count, 0) as followed_buy_count,
+        coalesce(followed_late_buys.followed_buy_count, 0) / late_buys.late_buy_count
+            as followed_share
     from late_buys
-    group by wallet_address
+    left join followed_late_buys
+        on late_buys.wallet_address = followed_late_buys.wallet_address
 
 )
 

@@ -213,14 +213,17 @@ class Statements:
             raise RelationNotFoundError(f"{schema}.{name}")
 
     def _insert(self, sql: str, found: re.Match[str]) -> None:
-        if found["what"].lower() == "overwrite":
-            raise RefusedError("insert overwrite", 1, 1)
         body = sql[found.end() :].strip()
         if body[:6].lower() == "values":
             body = f"select * from {body}"
         columns = [part.strip(" `\n") for part in found["columns"].split(",")] if found["columns"] else None
         schema, name = _named(found)
         rows = self._lake.statement(body, self._temporary)
+        if found["what"].lower() == "overwrite":
+            if columns is not None:
+                raise RefusedError("insert overwrite of named columns", 1, 1)
+            self._writer.overwrite(schema, name, rows.text, rows.columns.count)
+            return
         self._writer.append(schema, name, rows.text, columns, rows.columns.count)
 
     def _merge(self, sql: str, found: re.Match[str]) -> None:

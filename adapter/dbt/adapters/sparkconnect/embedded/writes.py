@@ -132,6 +132,35 @@ class Writer:
         Raises:
             EmbeddedError: The query gives more columns than are filled, or fewer.
         """
+        values = self._by_position(schema, name, query, columns, given_columns)
+        # as a relation the query would be bound twice, which is most of the work where few rows are new
+        self._cursor.execute(f"create or replace temp table rows_to_append as {values}")
+        try:
+            self.append_rows(schema, name, self._cursor.sql("from rows_to_append").to_arrow_table())
+        finally:
+            self._cursor.execute("drop table rows_to_append")
+
+    def overwrite(self, schema: str, name: str, query: str, given_columns: int | None = None) -> None:
+        """Put a query's rows in place of a table's by position, in one commit; the query may read the table itself.
+
+        Args:
+            schema: The table's schema.
+            name: Its name.
+            query: DuckDB's text of the rows.
+            given_columns: How many columns the query gives, where that is known without a query.
+
+        Raises:
+            RefusedError: The table has partitions, of which Spark overwrites all or those of the rows.
+            EmbeddedError: The query gives more columns than the table has, or fewer.
+        """
+        if self._partitions(schema, name):
+            raise RefusedError("insert overwrite of a table with partitions", 1, 1)
+        self.rewrite(schema, name, self._by_position(schema, name, query, None, given_columns))
+
+    def _by_position(
+        self, schema: str, name: str, query: str, columns: Sequence[str] | None, given_columns: int | None
+    ) -> str:
+        """Return a query of a table's columns, filled by position from another query."""
         table = self._lake.snapshot(schema, name)
         names = list(table.columns) if columns is None else [self._known(table.columns, column) for column in columns]
         if given_columns != len(names):
@@ -142,14 +171,7 @@ class Writer:
             f"cast({quoted(column) if column in given else 'null'} as {kind}) as {quoted(column)}"
             for column, kind in table.columns.items()
         )
-        # as a relation the query would be bound twice, which is most of the work where few rows are new
-        self._cursor.execute(
-            f"create or replace temp table rows_to_append as select {values} from ({query}) as q({listed})"
-        )
-        try:
-            self.append_rows(schema, name, self._cursor.sql("from rows_to_append").to_arrow_table())
-        finally:
-            self._cursor.execute("drop table rows_to_append")
+        return f"select {values} from ({query}) as q({listed})"
 
     def _refuse_other_columns(self, schema: str, name: str, names: Sequence[str], query: str) -> None:
         """Refuse a query that does not give as many columns as are filled."""
