@@ -95,7 +95,7 @@ EDITS: list[Any] = [
                  {"position_pnl", "leaderboard"}, {"position_pnl"}, id="macro"),
     pytest.param("snapshots/tracked_tokens_history.yml", "strategy: timestamp", "strategy: check\n      check_cols: all",
                  ["tracked_tokens_history"], {"tracked_tokens_history"}, set(), id="snapshot"),
-    pytest.param("models/gold/leaderboard.sql", "-- former traders have", "-- Former traders have", [],
+    pytest.param("models/gold/leaderboard.sql", "-- Former traders have", "-- former traders have", [],
                  set(), set(), id="comment"),
     pytest.param("models/gold/leaderboard.yml", "description: How many did.", "description: Many.", [], set(), set(),
                  id="description"),
