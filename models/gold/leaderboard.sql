@@ -123,8 +123,8 @@ candidates as (
 
 ranked as (
 
-    -- Former traders have no rank. Followed wallets come last in their tier: their returns are moved
-    -- by those who follow them, and not to be had by one more.
+    -- Former traders have no rank. Followed wallets come last in their tier: those who follow them
+    -- move their returns, and one more would not get them.
     select
         ---------- standing
         if(former, null, row_number() over (

@@ -10,8 +10,8 @@ position_returns as (
 
 recent as (
 
-    -- A tracked wallet was found by the holders of a token that rose; that position says nothing. Nor
-    -- does one from a launch: its price moves by the second, and nobody who follows gets it.
+    -- A tracked wallet was found by the holders of a token that rose; that position says nothing.
+    -- Nor does one from a launch: its price moves by the second, and nobody who follows gets it.
     select * from position_returns
     where
         not is_trigger

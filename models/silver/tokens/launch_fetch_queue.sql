@@ -102,8 +102,8 @@ winning_positions as (
 
 telling_positions as (
 
-    -- What made the profit first, then what made the skill: a launch is bought with little money and
-    -- multiplies it.
+    -- What made the profit first, then what made the skill: a launch is bought with little money
+    -- and multiplies it.
     select
         *,
         row_number() over (

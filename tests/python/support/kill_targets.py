@@ -38,6 +38,8 @@ KILL_TARGETS = {
 }
 # lists loads, of which a run that is taken up again makes more
 LOADS = ("silver", "swap_load_batches")
+# the list of a time is noted by the first build of that time, also by that of a run that fails in the end
+NOTED_ONCE = {("gold", "list_quality"), ("gold", "standing_history")}
 # grow by calculation
 BY_CALCULATION = ("fifo_positions", "position_pnl", "wallet_behaviour")
 # a process of its own starts with importing: its kill must have a chance to hit its work
@@ -233,8 +235,10 @@ class KilledLake:
         Args:
             without: More columns to leave out.
             newest: Of what grows by calculation, only each wallet's newest: a table that is made again has no other.
+                Nor what is noted once a time.
         """
-        names = [name for name in sorted(self.lake.tables()) if name != LOADS]
+        left_out = {LOADS} | (NOTED_ONCE if newest else set())
+        names = [name for name in sorted(self.lake.tables()) if name not in left_out]
         due = self.lake.rows("silver", "pnl_due_wallets") if newest else []
         dates = {row["wallet_address"]: row["calculation_date"] for row in due}
         found = {}
