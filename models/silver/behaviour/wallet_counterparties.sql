@@ -43,16 +43,39 @@ reached_slices as (
 ),
 
 {% endif -%}
+-- Numbers for addresses and signatures: each purchase is held three times, and all of them at once.
+wallets as (
+
+    select
+        wallet_address,
+        row_number() over (order by wallet_address asc) as wallet_number
+    from (select distinct wallet_address from wallet_trades) as distinct_wallets
+
+),
+
+tokens as (
+
+    select
+        token_address,
+        row_number() over (order by token_address asc) as token_number
+    from (select distinct token_address from wallet_trades) as distinct_tokens
+
+),
+
 trades as (
 
     select
-        wallet_trades.wallet_address,
-        wallet_trades.token_address,
-        wallet_trades.tx_hash,
+        wallets.wallet_number,
+        tokens.token_number,
         wallet_trades.side,
-        wallet_trades.value_usd,
+        cast(wallet_trades.value_usd as double) as value_usd,
         wallet_trades.block_unix_time,
-        wallet_trades.block_unix_time div {{ seconds }} as time_slice
+        wallet_trades.block_unix_time div {{ seconds }} as time_slice,
+        -- of a trade, in an order of no meaning
+        row_number() over (
+            partition by tokens.token_number
+            order by wallet_trades.block_unix_time asc
+        ) as trade_number
     from wallet_trades
     {% if is_incremental() -%}
         left semi join reached_slices
@@ -60,6 +83,8 @@ trades as (
                 wallet_trades.token_address = reached_slices.token_address
                 and wallet_trades.block_unix_time div {{ seconds }} = reached_slices.time_slice
     {%- endif %}
+    inner join wallets on wallet_trades.wallet_address = wallets.wallet_address
+    inner join tokens on wallet_trades.token_address = tokens.token_address
     where wallet_trades.side is not null and wallet_trades.value_usd > 0
 
 ),
@@ -84,18 +109,18 @@ buys as (
 meetings as (
 
     select
-        sales.wallet_address as seller,
-        buys.wallet_address as buyer,
-        sales.token_address,
-        sales.tx_hash as sale_tx_hash,
-        buys.tx_hash as buy_tx_hash
+        sales.wallet_number as seller,
+        buys.wallet_number as buyer,
+        sales.token_number,
+        sales.trade_number as sale_number,
+        buys.trade_number as buy_number
     from sales
     inner join buys
         on
-            sales.token_address = buys.token_address
+            sales.token_number = buys.token_number
             and sales.time_slice = buys.reached_slice
     where
-        sales.wallet_address != buys.wallet_address
+        sales.wallet_number != buys.wallet_number
         and abs(buys.block_unix_time - sales.block_unix_time) <= {{ seconds }}
         and least(buys.value_usd, sales.value_usd)
         >= {{ var('wash_pair_min_size_ratio') }}d * greatest(buys.value_usd, sales.value_usd)
@@ -108,8 +133,8 @@ directions as (
     select
         seller,
         buyer,
-        count(distinct token_address, sale_tx_hash) as sale_count,
-        count(distinct token_address, buy_tx_hash) as buy_count
+        count(distinct token_number, sale_number) as sale_count,
+        count(distinct token_number, buy_number) as buy_count
     from meetings
     group by seller, buyer
 
@@ -119,12 +144,14 @@ pairs as (
 
     -- both sold to each other
     select
-        sold.seller as wallet_address,
-        sold.buyer as counterparty_address,
+        wallets.wallet_address,
+        counterparties.wallet_address as counterparty_address,
         sold.sale_count as sold_to_count,
         bought.buy_count as bought_from_count
     from directions as sold
     inner join directions as bought on sold.seller = bought.buyer and sold.buyer = bought.seller
+    inner join wallets on sold.seller = wallets.wallet_number
+    inner join wallets as counterparties on sold.buyer = counterparties.wallet_number
 
 ),
 
@@ -133,9 +160,9 @@ sided_pairs as (
 
     select
         pairs.*,
-        wallets.wallet_address is not null or others.wallet_address is not null as is_new
+        sellers.wallet_address is not null or others.wallet_address is not null as is_new
     from pairs
-    left join new_wallets as wallets on pairs.wallet_address = wallets.wallet_address
+    left join new_wallets as sellers on pairs.wallet_address = sellers.wallet_address
     left join new_wallets as others on pairs.counterparty_address = others.wallet_address
 
 ),
@@ -148,13 +175,13 @@ known_pairs as (
         built.sold_to_count,
         built.bought_from_count
     from {{ this }} as built
-    left anti join new_wallets as wallets on built.wallet_address = wallets.wallet_address
+    left anti join new_wallets as sellers on built.wallet_address = sellers.wallet_address
     left anti join new_wallets as others on built.counterparty_address = others.wallet_address
 
 ),
 
 {% endif -%}
-counterparties as (
+all_pairs as (
 
     select
         wallet_address,
@@ -176,9 +203,9 @@ counterparties as (
 covered as (
 
     select
-        counterparties.*,
+        all_pairs.*,
         newest.covered_batch
-    from counterparties
+    from all_pairs
     cross join newest
 
 )
