@@ -137,7 +137,7 @@ def kind_of(node: exp.Expr) -> str:
 def as_text(node: exp.Expr) -> exp.Expr:
     """Return an expression as text, as Spark casts it.
 
-    Where the statement shows the type, no macro asks for it: one binds its argument for each type anew.
+    Where the statement shows the type, no macro asks for it: one binds its argument again for each type.
     """
     if _is_text(node):
         return node
