@@ -1,4 +1,4 @@
-{# Moderated as in Smyth (2004): few returns of one wallet tell little of how much they differ. #}
+{# Moderated as in Smyth (2004): few returns of one wallet show little of how much they differ. #}
 {% macro own_variance(wallets, within_variance) -%}
     (
         {{ var('skill_variance_positions') }} * {{ within_variance }}

@@ -62,7 +62,7 @@ shuffles as (
 
 lots as (
 
-    -- Both engines draw alike. Twelve signs tell as much as all, and sort faster.
+    -- Both engines draw alike. Twelve digits order as well as all, and sort faster.
     select
         shuffles.permutation,
         numbered.bounded_return,

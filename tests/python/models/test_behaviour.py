@@ -39,7 +39,7 @@ def trade(wallet: str, token: str, side: str, at: int, usd: int, tx_hash: str, *
 
 
 class Market:
-    """Swaps of wallets that meet in few tokens and moments, and buy in crowds."""
+    """Swaps of wallets that meet in few tokens at few times, and buy in crowds."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
