@@ -2,7 +2,7 @@
 
     python benchmarks/flags.py --market hard --seeds 101,102,103 [--wallets 1000] [--lakes FOLDER] [--format json]
 
-Each seed is a lake of its own, filled by three runs over 14 days as `benchmarks/quality.py` fills it; `--lakes` keeps
+Each seed is a lake of its own, filled by five runs over 14 days as `benchmarks/quality.py` fills it; `--lakes` keeps
 the lakes, and takes those that are there already. Printed is, over all seeds together, how many evaluated wallets of
 each kind exist and how many of them have each flag. For kinds of adversaries that is a flag's recall; for honest and
 skilled wallets it is whom it hits by mistake. `listed` is of those that qualify: whom a flag can still move. Nothing is

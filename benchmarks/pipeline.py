@@ -4,7 +4,7 @@
 
 | figure | what is measured |
 |---|---|
-| demo | `smart-trader run --demo`: 380 wallets of the hard market, loads, builds and data tests, on a new lake |
+| demo | `smart-trader run --demo`: the hard market of a demo, loads, builds and data tests, on a new lake |
 | nothing-new | `smart-trader run` on a lake of 1,000 wallets a minute after the last run |
 | first-build | `dbt build` of all models, seeds and snapshots from bronze, 1,000 wallets |
 | large-build | the same of 20,000 wallets (`--wallets`): 1,000 loaded, and copied under other names |
@@ -39,6 +39,8 @@ from pathlib import Path
 import lakes
 import psutil
 from lakes import FIRST, LOADED_WALLETS, PROJECT, TWELVE_HOURS
+
+from smart_trader.sandbox.market.spec import DEMO_WALLETS
 
 DBT = Path(sys.executable).with_name("dbt")
 PAGE = PROJECT / "docs" / "performance.md"
@@ -225,7 +227,7 @@ class Bench:
             # of the server nothing is known afterwards
             values = {"seconds": usage.seconds}
         target = Target("seconds", {"embedded": 12, "spark": 60}[self.engine])
-        return Figure("demo", self.engine, "demo run, 380 wallets", values, [target])
+        return Figure("demo", self.engine, f"demo run, {DEMO_WALLETS} wallets", values, [target])
 
     def nothing_new(self) -> Figure:
         """A run that finds nothing to do."""

@@ -2,7 +2,7 @@
 
     python benchmarks/quality.py --market easy --seeds 1,2,3,4 [--wallets 4000] [--rule NAME=SQL] [--format json]
 
-Each seed is a lake of its own, filled by three runs over 14 days on the embedded engine (data tests left out), then
+Each seed is a lake of its own, filled by five runs over 14 days on the embedded engine (data tests left out), then
 judged as `smart-trader evaluate --demo` judges it. Printed is the mean over the seeds and, in brackets, the lowest and
 the highest of them.
 
@@ -58,7 +58,8 @@ from smart_trader.lake.reader import Lake
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, MARKETS
 
 DAY = 86_400
-RUNS = (FIRST, FIRST + 7 * DAY, FIRST + 14 * DAY)
+RUN_DAYS = (0, 3, 7, 10, 14)
+RUNS = tuple(FIRST + day * DAY for day in RUN_DAYS)
 DONE = "quality.json"
 EMBEDDED, SPARK = "embedded", "spark"
 

@@ -11,8 +11,9 @@ EASY, HARD, NO_SKILL = "easy", "hard", "no_skill"
 MARKETS = (EASY, HARD, NO_SKILL)
 DEFAULT_MARKET = HARD
 FULL_STRENGTH = 1.0
-# enough for a demo's list to show a dozen wallets, few enough for a first run of seconds
-DEMO_WALLETS = 380
+# enough for a list of five wallets at every hour of a day (5 to 39 were seen at six of them, by how many tokens were
+# listed then), few enough for a first run of seconds
+DEMO_WALLETS = 900
 FEWEST_WALLETS = 20
 MOST_WALLETS = 100_000
 LARGEST_SEED = 2**32 - 1
