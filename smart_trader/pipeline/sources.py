@@ -99,7 +99,7 @@ def running_sandbox(url: str) -> Api:
 
 @contextmanager
 def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator[Api]:
-    """Yield the API to use; the sandbox runs in this process while the block does.
+    """Yield the API to use; a sandbox of our own runs while the block does.
 
     Args:
         spec: The source.
@@ -116,23 +116,21 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
     if spec.data_source == "birdeye":
         yield live_api()
         return
-    # the market needs numba, replay a server: neither for a live run
-    from smart_trader.sandbox.running import serving
-    from smart_trader.sandbox.server import sandbox_app
+    # a live run needs no server
+    from smart_trader.sandbox.running import serving, serving_market
 
     clock = int(as_of.timestamp())
-    if spec.replay is not None:
-        from smart_trader.sandbox.replay import load_recordings
+    if spec.replay is None:
+        with serving_market(remembered_world(spec, paths, clock), clock) as url:
+            yield sandbox_api(url)
+        return
+    from smart_trader.sandbox.replay import load_recordings
+    from smart_trader.sandbox.server import sandbox_app
 
-        recordings = load_recordings(spec.replay)
-        for line in recordings.skipped:
-            report_line(f"skipped {line}")
-        app = sandbox_app(recordings, clock=clock)
-    else:
-        from smart_trader.sandbox.market.market_source import market
-
-        app = sandbox_app(market(remembered_world(spec, paths, clock), clock), clock=clock)
-    with serving(app) as url:
+    recordings = load_recordings(spec.replay)
+    for line in recordings.skipped:
+        report_line(f"skipped {line}")
+    with serving(sandbox_app(recordings, clock=clock)) as url:
         yield sandbox_api(url)
 
 

@@ -1,16 +1,20 @@
-"""Runs a server in a thread, for tests and for trying things out."""
+"""Runs a server in a thread, or a market's in a process of its own."""
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 
 import uvicorn
 from starlette.applications import Starlette
 
 from smart_trader.errors import SmartTraderError
+from smart_trader.sandbox.market.spec import WorldSpec
 
 HOST = "127.0.0.1"
 
@@ -56,6 +60,60 @@ def serving(app: Starlette, port: int = 0) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+@contextmanager
+def serving_market(world: WorldSpec, clock: int) -> Iterator[str]:
+    """Serve a made-up market from a process of its own while the block runs; yields its URL.
+
+    To make a market and to write its answers takes about as long as to load them: the two work beside each other.
+
+    Args:
+        world: The market.
+        clock: Unix time that its server shows.
+
+    Raises:
+        SmartTraderError: The market cannot be made, or its server does not start.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve_market, args=(world, clock, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield _received_url(ours)
+    finally:
+        ours.close()
+        process.join(10)
+        if process.is_alive():
+            process.kill()
+
+
+def _received_url(pipe: Connection) -> str:
+    """Return the URL that a market's process sends once it serves."""
+    try:
+        answer = pipe.recv()
+    except EOFError:
+        raise SmartTraderError("the made-up market's server did not start", "its message above says why") from None
+    if not isinstance(answer, str):
+        raise SmartTraderError(*answer)
+    return answer
+
+
+def _serve_market(world: WorldSpec, clock: int, pipe: Connection) -> None:
+    """Serve a market until the other end of the pipe is closed, by whatever end of the process that holds it."""
+    from smart_trader.sandbox.market.market_source import market
+    from smart_trader.sandbox.server import sandbox_app
+
+    # Ctrl-C goes to both processes; the other one ends this one when it is done with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with serving(sandbox_app(market(world, clock), clock=clock)) as url:
+            pipe.send(url)
+            with suppress(EOFError):
+                pipe.recv()
+    except SmartTraderError as error:
+        pipe.send((error.what, error.fix))
 
 
 def serve_until_stopped(app: Starlette, port: int, report: Callable[[str], None]) -> None:
