@@ -2,9 +2,9 @@
 
     python benchmarks/quality.py --market easy --seeds 1,2,3,4 [--wallets 4000] [--rule NAME=SQL] [--format json]
 
-Each seed is a lake of its own, filled by five runs over 14 days on the embedded engine (data tests left out), then
-judged as `smart-trader evaluate --demo` judges it. Printed is the mean over the seeds and, in brackets, the lowest and
-the highest of them.
+Each seed is a lake of its own, filled by five runs over 14 days (`--days`) on the embedded engine, data tests left out,
+then judged as `smart-trader evaluate --demo` judges it. Printed is the mean over the seeds and, in brackets, the lowest
+and the highest of them.
 
 The rules: `trust` is the leaderboard; `score` orders all that qualify by the score, as before there were grades, and
 `realized_pnl`, `win_rate` and `skill_low` by one figure, whatever their flags; `flags` is `score` without wallets that
@@ -58,8 +58,8 @@ from smart_trader.lake.reader import Lake
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, MARKETS
 
 DAY = 86_400
+# after how many days of the first one the pipeline runs
 RUN_DAYS = (0, 3, 7, 10, 14)
-RUNS = tuple(FIRST + day * DAY for day in RUN_DAYS)
 DONE = "quality.json"
 EMBEDDED, SPARK = "embedded", "spark"
 
@@ -76,12 +76,14 @@ class World:
     seed: int
     wallets: int
     engine: str = EMBEDDED
+    days: tuple[int, ...] = RUN_DAYS
 
     @property
     def name(self) -> str:
         """Return the name of its lake's folder."""
         by = "" if self.engine == EMBEDDED else f"-{self.engine}"
-        return f"{self.market}-{self.wallets}-{self.seed}{by}"
+        after = "" if self.days == RUN_DAYS else f"-days-{'-'.join(map(str, self.days))}"
+        return f"{self.market}-{self.wallets}-{self.seed}{after}{by}"
 
     def command(self, as_of: int) -> list[str]:
         """Return the command of a run."""
@@ -102,7 +104,8 @@ def fill(lake: Path, world: World) -> None:
     if known["runs"] and known.get("commit", commit()) != commit():
         progress(f"{world.name}: kept as it is; filled at commit {known['commit']}, now is {commit()}")
     lake.mkdir(parents=True, exist_ok=True)
-    for number, as_of in enumerate(RUNS, 1):
+    for number, day in enumerate(world.days, 1):
+        as_of = FIRST + day * DAY
         if as_of in known["runs"]:
             continue
         begun = time.monotonic()
@@ -113,7 +116,7 @@ def fill(lake: Path, world: World) -> None:
             raise SeedFailedError(f"run {number} of {world.name} failed:\n{(ran.stdout + ran.stderr)[-3000:]}")
         known = {"runs": [*known["runs"], as_of], "commit": commit()}
         done.write_text(json.dumps(known))
-        progress(f"{world.name}: run {number} of {len(RUNS)} in {time.monotonic() - begun:.0f} s")
+        progress(f"{world.name}: run {number} of {len(world.days)} in {time.monotonic() - begun:.0f} s")
 
 
 def judge_world(folder: Path, world: World, own_rules: Mapping[str, str]) -> Judged:
@@ -168,6 +171,14 @@ def seeds_of(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers, such as 1,2,3,4") from None
 
 
+def days_of(text: str) -> tuple[int, ...]:
+    """Read days with commas between, each later than the one before."""
+    found = tuple(seeds_of(text))
+    if found != tuple(sorted(found)) or found[0] < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} are no days in order, such as 0,7,14")
+    return found
+
+
 def figures_of(judged: Judged) -> dict[str, object]:
     """Return every figure of a seed by its path, to the digits that are printed."""
 
@@ -211,6 +222,7 @@ def content_of(asked: argparse.Namespace, found: Mapping[int, Judged]) -> dict[s
         "market": asked.market,
         "wallets": asked.wallets,
         "seeds": list(found),
+        "days": list(asked.days),
         "machine": machine(),
         "base_rate": round(sum(base_rates) / len(base_rates), 4),
         "base_rate_range": [round(min(base_rates), 4), round(max(base_rates), 4)],
@@ -253,6 +265,9 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--seeds", type=seeds_of, nargs="+", required=True, help="such as 1 2 3 4, or 1,2,3,4")
     found.add_argument("--wallets", type=int, default=4000, help="wallets of each market (default 4000)")
+    found.add_argument(
+        "--days", type=days_of, default=RUN_DAYS, help="when the lake is filled, in days of the first run (0,3,7,10,14)"
+    )
     found.add_argument("--rule", type=rule_of, action="append", default=[], metavar="NAME=SQL", help="a rule more")
     found.add_argument("--lakes", type=Path, help="keep the lakes in this folder")
     found.add_argument("--engine", choices=[EMBEDDED, SPARK], default=EMBEDDED, help="spark: compare both, one seed")
@@ -272,13 +287,14 @@ def main() -> None:
     own_rules = dict(asked.rule)
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.lakes.resolve() if asked.lakes else Path(scratch)
-        judged = judge_all(folder, [World(asked.market, seed, asked.wallets) for seed in seeds], own_rules)
+        worlds = [World(asked.market, seed, asked.wallets, days=asked.days) for seed in seeds]
+        judged = judge_all(folder, worlds, own_rules)
         found = {world.seed: one for world, one in judged.items()}
         if not found:
             raise SystemExit("error: no seed could be judged")
         content = content_of(asked, found)
         if asked.engine == SPARK:
-            world = World(asked.market, seeds[0], asked.wallets, SPARK)
+            world = World(asked.market, seeds[0], asked.wallets, SPARK, asked.days)
             content["spark_differs"] = compare_engines(folder, world, found[seeds[0]], own_rules)
     print(json.dumps(content, indent=1, default=str) if asked.format == "json" else as_text(content))
     if len(found) < len(seeds):

@@ -57,7 +57,8 @@ def as_text(content: Row) -> str:
     seeds = ", ".join(map(str, content["seeds"]))
     low, high = content["base_rate_range"]
     parts = [
-        f"Market {content['market']}, {content['wallets']:,} wallets, seeds {seeds}. {content['machine']}.\n"
+        f"Market {content['market']}, {content['wallets']:,} wallets, seeds {seeds}, "
+        f"runs after {', '.join(map(str, content['days']))} days. {content['machine']}.\n"
         f"Base rate among evaluated wallets: {content['base_rate']:.3f} ({low:.3f} to {high:.3f}).",
         table(content["rules"], RULE_COLUMNS, "rule"),
     ]

@@ -227,4 +227,11 @@ def test_a_seed_that_fails_is_left_out(quality: ModuleType, monkeypatch: pytest.
 def test_seeds_are_told_from_their_engines(quality: ModuleType) -> None:
     worlds = quality.World("hard", 5, 200), quality.World("hard", 5, 200, "spark")
     assert [world.name for world in worlds] == ["hard-200-5", "hard-200-5-spark"]
+    assert quality.World("hard", 5, 200, days=(0, 14)).name == "hard-200-5-days-0-14"
     assert [world.command(1)[6:8] for world in worlds] == [["embedded", "--market"], ["spark", "--market"]]
+
+
+@pytest.mark.parametrize("text", ["", "7,0", "-1,3", "now"])
+def test_days_that_are_none_are_refused(quality: ModuleType, text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        quality.days_of(text)
