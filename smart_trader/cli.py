@@ -14,6 +14,7 @@ COMMANDS = {
     "calibration": "smart_trader.reports.cli:calibration",
     "cluster": "smart_trader.lakehouse.cli:cluster",
     "discard-future": "smart_trader.maintenance.cli:discard_future",
+    "docs": "smart_trader.pipeline.docs:docs",
     "evaluate": "smart_trader.evaluation.cli:evaluate",
     "explain": "smart_trader.reports.cli:explain",
     "lakehouse": "smart_trader.lakehouse.cli:lakehouse",

@@ -103,6 +103,8 @@ class Builds:
         run_id: Stamped on what is built.
         variables: Settings of this run alone.
         progress: Takes progress lines.
+        target: Where dbt writes; default: a folder for each engine, since another connection makes it parse everything
+            again.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class Builds:
         run_id: str,
         variables: Mapping[str, Any],
         progress: ProgressFn,
+        target: Path | None = None,
     ) -> None:
         self._paths = paths
+        self._target = target or paths.home / "dbt-target" / engine.choice.name
         self._engine = engine
         self._progress = progress
         self._environment = {
@@ -181,6 +185,16 @@ class Builds:
         progress(f"seeds: {self.invoke('seeds', 'seed')}")
         # what grows with each load is only right as a whole
         progress(f"all tables, made again from bronze: {self.invoke('the rebuild', 'run', '--full-refresh')}")
+
+    def write_docs(self) -> None:
+        """Write dbt's documentation into the target folder, as one page too.
+
+        Raises:
+            SmartTraderError: A model cannot be compiled.
+        """
+        # nothing is built, so a lake that is in use, or of another version, is read all the same
+        self._drop_checks(self._project())
+        self.invoke("the documentation", "docs", "generate", "--static")
 
     def _project(self) -> Any:
         """Return the parsed project, read once for all commands."""
@@ -254,11 +268,6 @@ class Builds:
         common.append("--no-write-json")
         common += ["--target-path", str(self._target)]
         return [*common, "--vars", simplejson.dumps(variables)] if variables else common
-
-    @property
-    def _target(self) -> Path:
-        """Where dbt writes; a folder for each engine, since another connection makes it parse everything again."""
-        return self._paths.home / "dbt-target" / self._engine.choice.name
 
     @property
     def log(self) -> Path:

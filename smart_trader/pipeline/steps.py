@@ -65,7 +65,7 @@ READERS = {
     "holders": ("holder_observations", "tracked_tokens", "whale_fetch_queue"),
     "swaps": ("swap_load_batches", "whale_wallets", "tracked_whales", "transaction_fetch_queue", "pnl_due_wallets"),
     "prices": ("token_prices", "price_fetch_queue"),
-    "launches": ("token_launches", "launch_fetch_queue"),
+    "launches": ("token_launches", "launch_fetch_queue", "tokens"),
 }
 # Time, or another formula, makes a calculation due without a load.
 CALCULATIONS = "calculations"

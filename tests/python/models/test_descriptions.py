@@ -25,6 +25,7 @@ CONTRACTED = {
     "skill_scores",
     "smart_traders",
     "standing_history",
+    "tokens",
     "trader_evaluations",
     "transaction_fetch_queue",
     "wallet_flags",

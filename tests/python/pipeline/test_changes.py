@@ -237,7 +237,7 @@ REACH: dict[str, tuple[set[str], set[str]]] = {
     "tokens": (
         {
             "token_observations", "tracked_tokens", "whale_fetch_queue", "whale_wallets", "tracked_tokens_history",
-            "token_prices", "token_launches", "price_fetch_queue", "launch_fetch_queue",
+            "token_prices", "token_launches", "price_fetch_queue", "launch_fetch_queue", "tokens",
         },
         {"holder_observations", "swap_load_batches", "pnl_due_wallets", "position_pnl", "pnl_history"},
     ),
@@ -248,16 +248,16 @@ REACH: dict[str, tuple[set[str], set[str]]] = {
     "swaps": (
         {
             "swap_load_batches", "wallet_trades", "pnl_due_wallets", "fifo_positions", "whale_wallets", "leaderboard",
-            "price_fetch_queue", "launch_fetch_queue",
+            "price_fetch_queue", "launch_fetch_queue", "tokens",
         },
         {"token_observations", "holder_observations", "tracked_tokens", "whale_fetch_queue"},
     ),
     "prices": (
         {"token_prices", "price_fetch_queue"},
-        {"token_observations", "token_launches", "launch_fetch_queue", "position_pnl", "leaderboard"},
+        {"token_observations", "token_launches", "launch_fetch_queue", "tokens", "position_pnl", "leaderboard"},
     ),
     "launches": (
-        {"token_launches", "launch_fetch_queue"},
+        {"token_launches", "launch_fetch_queue", "tokens"},
         {"token_observations", "token_prices", "price_fetch_queue", "position_pnl"},
     ),
     "calculations": (
