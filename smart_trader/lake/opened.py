@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -27,8 +28,8 @@ from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.settings import lakehouse_settings, store_settings
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import explain_unreadable
-from smart_trader.lake.identity import ensure_exists, read_identity
-from smart_trader.lake.query import QueryError, named_tables
+from smart_trader.lake.identity import ensure_exists, read_identity, schema_prefix
+from smart_trader.lake.query import OWN_SCHEMAS, QueryError, named_tables
 
 if TYPE_CHECKING:
     import pandas
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 
 WAREHOUSE = "${spark.sql.warehouse.dir}"
 MADE_UP_SOURCE = "sandbox"
-# Schemas of DuckDB's own.
-BUILT_IN = frozenset({"", "main", "temp", "information_schema", "pg_catalog"})
+Params = Mapping[str, Any] | Sequence[Any] | None
 _TABLE_NAME = re.compile(r"\s*\w+\.\w+\s*")
+_PLAIN = re.compile(r"\w+\.\w+")
 # After these, the database reads the files it was given and nothing else, and nobody can change that.
 LOCKS = (
     "set enable_external_access = false",
@@ -81,6 +82,8 @@ class OpenLake:
         self.source = source
         self._storage = _storage_of(paths)
         self._snapshots = Snapshots(self._storage)
+        # as everywhere, a schema goes by its name without what dbt's target puts before it
+        self._prefix = schema_prefix()
         # what does not fit into memory; DuckDB would spill it into the working folder
         self._spilled = tempfile.TemporaryDirectory(prefix="smart-trader-sql-", ignore_cleanup_errors=True)
 
@@ -102,44 +105,57 @@ class OpenLake:
         return self.source == MADE_UP_SOURCE
 
     def tables(self) -> list[LakeTable]:
-        """Return every table and view, sorted by schema and name."""
+        """Return every table and view, sorted by schema and name.
+
+        Raises:
+            SmartTraderError: The lake cannot be listed.
+        """
         try:
-            tables = {
+            found = {
                 (schema, name): False for schema in self._storage.schemas() for name in self._storage.tables(schema)
             }
-            views = {_split(name): True for name in views_in(self._storage)}
+            found |= {_split(name): True for name in views_in(self._storage)}
         except EmbeddedError as error:
-            raise SmartTraderError(str(error)) from None
-        return [LakeTable(*key, is_view) for key, is_view in sorted({**tables, **views}.items())]
+            raise self._explained(error) from None
+        return sorted(
+            LakeTable(schema.removeprefix(self._prefix), name, is_view)
+            for (schema, name), is_view in found.items()
+            if schema.startswith(self._prefix)
+        )
 
-    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+    def sql(self, query: str, params: Params = None) -> duckdb.DuckDBPyRelation:
         """Run a query; tables are named with their schema, e.g. `gold.leaderboard`.
 
         Each table is read at the version that is its newest now, also when the relation is fetched later.
+
+        Args:
+            query: In DuckDB's SQL.
+            params: Values of the query's parameters: by name for `$name`, in their order for `?`.
 
         Raises:
             QueryError: It is no query, or a wrong one.
             SmartTraderError: A table is not there or cannot be read.
         """
-        database = self._database(named_tables(query))
+        names = named_tables(query)
+        database = self._database(names)
         try:
-            return database.sql(query)
+            return database.sql(query, params=params)
         except duckdb.Error as error:
-            raise QueryError(_placed(database, query, error)) from None
+            raise QueryError(_placed(database, query, params, error), self._schema_fix(names, error)) from None
 
-    def arrow(self, what: str) -> pa.Table:
+    def arrow(self, what: str, params: Params = None) -> pa.Table:
         """Read a table (`gold.leaderboard`) or a query's rows into Arrow.
 
         Raises:
             SmartTraderError: As `sql`.
         """
-        relation = self._relation(what)
+        relation = self.sql(f"from {what}" if _TABLE_NAME.fullmatch(what) else what, params)
         try:
             return relation.to_arrow_table()
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
 
-    def polars(self, what: str) -> polars.DataFrame:
+    def polars(self, what: str, params: Params = None) -> polars.DataFrame:
         """Read a table or a query's rows into Polars; amounts stay decimals.
 
         Raises:
@@ -149,11 +165,11 @@ class OpenLake:
             import polars
         except ImportError:
             raise SmartTraderError("polars is not installed", "pip install polars") from None
-        frame = polars.from_arrow(self.arrow(what))
+        frame = polars.from_arrow(self.arrow(what, params))
         assert isinstance(frame, polars.DataFrame)  # noqa: S101  for the type checker
         return frame
 
-    def pandas(self, what: str) -> pandas.DataFrame:
+    def pandas(self, what: str, params: Params = None) -> pandas.DataFrame:
         """Read a table or a query's rows into pandas; amounts stay decimals, as columns of Arrow's type.
 
         Raises:
@@ -167,10 +183,7 @@ class OpenLake:
         def exact(kind: pa.DataType) -> Any:
             return pandas.ArrowDtype(kind) if pa.types.is_decimal(kind) else None
 
-        return self.arrow(what).to_pandas(types_mapper=exact)
-
-    def _relation(self, what: str) -> duckdb.DuckDBPyRelation:
-        return self.sql(f"from {what}" if _TABLE_NAME.fullmatch(what) else what)
+        return self.arrow(what, params).to_pandas(types_mapper=exact)
 
     # ---------------------------------------------------------------- the database of one query
 
@@ -200,19 +213,22 @@ class OpenLake:
         return database
 
     def _define(self, database: duckdb.DuckDBPyConnection, relation: Relation, definition: Definition) -> None:
-        database.execute(f"create schema if not exists {quoted(relation.schema)}")
+        schema, _ = names = self._public(relation)
+        database.execute(f"create schema if not exists {quoted(schema)}")
         try:
-            database.execute(f"create view {_name_of(relation)} as {definition.select}")
+            database.execute(f"create view {_dotted(*names)} as {definition.select}")
         except duckdb.Error as error:
-            location = self.paths.table(relation.schema, relation.name)
-            raise explain_unreadable(location, error) from None
+            raise explain_unreadable(self.paths.table(relation.schema, relation.name), error) from None
+
+    def _public(self, relation: Relation) -> tuple[str, str]:
+        return relation.schema.removeprefix(self._prefix), relation.name
 
     def _definitions(self, names: set[tuple[str, str]]) -> dict[Relation, Definition]:
         """Return what is to be defined, each after what it reads."""
         views = views_in(self._storage)
         found: dict[Relation, Definition] = {}
         for schema, name in sorted(names):
-            if schema not in BUILT_IN:
+            if schema and schema.lower() not in OWN_SCHEMAS:
                 self._add(self._found(schema, name, views), views, found, ())
         return found
 
@@ -238,22 +254,31 @@ class OpenLake:
             query = transpiled(view.sql.replace(WAREHOUSE, self._storage.address))
             for read in query.relations:
                 self._add(read, views, found, (*inside, relation))
-            select = PLACEHOLDER.sub(lambda at: _name_of(query.relations[int(at[1])]), query.text)
+            select = PLACEHOLDER.sub(lambda at: _dotted(*self._public(query.relations[int(at[1])])), query.text)
             found[relation] = Definition(select)
 
     def _found(self, schema: str, name: str, views: dict[str, View]) -> Relation:
         """Return the table or view of a name, which DuckDB takes in any case of its letters."""
-        if f"{schema}.{name}" in views or self._storage.is_table(schema, name):
-            return Relation(schema, name)
+        exact = Relation(f"{self._prefix}{schema}", name)
+        # a name is a folder's, and must not lead out of the lake
+        if str(exact) in views or (_PLAIN.fullmatch(str(exact)) and self._storage.is_table(exact.schema, exact.name)):
+            return exact
         known = {str(table).lower(): table for table in self.tables()}
         wanted = f"{schema}.{name}".lower()
         if wanted in known:
-            return Relation(known[wanted].schema, known[wanted].name)
+            return Relation(f"{self._prefix}{known[wanted].schema}", known[wanted].name)
         close = difflib.get_close_matches(wanted, known, n=1)
         raise QueryError(
             f"this lake has no table {schema}.{name}",
             f"did you mean {known[close[0]]}?" if close else "list what it has: smart-trader sql .tables",
         )
+
+    def _schema_fix(self, names: set[tuple[str, str]], error: duckdb.Error) -> str:
+        """Return how a table that was named without its schema is to be named."""
+        bare = {name.lower() for schema, name in names if not schema}
+        meant = [str(table) for table in self.tables() if table.name.lower() in bare]
+        is_catalog = isinstance(error, duckdb.CatalogException)
+        return f"name the schema: {' or '.join(meant)}" if meant and is_catalog else ""
 
     def _explained(self, error: EmbeddedError) -> SmartTraderError:
         if isinstance(error, UnreadableTableError):
@@ -282,10 +307,10 @@ def _storage_of(paths: LakePaths) -> Storage:
         raise SmartTraderError(f"the lake {paths.uri} cannot be opened: {error}") from None
 
 
-def _placed(database: duckdb.DuckDBPyConnection, query: str, error: duckdb.Error) -> str:
+def _placed(database: duckdb.DuckDBPyConnection, query: str, params: Params, error: duckdb.Error) -> str:
     """Return an error's message with the line and the sign it is about, which DuckDB adds outside relations alone."""
     try:
-        database.execute(query)
+        database.execute(query, params)
     except duckdb.Error as placed:
         return str(placed)
     return str(error)
@@ -296,5 +321,5 @@ def _split(name: str) -> tuple[str, str]:
     return schema, table
 
 
-def _name_of(relation: Relation) -> str:
-    return f"{quoted(relation.schema)}.{quoted(relation.name)}"
+def _dotted(schema: str, name: str) -> str:
+    return f"{quoted(schema)}.{quoted(name)}"

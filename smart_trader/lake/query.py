@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import duckdb
 
 from smart_trader.errors import SmartTraderError
 
-_EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?", re.IGNORECASE)
+# Schemas of DuckDB's own, and what of them lists tables.
+OWN_SCHEMAS = frozenset({"main", "temp", "information_schema", "pg_catalog"})
+CATALOG_SCHEMAS = frozenset({"information_schema", "pg_catalog"})
+_CATALOG_FUNCTION = re.compile(r"(duckdb|pragma)_")
+_EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", re.IGNORECASE)
 
 
 class QueryError(SmartTraderError):
@@ -19,31 +24,28 @@ class QueryError(SmartTraderError):
 
 
 def named_tables(query: str) -> set[tuple[str, str]]:
-    """Return schema and name of each table that a query names, as it writes them; names without a schema included.
+    """Return schema and name of each table that a query names, as it writes them; without a schema, it is empty.
 
     Raises:
-        QueryError: It is no query, more than one, or cannot be read.
+        QueryError: It is no query, more than one, asks for DuckDB's catalog, or cannot be read.
     """
     text = _EXPLAIN.sub("", query)
-    parser = duckdb.connect()
-    try:
-        answer = json.loads(parser.execute("select json_serialize_sql(?::varchar)", [text]).fetchone()[0])  # type: ignore[index]
-        if answer.get("error_type") == "parser":
-            # the parser's own message has the place
-            parser.extract_statements(text)
-    except duckdb.Error as error:
-        raise QueryError(str(error)) from None
-    finally:
-        parser.close()
+    found = _parser().cursor().execute("select json_serialize_sql(?::varchar)", [text]).fetchone()
+    answer = json.loads(found[0]) if found else {"error": True}
+    if answer.get("error_type") == "parser":
+        # its own message has the place
+        split_queries(text)
     if answer["error"]:
-        raise QueryError("this is no query: a lake is opened for reading alone", "write select ...")
+        raise QueryError("this is no query, and a lake is opened for reading alone", "write select ...")
     if len(answer["statements"]) != 1:
-        raise QueryError("there must be one query", "run one after the other")
-    return {
-        (str(node["schema_name"]), str(node["table_name"]))
-        for node in _nodes(answer)
-        if "table_name" in node and "schema_name" in node
-    }
+        raise QueryError("there must be one query", "run them one by one")
+    nodes = list(_nodes(answer))
+    if any(_asks_for_catalog(node) for node in nodes):
+        raise QueryError(
+            "DuckDB's own catalog knows only the tables that a query names",
+            "list tables with .tables (in Python tables()), and columns with: describe TABLE",
+        )
+    return {(str(node["schema_name"]), str(node["table_name"])) for node in nodes if node.get("type") == "BASE_TABLE"}
 
 
 def split_queries(text: str) -> list[str]:
@@ -52,11 +54,10 @@ def split_queries(text: str) -> list[str]:
     Raises:
         QueryError: It cannot be read.
     """
-    with duckdb.connect() as parser:
-        try:
-            return [statement.query.strip().rstrip(";") for statement in parser.extract_statements(text)]
-        except duckdb.Error as error:
-            raise QueryError(str(error)) from None
+    try:
+        return [statement.query.strip().rstrip(";") for statement in _parser().cursor().extract_statements(text)]
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from None
 
 
 def is_complete(text: str) -> bool:
@@ -68,6 +69,19 @@ def is_complete(text: str) -> bool:
     except QueryError as error:
         return "unterminated" not in str(error)
     return True
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def _asks_for_catalog(node: dict[str, Any]) -> bool:
+    return (
+        node.get("show_type") == "SHOW_SPECIAL"
+        or (node.get("type") == "BASE_TABLE" and node["schema_name"].lower() in CATALOG_SCHEMAS)
+        or (node.get("type") == "FUNCTION" and _CATALOG_FUNCTION.match(str(node.get("function_name"))) is not None)
+    )
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -92,7 +92,7 @@ def _plain(value: Any) -> Any:
 
 def _json(value: Any) -> str:
     # letters outside ASCII as escapes: some of them turn a terminal's direction of writing
-    return str(simplejson.dumps(value, use_decimal=True, ignore_nan=True, default=_plain))
+    return str(simplejson.dumps(value, use_decimal=True, ignore_nan=True, encoding=None, default=_plain))
 
 
 def _write_csv(relation: duckdb.DuckDBPyRelation, out: Output) -> None:

@@ -146,6 +146,10 @@ def check_words(words: list[str]) -> None:
             check_words(Command("", inner[1]).words)
         case "export" | "git" | "set":
             pass
+        case "marimo":
+            if importlib.util.find_spec("marimo") is None:
+                pytest.skip("marimo is not installed")
+            check_click(importlib.import_module("marimo._cli.cli").main, arguments)
         case _:
             assert (Path(sys.executable).parent / program).exists(), f"no program {program} in .venv/bin"
 
