@@ -27,7 +27,7 @@ from dbt.adapters.sparkconnect.embedded.views import View, views_in
 from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.settings import lakehouse_settings, store_settings
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.delta import explain_unreadable
+from smart_trader.lake.delta import cause_of, explain_unreadable
 from smart_trader.lake.identity import ensure_exists, read_identity, schema_prefix
 from smart_trader.lake.query import OWN_SCHEMAS, QueryError, named_tables
 
@@ -60,10 +60,11 @@ class LakeTable(NamedTuple):
 
 
 class Definition(NamedTuple):
-    """What a view of DuckDB is made of: its query, and the files that the query reads."""
+    """What a view of DuckDB is made of: its query, the files that it reads, and whether it is a view in the lake."""
 
     select: str
     files: tuple[str, ...] = ()
+    is_view: bool = False
 
 
 class OpenLake:
@@ -202,7 +203,8 @@ class OpenLake:
             }
         )
         database.execute("set timezone = 'UTC'")
-        if any(relation.schema for relation, one in definitions.items() if not one.files):
+        if any(one.is_view for one in definitions.values()):
+            # the functions of Spark that views call
             database.execute(macros())
         for relation, one in definitions.items():
             self._define(database, relation, one)
@@ -218,6 +220,9 @@ class OpenLake:
         try:
             database.execute(f"create view {_dotted(*names)} as {definition.select}")
         except duckdb.Error as error:
+            if definition.is_view:
+                message = f"cannot read the view {'.'.join(names)}: {cause_of(error)}"
+                raise SmartTraderError(message, "build it again: smart-trader run") from None
             raise explain_unreadable(self.paths.table(relation.schema, relation.name), error) from None
 
     def _public(self, relation: Relation) -> tuple[str, str]:
@@ -255,7 +260,7 @@ class OpenLake:
             for read in query.relations:
                 self._add(read, views, found, (*inside, relation))
             select = PLACEHOLDER.sub(lambda at: _dotted(*self._public(query.relations[int(at[1])])), query.text)
-            found[relation] = Definition(select)
+            found[relation] = Definition(select, is_view=True)
 
     def _found(self, schema: str, name: str, views: dict[str, View]) -> Relation:
         """Return the table or view of a name, which DuckDB takes in any case of its letters."""

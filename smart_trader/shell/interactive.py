@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import code
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from smart_trader.config.paths import OWNER_ONLY_DIR, cache_dir
@@ -46,7 +47,7 @@ class Shell(code.InteractiveConsole):
 
 def run_shell(lake: OpenLake, form: str) -> None:
     """Read and run queries until the user leaves."""
-    save = _remember_lines(lake)
+    save = _edit_lines([*map(str, lake.tables()), ".tables", ".schema ", ".help", ".quit"])
     sys.ps1, sys.ps2 = PROMPT, CONTINUED
     # SystemExit is how a command leaves the loop
     with suppress(SystemExit):
@@ -54,20 +55,24 @@ def run_shell(lake: OpenLake, form: str) -> None:
     save()
 
 
-def _remember_lines(lake: OpenLake):  # type: ignore[no-untyped-def]
+def _edit_lines(words: list[str]) -> Callable[[], None]:
+    """Give the terminal completion and the lines of earlier shells; returns what keeps those of this one."""
     try:
         import readline
     except ImportError:
+        # a Python without it has plain lines
         return lambda: None
-    names = [str(table) for table in lake.tables()]
-    words = [*names, ".tables", ".schema ", ".quit"]
+
+    def complete(text: str, at: int) -> str | None:
+        return next(iter([word for word in words if word.startswith(text)][at:]), None)
+
     readline.set_completer_delims(" \t\n(,;")
-    readline.set_completer(lambda text, at: next(iter([one for one in words if one.startswith(text)][at:]), None))
+    readline.set_completer(complete)
     readline.parse_and_bind("tab: complete")
+    readline.set_history_length(KEPT_LINES)
     file = cache_dir() / "sql_history"
     with suppress(OSError):
         readline.read_history_file(file)
-    readline.set_history_length(KEPT_LINES)
 
     def save() -> None:
         with suppress(OSError):

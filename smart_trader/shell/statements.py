@@ -9,10 +9,11 @@ from smart_trader.lake.opened import OpenLake
 from smart_trader.lake.query import QueryError, split_queries
 from smart_trader.shell.formats import Output, write_rows
 
-TABLES = """.tables         list every table and view
+HELP = """.tables         list every table and view
 .schema TABLE   list a table's columns
 .quit           leave the shell (as does Ctrl-D)
 A query ends with a semicolon; tables are named with their schema: select * from gold.leaderboard;"""
+INTERRUPTED = "Query interrupted"
 # Forms of which one file holds one result.
 SINGLE = ("json", "parquet")
 
@@ -40,12 +41,17 @@ def run_query(lake: OpenLake, query: str, form: str, out: Output) -> None:
 
     Raises:
         SmartTraderError: It is wrong, or reads what is not there.
+        KeyboardInterrupt: The user stopped it.
     """
-    relation = lake.sql(query)
     try:
-        write_rows(relation, form, out)
+        write_rows(lake.sql(query), form, out)
     except duckdb.Error as error:
         raise QueryError(str(error)) from None
+    except RuntimeError as error:
+        # how DuckDB ends a query at Ctrl-C
+        if str(error) == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def run_command(lake: OpenLake, line: str, form: str, out: Output) -> None:
@@ -62,6 +68,6 @@ def run_command(lake: OpenLake, line: str, form: str, out: Output) -> None:
     elif word == ".schema" and rest.strip():
         run_query(lake, f"describe {rest.strip()}", form, out)
     elif word == ".help":
-        out.write(TABLES)
+        out.write(HELP)
     else:
         raise SettingsError(f"no command {line}", "commands are .tables, .schema TABLE, .help and .quit")
