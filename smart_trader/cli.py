@@ -26,6 +26,7 @@ COMMANDS = {
     "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
+    "sql": "smart_trader.shell.cli:sql",
     "status": "smart_trader.reports.cli:status",
     "upgrade": "smart_trader.pipeline.cli:upgrade",
 }

@@ -63,7 +63,7 @@ MACHINE = """
 
 Environment variables, or lines of `.env` (copy `.env.example`); the environment wins. A value that cannot be used is
 refused by name. Plain `dbt` does not read `.env`: `eval "$(.venv/bin/smart-trader lakehouse env)"` exports what it
-needs.
+needs and, while the server runs, `LAKEHOUSE_JDBC_URL` for JDBC clients; nothing reads that one.
 
 """
 SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (

@@ -62,7 +62,7 @@ def is_table(location: str) -> bool:
     try:
         return DeltaTable.is_deltatable(location, storage_options(location))
     except OSError as error:
-        raise _explain_error(location, error) from None
+        raise explain_unreadable(location, error) from None
 
 
 def table_names(folder: str) -> list[str]:
@@ -83,7 +83,7 @@ def open_table(location: str) -> DeltaTable:
     try:
         return DeltaTable(location, storage_options=storage_options(location))
     except (DeltaError, OSError, ValueError) as error:
-        raise _explain_error(location, error) from None
+        raise explain_unreadable(location, error) from None
 
 
 def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
@@ -96,7 +96,7 @@ def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Ex
     try:
         return _dataset(location).to_table(list(columns) if columns else None, filter=where)
     except (OSError, pa.ArrowInvalid) as error:
-        raise _explain_error(location, error) from None
+        raise explain_unreadable(location, error) from None
 
 
 def first_value(location: str, column: str) -> object:
@@ -109,11 +109,11 @@ def first_value(location: str, column: str) -> object:
     try:
         rows = _dataset(location).head(1, columns=[column])
     except (OSError, pa.ArrowInvalid) as error:
-        raise _explain_error(location, error) from None
+        raise explain_unreadable(location, error) from None
     return rows[column][0].as_py() if rows.num_rows else None
 
 
-def _explain_error(location: str, error: BaseException) -> SmartTraderError:
+def explain_unreadable(location: str, error: BaseException) -> SmartTraderError:
     """Return the error of a table that cannot be read; a store that is out of reach shows nothing about its tables."""
     if is_remote(location):
         try:

@@ -127,25 +127,32 @@ def logs(lines: int, follow: bool) -> None:
 @lakehouse.command()
 @click.option("--with-token", is_flag=True, help="Also SPARK_REMOTE, which holds the Spark Connect token.")
 def env(with_token: bool) -> None:
-    """Print shell lines for other tools: eval "$(smart-trader lakehouse env)"."""
+    """Print shell lines for other tools: eval "$(smart-trader lakehouse env)".
+
+    While the server runs, LAKEHOUSE_JDBC_URL is where JDBC clients such as beeline and DBeaver find it.
+    """
     from smart_trader.config.paths import project_root
     from smart_trader.lakehouse import server
 
     settings = lakehouse_settings()
     paths = settings.paths
+    record = server.running(paths)
     values = {
         "LAKEHOUSE_HOME": str(paths.home),
         "LAKEHOUSE_URI": paths.uri,
         ENGINE_VARIABLE: settings.engine,
         "DBT_PROFILES_DIR": str(project_root()),
     }
+    if record is not None:
+        values["LAKEHOUSE_JDBC_URL"] = f"jdbc:hive2://localhost:{record.endpoints.thrift_port}"
     if with_token:
-        record = server.running(paths)
         if record is None:
             raise SmartTraderError("no server, so no token", "run `smart-trader lakehouse start`")
         values["SPARK_REMOTE"] = f"sc://localhost:{record.endpoints.connect_port}/;token={record.endpoints.token}"
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    if record is None:
+        click.echo("# no server runs; LAKEHOUSE_JDBC_URL is known after: smart-trader lakehouse start")
 
 
 @lakehouse.command()

@@ -27,6 +27,7 @@ NOT_RUN = {
     r"make audit$": "fails without a vulnerability service",
     r"make lock": "takes what is newest on the day",
     r"python benchmarks/": "measures for minutes",
+    r"marimo edit": "serves a notebook until it is stopped",
     r"git clone": "the test makes the clone",
     r".*\bpre-commit install": "writes into the developer's git hooks",
 }

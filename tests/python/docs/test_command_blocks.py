@@ -64,10 +64,9 @@ def check_click(program: click.Command, arguments: list[str]) -> None:
     assert done.exit_code == 0, f"{done.output} {done.exception}"
 
 
-def check_script(script: Path, arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, str(script), "--help"], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+def check_script(words: list[str], arguments: list[str]) -> None:
+    """Check a program's options by its help, in a process of its own."""
+    done = subprocess.run([sys.executable, *words, "--help"], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for option in (word.partition("=")[0] for word in arguments if word.startswith("-")):
         assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", done.stdout), f"no {option} in {done.stdout}"
@@ -75,7 +74,7 @@ def check_script(script: Path, arguments: list[str]) -> None:
 
 def check_python(arguments: list[str]) -> None:
     if arguments[0] != "-m":
-        check_script(PROJECT / arguments[0], arguments[1:])
+        check_script([str(PROJECT / arguments[0])], arguments[1:])
         return
     module, rest = arguments[1], arguments[2:]
     if module == "pytest":
@@ -146,6 +145,13 @@ def check_words(words: list[str]) -> None:
             check_words(Command("", inner[1]).words)
         case "export" | "git" | "set":
             pass
+        case "marimo":
+            if importlib.util.find_spec("marimo") is None:
+                pytest.skip("marimo is not installed")
+            verbs = list(itertools.takewhile(str.isalpha, arguments))
+            # imported, it would replace click's messages for every other program
+            check_script(["-m", "marimo", *verbs], arguments)
+            check_paths([word for word in arguments if word.startswith("notebooks/")])
         case _:
             assert (Path(sys.executable).parent / program).exists(), f"no program {program} in .venv/bin"
 

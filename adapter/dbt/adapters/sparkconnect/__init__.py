@@ -1,21 +1,12 @@
 """dbt adapter for open-source Spark: SQL over Thrift, Python models over Spark Connect."""
 
-from dbt.adapters.base.plugin import AdapterPlugin
-from dbt.adapters.sparkconnect.connections import SparkConnectConnectionManager
-from dbt.adapters.sparkconnect.credentials import SparkConnectCredentials
-from dbt.adapters.sparkconnect.impl import SparkConnectAdapter
-from dbt.include import sparkconnect
+from typing import Any
 
-__all__ = [
-    "Plugin",
-    "SparkConnectAdapter",
-    "SparkConnectConnectionManager",
-    "SparkConnectCredentials",
-]
 
-Plugin = AdapterPlugin(
-    adapter=SparkConnectAdapter,  # type: ignore[arg-type]
-    credentials=SparkConnectCredentials,
-    include_path=sparkconnect.PACKAGE_PATH,
-    dependencies=["spark"],
-)
+def __getattr__(name: str) -> Any:
+    """Import what dbt asks for when it asks: a reader of a lake need not wait a second for dbt."""
+    if name == "Plugin":
+        from dbt.adapters.sparkconnect.plugin import Plugin
+
+        return Plugin
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

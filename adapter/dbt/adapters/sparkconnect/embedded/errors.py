@@ -35,6 +35,7 @@ class UnreadableTableError(EmbeddedError):
     """A table that is there and cannot be read."""
 
     def __init__(self, table: str, part: str, error: BaseException) -> None:
+        self.table = table
         reason = " ".join(str(error).split())[:300]
         super().__init__(f"[UNREADABLE_TABLE] The table {table} cannot be read, by {part}: {reason}")
 

@@ -5,49 +5,26 @@ import re
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import pyarrow.parquet as pq
 from dbt.adapters.sparkconnect.embedded.ambiguity import UNKNOWN_COLUMNS, Columns, columns_of, refuse_repeated
 from dbt.adapters.sparkconnect.embedded.cache import QueryCache
 from dbt.adapters.sparkconnect.embedded.errors import (
     EmbeddedError,
-    PathNotFoundError,
     RelationNotFoundError,
-    UnreadableTableError,
 )
 from dbt.adapters.sparkconnect.embedded.macros import macros
+from dbt.adapters.sparkconnect.embedded.snapshots import Snapshot, Snapshots, text_rows
 from dbt.adapters.sparkconnect.embedded.storage import DROPPED, Storage, storage_of
 from dbt.adapters.sparkconnect.embedded.transpile import INLINED, PLACEHOLDER, Query, Relation
-from dbt.adapters.sparkconnect.embedded.types import duckdb_name, quoted, text_literal
+from dbt.adapters.sparkconnect.embedded.types import quoted
 from dbt.adapters.sparkconnect.embedded.views import View, save_views, views_in
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
 
 WAREHOUSE = "${spark.sql.warehouse.dir}"
 _SPILLED = "duckdb-"
-#: What a reader must know of a table's protocol; all else is refused, since a plain reader would be silently wrong.
-KNOWN_READER_FEATURES = frozenset({"timestampNtz"})
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One version of a Delta table.
-
-    Attributes:
-        delta: The table at this version.
-        version: Its number.
-        select: DuckDB's query of its rows.
-        columns: DuckDB's types by column name, in their order.
-    """
-
-    delta: DeltaTable
-    version: int
-    select: str
-    columns: dict[str, str]
 
 
 class Resolved(NamedTuple):
@@ -91,11 +68,10 @@ class Lake:
             raise EmbeddedError(f"the lake {root} cannot be opened: {exc}") from exc
         self._database.execute("set timezone = 'UTC'")
         self._database.execute(macros())
-        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._tables = Snapshots(self.storage)
         # results of Python models on their way into a table: in DuckDB, which spills them, and gone with the process
         self._kept: dict[tuple[str, str], str] = {}
         self._queries = QueryCache(folder / "queries")
-        self._columns_of_file: dict[str, frozenset[str]] = {}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a connection for one thread."""
@@ -116,8 +92,7 @@ class Lake:
 
     def delta(self, schema: str, name: str) -> DeltaTable:
         """Open a table at its newest version."""
-        options = self.storage.options
-        return DeltaTable(self.storage.folder(schema, name), storage_options=dict(options) if options else None)
+        return self._tables.delta(schema, name)
 
     def is_table(self, schema: str, name: str) -> bool:
         """Return whether the lake has a table of this name."""
@@ -143,7 +118,7 @@ class Lake:
             views = {name: view for name, view in self.views().items() if name.partition(".")[0] != schema}
             self._save_views(views)
             self.storage.drop_schema(schema)
-            self._snapshots = {key: value for key, value in self._snapshots.items() if key[0] != schema}
+            self._tables.forget_schema(schema)
 
     # ---------------------------------------------------------------- views
 
@@ -175,74 +150,12 @@ class Lake:
     # ---------------------------------------------------------------- tables
 
     def snapshot(self, schema: str, name: str) -> Snapshot:
-        """Return a table's newest version.
-
-        Raises:
-            RelationNotFoundError: There is no such table.
-            EmbeddedError: Its protocol is not known here.
-        """
-        key = (schema, name)
-        with self.lock:
-            known = self._snapshots.get(key)
-            # a log that was made again begins at 0 again
-            if known is not None and self.storage.is_newest(schema, name, known.version):
-                return known
-            try:
-                delta = self.delta(schema, name)
-            except TableNotFoundError as exc:
-                self._snapshots.pop(key, None)
-                raise RelationNotFoundError(f"{schema}.{name}") from exc
-            except (DeltaError, OSError, ValueError) as exc:
-                self._snapshots.pop(key, None)
-                log = f"its log {self.storage.folder(schema, name)}/_delta_log"
-                raise UnreadableTableError(f"{schema}.{name}", log, exc) from exc
-            self._snapshots[key] = self._read(schema, name, delta)
-            return self._snapshots[key]
+        """Return a table's newest version; see `Snapshots.snapshot`."""
+        return self._tables.snapshot(schema, name)
 
     def forget(self, schema: str, name: str) -> None:
         """Look at a table's log again before it is read the next time."""
-        with self.lock:
-            self._snapshots.pop((schema, name), None)
-
-    def _read(self, schema: str, table: str, delta: DeltaTable) -> Snapshot:
-        name = f"{schema}.{table}"
-        _refuse_unknown_protocol(name, delta)
-        columns = {column.name: duckdb_name(column.type) for column in delta.schema().fields}
-        nulls = ", ".join(f"cast(null as {kind}) as {quoted(column)}" for column, kind in columns.items())
-        nothing = f"select {nulls} where false"
-        try:
-            files = self.storage.data_files(schema, table, delta.file_uris())
-        except FileNotFoundError as exc:
-            raise UnreadableTableError(name, "a data file", exc) from exc
-        if not files:
-            return Snapshot(delta, delta.version(), nothing, columns)
-        partitions = delta.metadata().partition_columns
-        listed = ", ".join(text_literal(file) for file in files)
-        options = "union_by_name = true, hive_partitioning = false"
-        if partitions:
-            _refuse_unnamed_partitions(name, files, partitions)
-            options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
-        rows = f"select * from read_parquet([{listed}], {options})"
-        if self._lack_columns(name, files, set(columns) - set(partitions)):
-            # a column that was added later is null in the files before
-            rows = f"{nothing.replace(' where false', '')} where false union all by name {rows}"
-        # an empty text in a path is null to Delta
-        read = {column: f"nullif({quoted(column)}, '')" for column in partitions}
-        casts = ", ".join(
-            f"cast({read.get(column, quoted(column))} as {kind}) as {quoted(column)}"
-            for column, kind in columns.items()
-        )
-        return Snapshot(delta, delta.version(), f"select {casts} from ({rows})", columns)
-
-    def _lack_columns(self, name: str, files: list[str], columns: set[str]) -> bool:
-        """Return whether a file lacks a column; files never change, so each is read once."""
-        for file in files:
-            if file not in self._columns_of_file:
-                try:
-                    self._columns_of_file[file] = frozenset(pq.read_schema(file).names)
-                except (OSError, ValueError) as exc:
-                    raise UnreadableTableError(name, f"its file {file}", exc) from exc
-        return any(columns - self._columns_of_file[file] for file in files)
+        self._tables.forget(schema, name)
 
     # ---------------------------------------------------------------- results on their way
 
@@ -323,7 +236,8 @@ class Lake:
                     self._queries.query(self.filled(text)), temporary, seen, views, (*inside, relation)
                 )
             elif relation.schema == "text":
-                seen[relation] = Resolved(self._text_files(relation.name), Columns(("value",)))
+                files = self.storage.text_files(relation.name)
+                seen[relation] = Resolved(text_rows(files, relation.name), Columns(("value",)))
             elif relation.schema:
                 kept = self.kept(relation.schema, relation.name)
                 seen[relation] = Resolved(kept, UNKNOWN_COLUMNS) if kept else self._table(relation)
@@ -347,18 +261,6 @@ class Lake:
     def _table(self, relation: Relation) -> Resolved:
         snapshot = self.snapshot(relation.schema, relation.name)
         return Resolved(snapshot.select, Columns([name.lower() for name in snapshot.columns]))
-
-    def _text_files(self, path: str) -> str:
-        """Return the query of a text source: one row a line, in files that are listed now."""
-        files = self.storage.text_files(path)
-        if not files:
-            raise PathNotFoundError(path)
-        listed = ", ".join(text_literal(file) for file in files)
-        # a line is one column, since the separator is in none of them
-        return (
-            f"select value from read_csv([{listed}], columns = {{'value': 'VARCHAR'}}, delim = '\x01', quote = '', "
-            "escape = '', header = false, auto_detect = false, null_padding = true)"
-        )
 
 
 def _sweep(scratch: Path) -> None:
@@ -385,22 +287,3 @@ def _text_of_view(relation: Relation, temporary: Mapping[str, str], views: Mappi
         return temporary.get(relation.name.lower())
     view = views.get(str(relation))
     return view.sql if view else None
-
-
-def _refuse_unknown_protocol(name: str, delta: DeltaTable) -> None:
-    protocol, settings = delta.protocol(), delta.metadata().configuration
-    unknown = sorted(set(protocol.reader_features or ()) - KNOWN_READER_FEATURES)
-    if settings.get("delta.columnMapping.mode", "none") != "none" and "columnMapping" not in unknown:
-        unknown.append("columnMapping")
-    if unknown or (protocol.min_reader_version or 1) > 3:
-        what = ", ".join(unknown) or f"reader version {protocol.min_reader_version}"
-        raise EmbeddedError(
-            f"`method: embedded` cannot read {name}, which uses {what}; read it on Spark (`method: thrift`), or take "
-            "the feature away there: alter table ... drop feature"
-        )
-
-
-def _refuse_unnamed_partitions(name: str, files: list[str], partitions: list[str]) -> None:
-    """Refuse partitions whose values are not in the paths; Delta would allow them elsewhere."""
-    if not all(f"/{column}=" in file for file in files for column in partitions):
-        raise EmbeddedError(f"`method: embedded` cannot read {name}: its files do not name their partitions")

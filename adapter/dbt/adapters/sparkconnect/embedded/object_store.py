@@ -47,7 +47,7 @@ _FIXES = {
 class ObjectStore:
     """A bucket, or a path in it; see `Storage`. The environment names its place and its key, as for every S3 tool."""
 
-    def __init__(self, root: str, scratch: str | None) -> None:
+    def __init__(self, root: str, scratch: str | None, environment: Mapping[str, str] | None = None) -> None:
         parsed = urlparse(root)
         self._bucket, path = parsed.netloc, parsed.path.strip("/")
         if not self._bucket:
@@ -55,7 +55,8 @@ class ObjectStore:
         self._prefix = f"{path}/" if path else ""
         # as Spark's file systems spell it
         self.address = f"s3a://{self._bucket}/{path}".rstrip("/")
-        self._settings = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and value}
+        given = os.environ if environment is None else environment
+        self._settings = {name: value for name, value in given.items() if name.startswith("AWS_") and value}
         self._endpoint = self._settings.get("AWS_ENDPOINT_URL_S3") or self._settings.get("AWS_ENDPOINT_URL")
         self._region = self._settings.get("AWS_REGION") or self._settings.get("AWS_DEFAULT_REGION") or "us-east-1"
         self.options: Mapping[str, str] | None = self._delta_options()
@@ -81,6 +82,9 @@ class ObjectStore:
             "s3",
             region_name=self._region,
             endpoint_url=self._endpoint,
+            aws_access_key_id=self._settings.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=self._settings.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=self._settings.get("AWS_SESSION_TOKEN"),
             config=botocore.config.Config(
                 connect_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,

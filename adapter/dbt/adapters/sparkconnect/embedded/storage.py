@@ -208,13 +208,14 @@ def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def storage_of(root: str, scratch: str | None) -> Storage:
+def storage_of(root: str, scratch: str | None, environment: Mapping[str, str] | None = None) -> Storage:
     """Return the storage of a lake.
 
     Args:
         root: A folder, or an address `s3://bucket/path`.
         scratch: The folder for what is spilled and cached of a lake on an object store; None for one below the
             system's folder for temporary files.
+        environment: Variables that name an object store and its key; default: the process's own.
 
     Raises:
         EmbeddedError: It is neither, or cannot be reached.
@@ -230,7 +231,7 @@ def storage_of(root: str, scratch: str | None) -> Storage:
     # its clients are imported by those alone whose lake is there
     from dbt.adapters.sparkconnect.embedded.object_store import ObjectStore
 
-    return ObjectStore(root, scratch)
+    return ObjectStore(root, scratch, environment)
 
 
 def log_entry(version: int) -> str:
