@@ -128,10 +128,11 @@ def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
     """Print the best traders, and the verdicts on the wallets that the run was given."""
     from smart_trader.lake.reader import Lake
     from smart_trader.reports.leaderboard import leaderboard_text
+    from smart_trader.reports.tables import show_rendered, stdout_screen
     from smart_trader.reports.verdicts import verdicts_text
 
     lake = Lake(paths)
-    show(leaderboard_text(lake, top, "table"))
+    show_rendered(leaderboard_text(lake, top, stdout_screen()))
     show(verdicts_text(lake, wallets))
 
 

@@ -6,21 +6,7 @@ import json
 
 import click
 
-from smart_trader.addresses import AddressType
 from smart_trader.console import show
-
-
-@click.command()
-@click.option("--top", type=click.IntRange(min=1), help="Wallets at most; default: all.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
-)
-def leaderboard(top: int | None, form: str) -> None:
-    """Show the ranked traders, read straight from the lake."""
-    from smart_trader.lake.reader import readable_lake
-    from smart_trader.reports.leaderboard import leaderboard_text
-
-    show(leaderboard_text(readable_lake(), top, form))
 
 
 @click.command()
@@ -31,16 +17,6 @@ def calibration(form: str) -> None:
     from smart_trader.reports.calibration import calibration_text
 
     show(calibration_text(readable_lake(), form))
-
-
-@click.command()
-@click.argument("wallet", type=AddressType())
-def explain(wallet: str) -> None:
-    """Explain one wallet: its verdict and why, its figures, each token."""
-    from smart_trader.lake.reader import readable_lake
-    from smart_trader.reports.explain import explanation
-
-    show(explanation(readable_lake(), wallet))
 
 
 @click.command()

@@ -46,10 +46,14 @@ class MarketLake:
 
     def smart_trader(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command as a person does."""
-        env = {**self.engine.environment, **environment}
-        if self.prefix:
-            env |= {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.prefix.rstrip("_")}
+        env = {**self.environment, **environment}
         return run_module("smart_trader.cli", *arguments, env=env, timeout=580, cwd=self.project)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that name the lake."""
+        target = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.prefix.rstrip("_")} if self.prefix else {}
+        return {**self.engine.environment, **target}
 
     def demo(self, at: int, *arguments: str) -> str:
         """Run the pipeline on the market at a timestamp; returns what it showed."""
