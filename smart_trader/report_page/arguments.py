@@ -1,0 +1,93 @@
+"""Why a wallet is on the list, what speaks against following it, and how sure that is, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from smart_trader.report_page.figures import Figures
+from smart_trader.report_page.reading import Reading, Row
+from smart_trader.reports.explain import GRADES
+
+# From here on a sentence is written; they decide nothing.
+MUCH_OF_ONE_TOKEN = 40.0
+MUCH_OPEN = 0.3
+FEW_TOKENS = 10
+QUIET_DAYS = 7
+
+
+def arguments_for(reading: Reading, row: Row, figures: Figures) -> list[str]:
+    """Return what speaks for a wallet."""
+    return list(_for(reading, row, figures))
+
+
+def arguments_against(reading: Reading, row: Row, figures: Figures, flags: Sequence[Row]) -> list[str]:
+    """Return what speaks against following a wallet, the weightiest first."""
+    return [*_against_by_grade(reading, row), *_against_by_flags(flags), *_against_by_figures(row, figures)]
+
+
+def _for(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
+    score = reading.scores.get(row["wallet_address"])
+    if row.get("grade") in ("A", "B"):
+        yield f"Grade {row['grade']}: {GRADES[row['grade']]}."
+    if score is not None and score["skill_low"] is not None and score["skill_low"] > 0:
+        yield f"With 95 % its mean position returns more than {percent(score['skill_low'])}."
+    if row["realized_pnl"] > 0:
+        yield f"Its sells earned {usd(row['realized_pnl'])}, {float(row['roi']):,.1f} % of what they had cost."
+    yield f"{float(row['win_rate']):.0f} % of the sells that won or lost more than 1 USD won."
+    if figures.wins_by_token is not None:
+        yield f"It made money on {figures.wins_by_token:.0f} % of the {figures.decided_tokens} tokens that decided."
+    if figures.profit_factor is not None and figures.profit_factor > 1:
+        yield f"For each dollar that its losing sells lost, its winning ones made {figures.profit_factor:,.2f}."
+
+
+def _against_by_grade(reading: Reading, row: Row) -> Iterator[str]:
+    score = reading.scores.get(row["wallet_address"])
+    if row["former"]:
+        yield f"It is off the list: {row.get('former_reason') or 'it no longer qualifies'}."
+    if row.get("grade") in ("C", "D"):
+        yield f"Grade {row['grade']}: {GRADES[row['grade']]}. Its profit may be luck."
+    if score is None or score["skill_low"] is None:
+        yield "Of its positions there are too few to bound its skill at all."
+    elif score["skill_low"] <= 0:
+        yield (
+            f"By {score['position_count']} positions its skill is put at {percent(score['skill'])} a position, and "
+            f"with 95 % it is above {percent(score['skill_low'])} only: a loss is not ruled out."
+        )
+
+
+def _against_by_flags(flags: Sequence[Row]) -> Iterator[str]:
+    for flag in flags:
+        cap = f", {flag['tier_cap']} at most" if flag["tier_cap"] else ""
+        yield f"Flag {flag['flag']} ({flag['severity']}{cap}): {flag['sentence']}."
+
+
+def _against_by_figures(row: Row, figures: Figures) -> Iterator[str]:
+    if figures.best_share is not None and figures.best_share >= MUCH_OF_ONE_TOKEN:
+        yield f"One token made {figures.best_share:.0f} % of the profit of all tokens that made one."
+    if figures.never_lost:
+        yield "Not one of its sells lost money, as with insiders and with incomplete data."
+    total, still_open = float(row["total_pnl"]), float(row["unrealized_pnl"])
+    if still_open > 0 and total > 0 and still_open / total >= MUCH_OPEN:
+        yield f"{100 * still_open / total:.0f} % of its profit is in open positions: a mark, not a sale."
+    if still_open < 0:
+        yield f"Its open positions stand {usd(-still_open)} below their cost."
+    if figures.drawdown is not None and row["realized_pnl"] > 0 and figures.drawdown > float(row["realized_pnl"]):
+        yield f"At worst its realized profit fell by {usd(figures.drawdown)}, more than all that is left of it."
+    if figures.unmatched_usd > 0:
+        yield f"{usd(figures.unmatched_usd)} of proceeds are of tokens whose cost is not known; they are in no profit."
+    if figures.decided_tokens < FEW_TOKENS:
+        yield f"Only {figures.decided_tokens} tokens decided."
+    last = row["last_transaction"]
+    if last is not None and (quiet := (row["calculation_date"] - last).days) >= QUIET_DAYS:
+        yield f"Its last trade known was {quiet} days before it was calculated."
+
+
+def usd(value: Any) -> str:
+    """Write an amount of money."""
+    return f"{float(value):,.0f} USD" if abs(float(value)) >= 1000 else f"{float(value):,.2f} USD"
+
+
+def percent(share: float) -> str:
+    """Write a share with its sign."""
+    return f"{100 * share:+.1f} %"
