@@ -23,7 +23,7 @@ def arguments_for(reading: Reading, row: Row, figures: Figures) -> list[str]:
 
 def arguments_against(reading: Reading, row: Row, figures: Figures, flags: Sequence[Row]) -> list[str]:
     """Return what speaks against following a wallet, the weightiest first."""
-    return [*_against_by_grade(reading, row), *_against_by_flags(flags), *_against_by_figures(row, figures)]
+    return [*_against_by_grade(reading, row), *_against_by_flags(flags), *_against_by_figures(reading, row, figures)]
 
 
 def _for(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _against_by_flags(flags: Sequence[Row]) -> Iterator[str]:
         yield f"Flag {flag['flag']} ({flag['severity']}{cap}): {flag['sentence']}."
 
 
-def _against_by_figures(row: Row, figures: Figures) -> Iterator[str]:
+def _against_by_figures(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
     if figures.best_share is not None and figures.best_share >= MUCH_OF_ONE_TOKEN:
         yield f"One token made {figures.best_share:.0f} % of the profit of all tokens that made one."
     if figures.never_lost:
@@ -78,6 +78,9 @@ def _against_by_figures(row: Row, figures: Figures) -> Iterator[str]:
         yield f"{usd(figures.unmatched_usd)} of proceeds are of tokens whose cost is not known; they are in no profit."
     if figures.decided_tokens < FEW_TOKENS:
         yield f"Only {figures.decided_tokens} tokens decided."
+    newest = max((one["calculation_date"] for one in reading.standings), default=row["calculation_date"])
+    if older := (newest - row["calculation_date"]).days:
+        yield f"Its figures are {older} day{'' if older == 1 else 's'} older than the newest of this page."
     last = row["last_transaction"]
     if last is not None and (quiet := (row["calculation_date"] - last).days) >= QUIET_DAYS:
         yield f"Its last trade known was {quiet} days before it was calculated."
@@ -89,5 +92,5 @@ def usd(value: Any) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share with its sign."""
-    return f"{100 * share:+.1f} %"
+    """Write a share with its sign, on one line."""
+    return f"{100 * share:+.1f}\N{NO-BREAK SPACE}%"

@@ -12,6 +12,8 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # The script replaces the values by those of the theme.
 COLOURS = {"gain": "#0f7b4f", "loss": "#c0392b", "line": "#2f5fb3", "other": "#b35c00", "faint": "#8a93a3"}
 MONEY = "$,.2~f"
+ROW_HEIGHT = 18
+RETURN_TICKS = (-1, -0.5, -0.2, 0, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
 def chart_specs() -> dict[str, Spec]:
@@ -41,13 +43,18 @@ def _spec(description: str, height: int, **parts: Any) -> Spec:
     }
 
 
-def _time(**more: Any) -> Spec:
+def _zero_line() -> Spec:
+    mark = {"type": "rule", "strokeWidth": 1, "opacity": 0.6, "color": {"expr": "faint"}}
+    # one line, and not one for each row
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"y": {"datum": 0}}}
+
+
+def _time() -> Spec:
     return {
         "field": "time",
         "type": "temporal",
         "scale": {"type": "utc"},
         "axis": {"title": None, "format": "%d %b", "labelOverlap": True, "tickCount": 6, "grid": False},
-        **more,
     }
 
 
@@ -91,7 +98,7 @@ def _equity() -> Spec:
         "Realized profit over time; the dashed end adds what the open positions stand at.",
         220,
         layer=[
-            {"mark": {"type": "rule", "strokeWidth": 1, "color": {"expr": "faint"}}, "encoding": {"y": {"datum": 0}}},
+            _zero_line(),
             {
                 "transform": [realized],
                 "mark": {"type": "line", "interpolate": "step-after", "color": {"expr": "line"}, "strokeWidth": 2},
@@ -158,9 +165,11 @@ def _holdings() -> Spec:
 
 def _tokens() -> Spec:
     """Profit by token; `key` tells tokens of one symbol apart, `name` is what is shown."""
-    spec = _spec(
+    return _spec(
         "Profit of the tokens that won or lost the most, realized and open.",
-        0,
+        240,
+        # the script makes the chart as high as its bars need
+        usermeta={"row_height": ROW_HEIGHT},
         mark={"type": "bar", "cornerRadiusEnd": 2},
         encoding={
             "y": {
@@ -174,10 +183,6 @@ def _tokens() -> Spec:
             "tooltip": _tips(("name", "token", ""), ("profit", "profit, USD", MONEY), ("trades", "trades", "d")),
         },
     )
-    spec["height"] = {"step": 18}
-    # the height follows from the bars
-    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return spec
 
 
 def _compare() -> Spec:
@@ -185,7 +190,7 @@ def _compare() -> Spec:
         "Realized profit of two wallets over time.",
         240,
         layer=[
-            {"mark": {"type": "rule", "strokeWidth": 1, "color": {"expr": "faint"}}, "encoding": {"y": {"datum": 0}}},
+            _zero_line(),
             {
                 "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2, "point": {"size": 8}},
                 "encoding": {
@@ -208,12 +213,11 @@ def _compare() -> Spec:
 
 
 def _calibration() -> Spec:
-    zero = {"type": "rule", "strokeWidth": 1, "color": {"expr": "faint"}}
     return _spec(
         "The score that ranks the list against what the wallets' buys of the window came to.",
         260,
         layer=[
-            {"mark": zero, "encoding": {"y": {"datum": 0}}},
+            _zero_line(),
             {
                 "mark": {"type": "point", "filled": True, "size": 30, "opacity": 0.55, "color": {"expr": "line"}},
                 "encoding": {
@@ -226,7 +230,9 @@ def _calibration() -> Spec:
                     "y": {
                         "field": "return",
                         "type": "quantitative",
-                        "axis": {"title": "return of its buys after", "format": "+.0%"},
+                        # few returns are large, and they would press all others flat
+                        "scale": {"type": "symlog", "constant": 0.2},
+                        "axis": {"title": "return of its buys after", "format": "+.0%", "values": RETURN_TICKS},
                     },
                     "tooltip": _tips(
                         ("wallet", "wallet", ""), ("score", "skill_low", "+.1%"), ("return", "return after", "+.1%")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from smart_trader.fifo import fifo_matches
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 # Points of one curve at most: more than a screen has columns for it.
 CURVE_POINTS = 240
 # What the sums of floats, matched anew, may lie off gold's decimals.
@@ -27,26 +31,33 @@ RETURN_BINS: tuple[tuple[float, str], ...] = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sells:
-    """The matched sells of one wallet.
+    """The matched sells of one wallet: those that closed lots of known cost at a known price.
 
     Attributes:
-        profits: Time and profit of each sell that closed lots of known cost, oldest first.
-        profit_of: The same profit by the sell's row in the trades.
-        holdings: Hours held and cost of each match.
+        rows: The sells' rows in the trades, ascending.
+        times: When they were, in seconds.
+        profits: What each earned, in USD.
+        hours: Hours that each match was held.
+        costs: Cost of each match, in USD.
         by_token: Realized profit by token.
     """
 
-    profits: list[tuple[int, float]] = field(default_factory=list)
-    profit_of: dict[int, float] = field(default_factory=dict)
-    holdings: list[tuple[float, float]] = field(default_factory=list)
-    by_token: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    rows: Integers
+    times: Integers
+    profits: Floats
+    hours: Floats
+    costs: Floats
+    by_token: Mapping[str, float]
 
-    @property
-    def realized(self) -> float:
-        """USD that the sells earned together."""
-        return sum(self.by_token.values())
+    def profit_of(self, row: int) -> float | None:
+        """Return what the sell of a row earned; None where it closed nothing of known cost."""
+        at = int(np.searchsorted(self.rows, row))
+        return float(self.profits[at]) if at < len(self.rows) and self.rows[at] == row else None
+
+
+NO_SELLS = Sells(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0), {})
 
 
 def match_sells(trades: pa.Table) -> dict[str, Sells]:
@@ -58,22 +69,36 @@ def match_sells(trades: pa.Table) -> dict[str, Sells]:
     Returns:
         The matched sells by wallet; a wallet that sold nothing of known cost is missing.
     """
-    found: dict[str, Sells] = defaultdict(Sells)
-    times: dict[int, int] = {}
-    owner: dict[int, str] = {}
-    for match in fifo_matches(trades).to_pylist():
-        cost, proceeds = match["cost_usd"], match["proceeds_usd"]
-        if cost is None or proceeds is None:
-            continue
-        sells, row = found[match["wallet_address"]], match["sell_row"]
-        owner[row], times[row] = match["wallet_address"], match["sell_time"]
-        sells.profit_of[row] = sells.profit_of.get(row, 0.0) + proceeds - cost
-        sells.by_token[match["token_address"]] += proceeds - cost
-        sells.holdings.append(((match["sell_time"] - match["buy_time"]) / 3600, cost))
-    for row in sorted(times, key=lambda one: (times[one], one)):
-        sells = found[owner[row]]
-        sells.profits.append((times[row], sells.profit_of[row]))
-    return dict(found)
+    matches = fifo_matches(trades)
+    known = pc.and_(pc.is_valid(matches["cost_usd"]), pc.is_valid(matches["proceeds_usd"]))
+    return {wallet: _sells_of(mine) for wallet, _, mine in slices_of(matches.filter(known))}
+
+
+def slices_of(table: pa.Table) -> Iterator[tuple[str, int, pa.Table]]:
+    """Yield each wallet of a table that is sorted by wallet, with its first row and its rows."""
+    if not table.num_rows:
+        return
+    wallets = table["wallet_address"].combine_chunks().dictionary_encode()
+    codes = wallets.indices.to_numpy()
+    starts = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), table.num_rows]
+    for first, end in pairwise(starts):
+        yield wallets.dictionary[int(codes[first])].as_py(), first, table.slice(first, end - first)
+
+
+def _sells_of(matches: pa.Table) -> Sells:
+    cost, proceeds = matches["cost_usd"].to_numpy(), matches["proceeds_usd"].to_numpy()
+    times = matches["sell_time"].to_numpy()
+    rows, first, sell = np.unique(matches["sell_row"].to_numpy(), return_index=True, return_inverse=True)
+    tokens = matches["token_address"].combine_chunks().dictionary_encode()
+    by_token = np.bincount(tokens.indices.to_numpy(), proceeds - cost, len(tokens.dictionary))
+    return Sells(
+        rows,
+        times[first],
+        np.asarray(np.bincount(sell, proceeds - cost, len(rows)), np.float64),
+        (times - matches["buy_time"].to_numpy()) / 3600,
+        cost,
+        dict(zip(tokens.dictionary.to_pylist(), by_token.tolist(), strict=True)),
+    )
 
 
 def disagreement(sells: Sells, positions: Sequence[Mapping[str, Any]]) -> str | None:
@@ -91,8 +116,8 @@ def disagreement(sells: Sells, positions: Sequence[Mapping[str, Any]]) -> str | 
 
 def realized_curve(sells: Sells) -> list[tuple[int, float]]:
     """Return realized profit over time, the last point being all of it."""
-    sums = accumulate(profit for _, profit in sells.profits)
-    return [(time, total) for (time, _), total in zip(sells.profits, sums, strict=True)]
+    order = np.lexsort((sells.rows, sells.times))
+    return list(zip(sells.times[order].tolist(), np.cumsum(sells.profits[order]).tolist(), strict=True))
 
 
 def thin_out(curve: Sequence[tuple[int, float]], most: int = CURVE_POINTS) -> list[tuple[int, float]]:
@@ -100,6 +125,8 @@ def thin_out(curve: Sequence[tuple[int, float]], most: int = CURVE_POINTS) -> li
     if len(curve) <= most:
         return list(curve)
     first, last = curve[0][0], curve[-1][0]
+    if first == last:
+        return [curve[0], curve[-1]]
     width = (last - first) / (most - 1)
     kept = {int((time - first) / width): (time, value) for time, value in curve}
     return [curve[0], *(point for stretch, point in sorted(kept.items()) if stretch)]
@@ -116,22 +143,23 @@ def largest_drawdown(curve: Sequence[tuple[int, float]]) -> float:
 
 def median_holding(sells: Sells) -> float | None:
     """Return the hours that half of the money sold was held at most; None where nothing of known cost was sold."""
-    total = sum(cost for _, cost in sells.holdings)
-    below = 0.0
-    for hours, cost in sorted(sells.holdings):
-        below += cost
-        if total > 0 and below >= total / 2:
-            return hours
-    return None
+    order = np.argsort(sells.hours, kind="stable")
+    below = np.cumsum(sells.costs[order])
+    if not len(below) or below[-1] <= 0:
+        return None
+    return float(sells.hours[order][np.searchsorted(below, below[-1] / 2)])
 
 
 def holding_shares(sells: Sells) -> list[dict[str, Any]]:
     """Return for each holding time the share of the money sold that was held for it."""
-    total = sum(cost for _, cost in sells.holdings)
-    sums = dict.fromkeys((label for _, label in HOLDING_BINS), 0.0)
-    for hours, cost in sells.holdings:
-        sums[bin_of(hours, HOLDING_BINS)] += cost
-    return [{"held": label, "share": part / total} for label, part in sums.items()] if total > 0 else []
+    total = float(sells.costs.sum())
+    bins = np.searchsorted([end for end, _ in HOLDING_BINS], sells.hours, side="right")
+    sums = np.bincount(bins, sells.costs, len(HOLDING_BINS))
+    if total <= 0:
+        return []
+    return [
+        {"held": label, "share": part / total} for (_, label), part in zip(HOLDING_BINS, sums.tolist(), strict=True)
+    ]
 
 
 def return_counts(positions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

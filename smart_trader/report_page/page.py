@@ -33,7 +33,7 @@ from smart_trader.report_page.sections import (
     near_misses,
     wanted_by_rule,
 )
-from smart_trader.report_page.wallets import page_wallets
+from smart_trader.report_page.wallets import page_wallets, shared_tokens
 from smart_trader.reports.explain import GRADES
 from smart_trader.reports.text_table import plain_value
 
@@ -103,6 +103,7 @@ def page_data(lake: Lake, top: int) -> dict[str, Any]:
         "written_at": datetime.now(UTC),
         "version": project_version(),
         "wallets": page_wallets(reading),
+        "shared": shared_tokens(reading),
         "failures": failure_counts(reading),
         "near_misses": near_misses(reading),
         "flag_groups": flag_groups(reading),
@@ -128,6 +129,8 @@ def render_page(data: Mapping[str, Any]) -> str:
     calibration = data["calibration"]
     embedded = {
         "wallets": data["wallets"],
+        "tokens": data["shared"][0],
+        "shared": data["shared"][1],
         "columns": [column.for_script() for column in data["columns"]],
         "specs": chart_specs(),
         "calibration": {"fifths": calibration["fifths"], "points": calibration["points"]},

@@ -38,7 +38,6 @@ class Reading:
         standings: Where every evaluated wallet stands.
         scores: What the grade of each shown wallet is made of.
         flags: The flags of every wallet, hard ones first.
-        totals: The ALL_TOKENS row of each shown wallet's newest calculation.
         positions: The positions of each shown wallet's newest calculation.
         trades: The trades that those calculations knew, in the order of the FIFO engine.
         history: Past standings of each shown wallet, the newest first.
@@ -55,7 +54,6 @@ class Reading:
     standings: Sequence[Row]
     scores: Mapping[str, Row]
     flags: Sequence[Row]
-    totals: Mapping[str, Row]
     positions: Mapping[str, Sequence[Row]]
     trades: pa.Table
     history: Mapping[str, Sequence[Row]]
@@ -76,7 +74,7 @@ def read_page(lake: Lake, top: int) -> Reading:
     everybody = rows_of(lake.read("gold", "leaderboard").sort_by(ranked))
     board = everybody[:top]
     wallets = [row["wallet_address"] for row in board]
-    mine = pc.field("wallet_address").isin(pa.array(wallets, pa.string()))
+    mine = _one_of("wallet_address", wallets)
     newest = {row["wallet_address"]: row["calculation_date"] for row in board}
     identity = read_identity(lake.paths)
     positions = _of_newest(_rows(lake, "silver", "position_pnl", where=mine), newest)
@@ -92,32 +90,43 @@ def read_page(lake: Lake, top: int) -> Reading:
             _rows(lake, "gold", "wallet_flags"),
             key=lambda row: (SEVERITIES.index(row["severity"]), row["flag"], row["wallet_address"]),
         ),
-        {
-            wallet: rows[0]
-            for wallet, rows in _of_newest(
-                _rows(lake, "silver", "wallet_pnl", where=mine & (pc.field("token_address") == "ALL_TOKENS")), newest
-            ).items()
-        },
         positions,
         trades,
         _history(lake, mine),
         _symbols(lake, {row["token_address"] for rows in positions.values() for row in rows}),
         {row["metric"]: float(row["minimum"]) for row in _rows(lake, "silver", "qualification_minimums")},
-        _rows(lake, "bronze", "pipeline_runs"),
+        _rows_if_there(lake, "bronze", "pipeline_runs"),
         _forward(lake),
     )
+
+
+def _one_of(column: str, texts: Sequence[str]) -> pc.Expression:
+    """Return whether a column holds one of some texts.
+
+    Without the cast Arrow compares the texts with a file's least and largest value, which are string views, and fails.
+    """
+    return pc.field(column).cast(pa.string()).isin(pa.array(texts, pa.string()))
 
 
 def _rows(
     lake: Lake, schema: str, table: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None
 ) -> list[Row]:
-    """Return rows of a table; none where an older lake lacks it."""
-    if not lake.has(schema, table):
-        return []
+    """Return rows of a table, with those of the columns that it has.
+
+    Raises:
+        SmartTraderError: It is not there: without it the page would say what is not so.
+    """
     if columns is not None:
         there = set(lake.delta(schema, table).schema().to_arrow().names)
         columns = [name for name in columns if name in there]
     return rows_of(lake.read(schema, table, columns, where))
+
+
+def _rows_if_there(
+    lake: Lake, schema: str, table: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> list[Row]:
+    """Return rows of a table; none where a lake does not have it yet, which the page says."""
+    return _rows(lake, schema, table, columns, where) if lake.has(schema, table) else []
 
 
 def _of_newest(rows: Iterable[Row], newest: Mapping[str, datetime]) -> dict[str, list[Row]]:
@@ -158,27 +167,29 @@ def _trades(lake: Lake, mine: pc.Expression, newest: Mapping[str, datetime]) -> 
 def _history(lake: Lake, mine: pc.Expression) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(
-        _rows(lake, "gold", "standing_history", where=mine), key=lambda one: one["scored_at"], reverse=True
+        _rows_if_there(lake, "gold", "standing_history", where=mine), key=lambda one: one["scored_at"], reverse=True
     ):
         found[row["wallet_address"]].append(row)
     return found
 
 
 def _symbols(lake: Lake, tokens: set[str]) -> dict[str, str]:
-    named = pc.field("token_address").isin(pa.array(sorted(tokens), pa.string()))
-    rows = _rows(lake, "silver", "tokens", ("token_address", "symbol"), named)
+    named = _one_of("token_address", sorted(tokens))
+    rows = _rows_if_there(lake, "silver", "tokens", ("token_address", "symbol"), named)
     return {row["token_address"]: row["symbol"] for row in rows if row.get("symbol")}
 
 
 def _forward(lake: Lake) -> list[Row]:
     """Return score and result of each wallet of the newest window that has closed."""
-    returns = _rows(lake, "gold", "forward_returns", ("scored_at", "wallet_address", "window_end", "forward_return"))
+    returns = _rows_if_there(
+        lake, "gold", "forward_returns", ("scored_at", "wallet_address", "window_end", "forward_return")
+    )
     if not returns:
         return []
     scored_at = max(row["scored_at"] for row in returns)
     at = pc.field("scored_at") == scored_at
     scores = {
         row["wallet_address"]: row["skill_low"]
-        for row in _rows(lake, "gold", "standing_history", ("wallet_address", "skill_low", "scored_at"), at)
+        for row in _rows_if_there(lake, "gold", "standing_history", ("wallet_address", "skill_low", "scored_at"), at)
     }
     return [{**row, "skill_low": scores.get(row["wallet_address"])} for row in returns if row["scored_at"] == scored_at]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,9 @@ from smart_trader.reports.status import SOURCES, status_facts
 from smart_trader.reports.text_table import plain_value
 from smart_trader.reports.verdicts import quarantined_wallets
 
+# Grades that say that it was more than luck.
+SURE_GRADES = ("A", "B")
+CANDIDATES = 10
 NEAR_MISSES = 25
 FLAGGED_WALLETS = 12
 # More points than that hide each other.
@@ -56,6 +59,7 @@ class Head:
         by_grade: Listed wallets by grade.
         verdict: What is known of the list's worth.
         advice: Whom to follow, in a sentence.
+        candidates: The wallets shown whose grade says that it was more than luck, best first.
         run_cu: Compute units of the newest run.
         all_cu: Compute units of all runs.
     """
@@ -70,6 +74,7 @@ class Head:
     by_grade: Mapping[str, int]
     verdict: str
     advice: str
+    candidates: Sequence[Row]
     run_cu: int
     all_cu: int
 
@@ -94,6 +99,7 @@ def head_of(lake: Lake, reading: Reading) -> Head:
         dict(sorted(grades.items())),
         calibration_sentence(lake),
         _advice(reading, grades),
+        [row for row in reading.board if row.get("grade") in SURE_GRADES and not row["former"]][:CANDIDATES],
         sum(row["cu"] or 0 for row in reading.runs if row["run_id"] == newest),
         sum(row["cu"] or 0 for row in reading.runs),
     )
@@ -101,7 +107,7 @@ def head_of(lake: Lake, reading: Reading) -> Head:
 
 def _advice(reading: Reading, grades: Mapping[str, int]) -> str:
     """Say whom the list gives reason to follow."""
-    sure = grades.get("A", 0) + grades.get("B", 0)
+    sure = sum(grades.get(grade, 0) for grade in SURE_GRADES)
     if not reading.board_count:
         return "Nobody is listed, so there is nobody to follow."
     if not sure:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smart_trader.console import one_line
 from smart_trader.report_page.arguments import arguments_against, arguments_for
 from smart_trader.report_page.curves import (
+    NO_SELLS,
     Sells,
     disagreement,
     holding_shares,
     match_sells,
     realized_curve,
     return_counts,
+    slices_of,
     thin_out,
 )
 from smart_trader.report_page.figures import position_profit, wallet_figures
@@ -42,8 +46,12 @@ BOARD_FIGURES = (
 def page_wallets(reading: Reading) -> list[dict[str, Any]]:
     """Return what the page shows of each wallet of the list, in the list's order."""
     sells = match_sells(reading.trades)
-    trades = _by_wallet(reading.trades)
-    return [_wallet(reading, row, sells.get(row["wallet_address"]), trades) for row in reading.board]
+    trades = {wallet: (first, mine) for wallet, first, mine in slices_of(reading.trades)}
+    none = (0, reading.trades.slice(0, 0))
+    return [
+        _wallet(reading, row, sells.get(row["wallet_address"], NO_SELLS), *trades.get(row["wallet_address"], none))
+        for row in reading.board
+    ]
 
 
 def symbol_of(reading: Reading, token: str) -> str | None:
@@ -52,19 +60,52 @@ def symbol_of(reading: Reading, token: str) -> str | None:
     return None if not symbol else symbol if len(symbol) <= SYMBOL_LENGTH else symbol[: SYMBOL_LENGTH - 1] + "…"
 
 
-def _by_wallet(trades: pa.Table) -> dict[str, list[Row]]:
-    """Return each wallet's trades, each with its row in the table."""
-    found: dict[str, list[Row]] = {}
-    for number, trade in enumerate(trades.to_pylist()):
-        if trade["quantity"] > 0:
-            found.setdefault(trade["wallet_address"], []).append({**trade, "row": number})
-    return found
+def shared_tokens(reading: Reading) -> tuple[list[dict[str, Any]], dict[str, list[tuple[int, float]]]]:
+    """Return the tokens that several of the wallets traded, and by wallet which of them it did, with its profit."""
+    traders = Counter(row["token_address"] for rows in reading.positions.values() for row in rows)
+    shared = sorted(token for token, count in traders.items() if count > 1)
+    number = {token: index for index, token in enumerate(shared)}
+    return [{"token": token, "symbol": symbol_of(reading, token)} for token in shared], {
+        wallet: [
+            (number[row["token_address"]], round(position_profit(row), 6))
+            for row in sorted(rows, key=position_profit, reverse=True)
+            if row["token_address"] in number
+        ]
+        for wallet, rows in reading.positions.items()
+    }
 
 
-def _wallet(reading: Reading, row: Row, matched: Sells | None, trades: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+def _last_trades(reading: Reading, first: int, trades: pa.Table, sells: Sells | None) -> list[dict[str, Any]]:
+    """Return a wallet's newest trades, the newest first.
+
+    Args:
+        reading: What was read.
+        first: Row of the wallet's first trade.
+        trades: Its trades.
+        sells: Its matched sells; None where they are not to be shown.
+    """
+    rows = pa.array(range(first, first + trades.num_rows), pa.int64())
+    # a transaction that nets to nothing is no trade
+    made = trades.append_column("row", rows).filter(pc.greater(trades["quantity"], 0))
+    newest = made.sort_by([("block_unix_time", "descending"), ("row", "descending")]).slice(0, LAST_TRADES)
+    return [
+        {
+            "time": trade["block_unix_time"],
+            "side": trade["side"],
+            "token": trade["token_address"],
+            "symbol": symbol_of(reading, trade["token_address"]),
+            "quantity": trade["quantity"] / 10 ** trade["decimals"] if trade["decimals"] is not None else None,
+            "value": trade["value_usd"],
+            "profit": sells.profit_of(trade["row"]) if sells is not None else None,
+            "tx": trade["tx_hash"],
+        }
+        for trade in newest.to_pylist()
+    ]
+
+
+def _wallet(reading: Reading, row: Row, matched: Sells, first: int, trades: pa.Table) -> dict[str, Any]:
     address = row["wallet_address"]
     positions = reading.positions.get(address, [])
-    matched = matched or Sells()
     fault = disagreement(matched, positions)
     sells = matched if fault is None else None
     figures = wallet_figures(positions, sells, reading.settings.win_threshold_usd)
@@ -89,7 +130,7 @@ def _wallet(reading: Reading, row: Row, matched: Sells | None, trades: Mapping[s
         "returns": return_counts(positions),
         "holdings": holding_shares(sells) if sells is not None else [],
         **_tokens(reading, positions),
-        "trades": _last_trades(reading, trades.get(address, []), sells),
+        "trades": _last_trades(reading, first, trades, sells),
         "history": [_standing(one) for one in reading.history.get(address, [])[:PAST_STANDINGS]],
     }
 
@@ -133,23 +174,6 @@ def _tokens(reading: Reading, positions: Sequence[Row]) -> dict[str, Any]:
             "count": sum(row["open_quantity"] > 0 for row in positions),
         },
     }
-
-
-def _last_trades(reading: Reading, trades: Sequence[Row], sells: Sells | None) -> list[dict[str, Any]]:
-    newest = sorted(trades, key=lambda row: (row["block_unix_time"], row["row"]), reverse=True)[:LAST_TRADES]
-    return [
-        {
-            "time": trade["block_unix_time"],
-            "side": trade["side"],
-            "token": trade["token_address"],
-            "symbol": symbol_of(reading, trade["token_address"]),
-            "quantity": trade["quantity"] / 10 ** trade["decimals"] if trade["decimals"] is not None else None,
-            "value": trade["value_usd"],
-            "profit": sells.profit_of.get(trade["row"]) if sells is not None else None,
-            "tx": trade["tx_hash"],
-        }
-        for trade in newest
-    ]
 
 
 def _standing(row: Row) -> dict[str, Any]:

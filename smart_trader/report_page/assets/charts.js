@@ -10,6 +10,7 @@ const themed = (spec, rows) => {
   const grid = styleOf("--line");
   return {
     ...spec,
+    height: spec.usermeta ? 40 + spec.usermeta.row_height * rows.length : spec.height,
     data: { name: "rows", values: rows },
     params: spec.params.map(({ name }) => ({ name, value: colours[name] })),
     config: {

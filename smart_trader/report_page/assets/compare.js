@@ -5,9 +5,11 @@ const COMPARED = ["tier", "grade", "skill_low", "total_pnl", "roi", "win_rate", 
 const curveRows = (wallet) =>
   wallet.curve.map(([time, value]) => ({ time: time * 1000, value, wallet: optionText(wallet) }));
 
+// The page lists every token that several of its wallets traded.
 const commonTokens = (one, other) => {
-  const known = new Map(other.tokens.map((row) => [row.token, row]));
-  return one.tokens.filter((row) => known.has(row.token)).map((row) => [row, known.get(row.token)]);
+  const known = new Map(data.shared[other.address]);
+  return (data.shared[one.address] || []).filter(([index]) => known.has(index))
+    .map(([index, profit]) => [data.tokens[index], profit, known.get(index)]);
 };
 
 const showComparison = async () => {
@@ -20,16 +22,15 @@ const showComparison = async () => {
   const [curves, host] = chartPanel("Realized profit, USD");
   const columns = COMPARED.map((key) => data.columns.find((column) => column.key === key));
   const common = commonTokens(one, other);
-  const all = one.other_tokens.count + other.other_tokens.count === 0;
   body.replaceChildren(
     curves,
     plainTable([["figure"], [optionText(one), 1], [optionText(other), 1]],
       columns.map((column) => [element("span", { title: column.hint }, column.label), CELLS[column.kind](one, column.key), CELLS[column.kind](other, column.key)])),
     element("h3", {}, `Tokens in common: ${common.length}`),
-    element("p", { class: "note" }, `${all ? "Of all their tokens" : "Of the tokens shown of each"}. Wallets that share many tokens may be one person's, or follow each other.`),
+    element("p", { class: "note" }, "Wallets that share many tokens may be one person's, or follow each other."),
     common.length
       ? plainTable([["token"], [`profit $, ${optionText(one)}`, 1], [`profit $, ${optionText(other)}`, 1]],
-        common.map(([mine, theirs]) => [tokenCell(mine), signed(mine.profit), signed(theirs.profit)]))
+        common.map(([token, mine, theirs]) => [tokenCell(token), signed(mine), signed(theirs)]))
       : element("p", { class: "note" }, "None."));
   await plot(host, "compare", [...curveRows(one), ...curveRows(other)]);
 };

@@ -24,6 +24,4 @@ const duration = (hours) => {
 };
 
 const hoursBetween = (earlier, later) => (new Date(later) - new Date(earlier)) / 3600000;
-const beforeCalculation = (wallet) =>
-  isMissing(wallet.last_transaction) ? null : hoursBetween(wallet.last_transaction, wallet.calculation_date);
 const sign = (value) => (isMissing(value) || value === 0 ? "" : value > 0 ? "gain" : "loss");

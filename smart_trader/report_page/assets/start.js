@@ -13,6 +13,9 @@ const start = async () => {
   showBoard();
   showAge();
   setInterval(showAge, 60000);
+  for (const button of document.querySelectorAll("[data-choose]")) {
+    button.addEventListener("click", () => choose(button.dataset.choose, true));
+  }
   const drawing = [choose(chosen), showComparison()];
   if (byId("chart-calibration")) {
     drawing.push(plot(byId("chart-calibration"), "calibration", data.calibration.points));

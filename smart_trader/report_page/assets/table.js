@@ -8,13 +8,12 @@ const SORTED = {
   overall_rank: (wallet) => wallet.overall_rank ?? Infinity,
   tier: (wallet) => ["ELITE", "STRONG", "PROMISING", "QUALIFIED"].indexOf(wallet.tier),
   profit_factor: (wallet) => (wallet.never_lost ? Infinity : wallet.profit_factor),
-  last_transaction: beforeCalculation,
   spark: (wallet) => (wallet.spark.length ? wallet.spark.at(-1)[1] - wallet.spark[0][1] : null),
   flags: (wallet) => wallet.flags.length,
 };
 const valueOf = (wallet, key) => (SORTED[key] ? SORTED[key](wallet) : wallet[key]);
 // Text and ranks begin with the first, figures with the largest.
-const FROM_SMALL = new Set(["overall_rank", "address", "tier", "grade", "uncapped_tier", "last_transaction", "median_hours", "flags"]);
+const FROM_SMALL = new Set(["overall_rank", "address", "tier", "grade", "uncapped_tier", "median_hours", "flags"]);
 
 const sparkline = (points) => {
   if (points.length < 2) return element("span", {}, NONE);
@@ -36,7 +35,7 @@ const CELLS = {
   wallet: (wallet) =>
     element("span", {},
       element("button", { type: "button", class: "pick", title: wallet.address, onclick: () => choose(wallet.address, true) }, shorten(wallet.address)),
-      " ", copyButton(wallet.address), explorerLinks(wallet.address)),
+      " ", copyButton(wallet.address), element("br"), explorerLinks(wallet.address)),
   tier: (wallet, key) => (wallet[key] ? element("span", { class: "tier" }, wallet[key]) : NONE),
   grade: (wallet) => (wallet.grade ? element("span", { class: `grade grade-${wallet.grade}` }, wallet.grade) : NONE),
   money: (wallet, key) => element("span", { class: key === "drawdown" || key.startsWith("total_") && key !== "total_pnl" ? "" : sign(wallet[key]) }, money(wallet[key])),
@@ -46,14 +45,11 @@ const CELLS = {
   count: (wallet, key) => count(wallet[key]),
   ratio: (wallet, key) => (key === "profit_factor" ? factor(wallet) : ratio(wallet[key])),
   hours: (wallet, key) => duration(wallet[key]),
-  ago: (wallet) => {
-    const hours = beforeCalculation(wallet);
-    return isMissing(hours) ? NONE : element("span", { title: stamp(wallet.last_transaction) }, `${duration(hours)} before`);
-  },
+  time: (wallet, key) => (isMissing(wallet[key]) ? NONE : element("time", { datetime: wallet[key], title: stamp(wallet[key]) }, stamp(wallet[key]).slice(0, 10))),
   spark: (wallet) => sparkline(wallet.spark),
   flags: (wallet) => (wallet.flags.length ? element("span", {}, ...wallet.flags.map(flagChip)) : NONE),
 };
-const NUMBERS = new Set(["rank", "money", "share", "percent", "portion", "count", "ratio", "hours", "ago"]);
+const NUMBERS = new Set(["rank", "money", "share", "percent", "portion", "count", "ratio", "hours", "time"]);
 const shownColumns = () => data.columns.filter((column) => board.shown.has(column.key));
 
 const compareValues = (key, descending) => (one, other) => {
@@ -92,7 +88,7 @@ const headCell = (column) => {
   return element("th", { scope: "col", "aria-sort": order, class: NUMBERS.has(column.kind) ? "n" : null }, button);
 };
 
-const WIDE = new Set(["wallet", "flags"]);
+const WIDE = new Set(["rank", "wallet", "flags"]);
 const bodyRow = (wallet) =>
   element("tr", { "data-wallet": wallet.address, class: [wallet.former ? "former" : "", wallet.address === chosen ? "chosen" : ""].join(" ").trim() },
     ...shownColumns().map((column) =>

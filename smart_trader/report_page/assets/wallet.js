@@ -118,7 +118,7 @@ const showWallet = async () => {
   const [tokens, tokensHost] = chartPanel("Profit by token, USD, realized and open");
   const [returns, returnsHost] = chartPanel("Returns of its tokens");
   const [holdings, holdingsHost] = chartPanel("Holding times");
-  body.replaceChildren(
+  body.replaceChildren(...[
     element("p", {}, element("strong", { class: "address", id: "wallet-address" }, wallet.address), " ", copyButton(wallet.address), explorerLinks(wallet.address)),
     element("p", {}, wallet.former ? `Former: ${wallet.former_reason}. ` : `Rank ${wallet.overall_rank}, `,
       CELLS.tier(wallet, "tier"), wallet.uncapped_tier && wallet.uncapped_tier !== wallet.tier ? ` (by size ${wallet.uncapped_tier})` : "",
@@ -131,7 +131,7 @@ const showWallet = async () => {
     element("div", { class: "charts" }, equity, tokens, returns, holdings),
     element("h3", {}, "Its tokens"), tokenTable(wallet),
     element("h3", {}, `Its last ${wallet.trades.length} trades`), tradeTable(wallet),
-    element("h3", {}, "Past verdicts"), wallet.history.length ? historyTable(wallet) : element("p", { class: "note" }, "None is kept."));
+    element("h3", {}, "Past verdicts"), wallet.history.length ? historyTable(wallet) : element("p", { class: "note" }, "None is kept.")].filter(Boolean));
   await Promise.all([
     plot(equityHost, "equity", equityRows(wallet)), plot(tokensHost, "tokens", tokenRows(wallet)),
     plot(returnsHost, "returns", wallet.returns), plot(holdingsHost, "holdings", wallet.holdings)]);
