@@ -7,12 +7,20 @@ from typing import Any
 
 from smart_trader.report_page.figures import Figures
 from smart_trader.report_page.reading import Reading, Row
-from smart_trader.reports.explain import GRADES
 
+GRADES = {
+    "A": "its skill exceeds 0, and its peers', with 95 %, over several periods",
+    "B": "its skill exceeds 0, and its peers', with 90 %",
+    "C": "not enough to tell; what is known points up",
+    "D": "not enough to tell, or nothing that points up",
+    "X": "none, since a hard flag holds",
+}
 # From here on a sentence is written; they decide nothing.
 MUCH_OF_ONE_TOKEN = 40.0
 MUCH_OPEN = 0.3
 FEW_TOKENS = 10
+HARDLY_ANY_LOSS = 100
+QUICK_HOURS = 1
 QUIET_DAYS = 7
 
 
@@ -67,6 +75,10 @@ def _against_by_figures(reading: Reading, row: Row, figures: Figures) -> Iterato
         yield f"One token made {figures.best_share:.0f} % of the profit of all tokens that made one."
     if figures.never_lost:
         yield "Not one of its sells lost money, as with insiders and with incomplete data."
+    if figures.profit_factor is not None and figures.profit_factor >= HARDLY_ANY_LOSS:
+        yield "Its sells lost hardly anything, as with insiders and with incomplete data."
+    if figures.median_hours is not None and figures.median_hours < QUICK_HOURS:
+        yield f"Half of the money it sold was held {60 * figures.median_hours:.0f} minutes at most: a copier is late."
     total, still_open = float(row["total_pnl"]), float(row["unrealized_pnl"])
     if still_open > 0 and total > 0 and still_open / total >= MUCH_OPEN:
         yield f"{100 * still_open / total:.0f} % of its profit is in open positions: a mark, not a sale."

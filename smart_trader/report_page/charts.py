@@ -123,10 +123,10 @@ def _equity() -> Spec:
     )
 
 
-def _bars(description: str, x: Spec, y: Spec, tips: list[Spec], **encoding: Any) -> Spec:
+def _bars(description: str, x: Spec, y: Spec, tips: list[Spec], height: int = 180, **encoding: Any) -> Spec:
     return _spec(
         description,
-        180,
+        height,
         mark={"type": "bar", "cornerRadiusEnd": 2},
         encoding={"x": x, "y": y, "tooltip": tips, **encoding},
     )
@@ -253,5 +253,6 @@ def _fifths() -> Spec:
         },
         {"field": "return", "type": "quantitative", "axis": {"title": "mean return after", "format": "+.0%"}},
         _tips(("fifth", "fifth", ""), ("return", "mean return after", "+.2%")),
+        260,
         color=_signed(),
     )

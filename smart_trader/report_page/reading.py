@@ -23,6 +23,8 @@ TRADE_COLUMNS = (*TRADE_ORDER, "quantity", "value_usd", "is_basis_unknown", "dec
 STANDING_COLUMNS = (
     "wallet_address", "calculation_date", "is_listed", "unlisted_reason", "is_qualified", "failed_rules", "grade",
     "flags", "uncapped_tier", "skill_low", "total_pnl", "roi", "win_rate", "trade_count", "basis_coverage",
+    "data_source",
+    "data_source",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from smart_trader.clock import REAL_SOURCE
 from smart_trader.lake.reader import Lake
 from smart_trader.report_page.reading import Reading, Row
 from smart_trader.reports.calibration import (
@@ -18,10 +19,15 @@ from smart_trader.reports.calibration import (
     calibration_rows,
     calibration_sentence,
 )
-from smart_trader.reports.status import SOURCES, status_facts
-from smart_trader.reports.text_table import plain_value
-from smart_trader.reports.verdicts import quarantined_wallets
+from smart_trader.reports.status import status_facts
 
+MADE_UP = "sandbox"
+SOURCES = {REAL_SOURCE: "BirdEye", MADE_UP: "a sandbox: made up", "replay": "recorded responses"}
+WARNINGS = {
+    MADE_UP: ("Made-up market.", "None of these wallets exists. Follow nobody from this page."),
+    "replay": ("Recorded data.", "It was replayed and is not today's market."),
+}
+UNKNOWN = ("Not known to be real.", "The lake does not say that its rows come from BirdEye.")
 # Grades that say that it was more than luck.
 SURE_GRADES = ("A", "B")
 CANDIDATES = 10
@@ -51,6 +57,7 @@ class Head:
     Attributes:
         as_of: When the newest calculation was made; None where no wallet is calculated.
         source: Where the data comes from, in words.
+        warning: What to say where the data is not known to be real, as title and text; None where it is.
         is_made_up: Whether none of the wallets exists.
         evaluated: How many wallets have a verdict.
         qualified: How many failed no rule.
@@ -66,6 +73,7 @@ class Head:
 
     as_of: datetime | None
     source: str
+    warning: tuple[str, str] | None
     is_made_up: bool
     evaluated: int
     qualified: int
@@ -85,13 +93,15 @@ def head_of(lake: Lake, reading: Reading) -> Head:
     Raises:
         SmartTraderError: The project's settings cannot be read.
     """
+    source = source_of(reading)
     dates = [row["calculation_date"] for row in reading.standings]
     grades = Counter(row["grade"] for row in reading.standings if row["is_listed"])
     newest = max(reading.runs, key=lambda row: row["started_at"])["run_id"] if reading.runs else None
     return Head(
         max(dates, default=None),
-        SOURCES.get(reading.data_source or "", reading.data_source or "nowhere yet"),
-        reading.data_source == "sandbox",
+        SOURCES.get(source, source),
+        None if source == REAL_SOURCE else WARNINGS.get(source, UNKNOWN),
+        source == MADE_UP,
         len(reading.standings),
         sum(row["is_qualified"] for row in reading.standings),
         reading.board_count,
@@ -102,6 +112,14 @@ def head_of(lake: Lake, reading: Reading) -> Head:
         [row for row in reading.board if row.get("grade") in SURE_GRADES and not row["former"]][:CANDIDATES],
         sum(row["cu"] or 0 for row in reading.runs if row["run_id"] == newest),
         sum(row["cu"] or 0 for row in reading.runs),
+    )
+
+
+def source_of(reading: Reading) -> str:
+    """Return where the rows come from: the real API only where the lake and every wallet say so."""
+    named = {reading.data_source, *(row.get("data_source") for row in (*reading.board, *reading.standings))} - {None}
+    return next(
+        iter(sorted(name for name in named if name and name != REAL_SOURCE)), REAL_SOURCE if named else "unknown"
     )
 
 
@@ -229,11 +247,8 @@ def health_of(lake: Lake, reading: Reading) -> dict[str, Any]:
     """
     facts = status_facts(lake)
     return {
-        "last_run": [{name: plain_value(value) for name, value in row.items()} for row in facts["last_run"]],
+        "last_run": facts["last_run"],
         "pending": facts["pending"],
         "left_alone": {what: len(items) for what, items in facts["left_alone"].items()},
-        "quarantined": quarantined_wallets(lake),
-        "tables": [row for row in facts["tables"] if row["rows"] is not None],
-        "disk": facts["disk_used_percent"],
         "runs": len({row["run_id"] for row in reading.runs}),
     }
