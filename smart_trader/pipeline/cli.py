@@ -120,6 +120,8 @@ def run_pipeline(
     report_line(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
         _show_traders(machine.paths, top, given["--wallets"])
+    # a scheduler's run ends with the last step
+    if step in (None, STEP_NAMES[-1]):
         _write_report(machine.paths)
     if failure:
         raise failure

@@ -16,6 +16,7 @@ GRADES = {
     "X": "none, since a hard flag holds",
 }
 # From here on a sentence is written; they decide nothing.
+HALF = 50
 MUCH_OF_ONE_TOKEN = 40.0
 MUCH_OPEN = 0.3
 FEW_TOKENS = 10
@@ -42,8 +43,9 @@ def _for(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
         yield f"With 95 % its mean position returns more than {percent(score['skill_low'])}."
     if row["realized_pnl"] > 0:
         yield f"Its sells earned {usd(row['realized_pnl'])}, {float(row['roi']):,.1f} % of what they had cost."
-    yield f"{float(row['win_rate']):.0f} % of the sells that won or lost more than 1 USD won."
-    if figures.wins_by_token is not None:
+    if row["win_rate"] >= HALF:
+        yield f"{float(row['win_rate']):.0f} % of the sells that won or lost more than 1 USD won."
+    if figures.wins_by_token is not None and figures.wins_by_token >= HALF:
         yield f"It made money on {figures.wins_by_token:.0f} % of the {figures.decided_tokens} tokens that decided."
     if figures.profit_factor is not None and figures.profit_factor > 1:
         yield f"For each dollar that its losing sells lost, its winning ones made {figures.profit_factor:,.2f}."
@@ -71,31 +73,49 @@ def _against_by_flags(flags: Sequence[Row]) -> Iterator[str]:
 
 
 def _against_by_figures(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
-    if figures.best_share is not None and figures.best_share >= MUCH_OF_ONE_TOKEN:
-        yield f"One token made {figures.best_share:.0f} % of the profit of all tokens that made one."
-    if figures.never_lost:
-        yield "Not one of its sells lost money, as with insiders and with incomplete data."
-    if figures.profit_factor is not None and figures.profit_factor >= HARDLY_ANY_LOSS:
-        yield "Its sells lost hardly anything, as with insiders and with incomplete data."
+    yield from _against_by_profit(row, figures)
+    yield from _against_by_wins(row, figures)
     if figures.median_hours is not None and figures.median_hours < QUICK_HOURS:
         yield f"Half of the money it sold was held {60 * figures.median_hours:.0f} minutes at most: a copier is late."
-    total, still_open = float(row["total_pnl"]), float(row["unrealized_pnl"])
-    if still_open > 0 and total > 0 and still_open / total >= MUCH_OPEN:
-        yield f"{100 * still_open / total:.0f} % of its profit is in open positions: a mark, not a sale."
-    if still_open < 0:
-        yield f"Its open positions stand {usd(-still_open)} below their cost."
-    if figures.drawdown is not None and row["realized_pnl"] > 0 and figures.drawdown > float(row["realized_pnl"]):
-        yield f"At worst its realized profit fell by {usd(figures.drawdown)}, more than all that is left of it."
     if figures.unmatched_usd > 0:
         yield f"{usd(figures.unmatched_usd)} of proceeds are of tokens whose cost is not known; they are in no profit."
-    if figures.decided_tokens < FEW_TOKENS:
-        yield f"Only {figures.decided_tokens} tokens decided."
     newest = max((one["calculation_date"] for one in reading.standings), default=row["calculation_date"])
     if older := (newest - row["calculation_date"]).days:
         yield f"Its figures are {older} day{'' if older == 1 else 's'} older than the newest of this page."
     last = row["last_transaction"]
     if last is not None and (quiet := (row["calculation_date"] - last).days) >= QUIET_DAYS:
         yield f"Its last trade known was {quiet} days before it was calculated."
+
+
+def _against_by_profit(row: Row, figures: Figures) -> Iterator[str]:
+    """Say where the profit is of one token, not sold yet, or hardly more than it had lost before."""
+    total, realized, still_open = (float(row[name]) for name in ("total_pnl", "realized_pnl", "unrealized_pnl"))
+    if realized < 0:
+        yield f"Its sells lost {usd(-realized)}."
+    if still_open > 0 and total > 0 and realized <= 0:
+        yield "All of its profit is in open positions: a mark, not a sale."
+    elif still_open > 0 and total > 0 and still_open / total >= MUCH_OPEN:
+        yield f"{100 * still_open / total:.0f} % of its profit is in open positions: a mark, not a sale."
+    elif still_open < 0:
+        yield f"Its open positions stand {usd(-still_open)} below their cost."
+    if figures.best_share is not None and figures.best_share >= MUCH_OF_ONE_TOKEN:
+        yield f"One token made {figures.best_share:.0f} % of the profit of all tokens that made one."
+    if figures.drawdown is not None and 0 < realized < figures.drawdown:
+        yield f"At worst its realized profit fell by {usd(figures.drawdown)}, more than all that is left of it."
+
+
+def _against_by_wins(row: Row, figures: Figures) -> Iterator[str]:
+    """Say where it loses more often than it wins, wins too well, or has decided too little."""
+    if row["win_rate"] < HALF:
+        yield f"Only {float(row['win_rate']):.0f} % of the sells that won or lost more than 1 USD won."
+    if figures.wins_by_token is not None and figures.wins_by_token < HALF:
+        yield f"It lost on {100 - figures.wins_by_token:.0f} % of the {figures.decided_tokens} tokens that decided."
+    if figures.never_lost:
+        yield "Not one of its sells lost money, as with insiders and with incomplete data."
+    elif figures.profit_factor is not None and figures.profit_factor >= HARDLY_ANY_LOSS:
+        yield "Its sells lost hardly anything, as with insiders and with incomplete data."
+    if figures.decided_tokens < FEW_TOKENS:
+        yield f"Only {figures.decided_tokens} token{'' if figures.decided_tokens == 1 else 's'} decided."
 
 
 def usd(value: Any) -> str:
