@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -139,7 +140,7 @@ def render_page(data: Mapping[str, Any]) -> str:
     style, scripts = _asset("page.css"), [*map(_library, LIBRARIES), _own_script()]
     policy = POLICY.format(scripts=" ".join(map(_source, scripts)), styles=_source(style))
     return environment.get_template("page.html.j2").render(
-        **data, policy=policy, style=style, scripts=scripts, embedded=embed_json(embedded)
+        **data, policy=policy, style=style, scripts=scripts, licences=_licences(), embedded=embed_json(embedded)
     )
 
 
@@ -162,6 +163,18 @@ def _library(name: str) -> str:
     """Return a vendored script without the last line that names its source map: a debugger would ask for it."""
     text = (files("smart_trader.report_page") / "vendor" / name).read_text(encoding="utf-8")
     return text.partition("\n//# sourceMappingURL=")[0]
+
+
+@cache
+def _licences() -> list[tuple[str, str]]:
+    """Return the name and the licence of each package whose scripts the page hands on."""
+    vendor = files("smart_trader.report_page") / "vendor"
+    pins = csv.DictReader((vendor / "vendored.csv").read_text(encoding="utf-8").splitlines())
+    return [
+        (f"{pin['package']} {pin['version']}", (vendor / pin["file"]).read_text(encoding="utf-8"))
+        for pin in pins
+        if pin["file"].endswith(".LICENSE")
+    ]
 
 
 @cache

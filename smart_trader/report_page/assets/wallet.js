@@ -83,7 +83,7 @@ const tokenTable = (wallet) => {
   if (wallet.other_tokens.count) {
     rows.push([`${wallet.other_tokens.count} other tokens`, signed(wallet.other_tokens.profit), "", "", "", "", "", "", ""]);
   }
-  return plainTable([["token"], ["profit $", 1], ["realized $", 1], ["open $", 1], ["return", 1], ["trades", 1], ["median hold", 1], ["unmatched $", 1], ["last trade", 1]], rows);
+  return plainTable([["token"], ["profit $", 1], ["realized $", 1], ["open mark $", 1], ["return", 1], ["trades", 1], ["median hold", 1], ["unmatched $", 1], ["last trade", 1]], rows);
 };
 
 const tradeTable = (wallet) =>

@@ -57,6 +57,8 @@ def test_the_policy_allows_the_pages_own_scripts_alone(page_file: Path) -> None:
     for script in scripts:
         assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in allowed
     assert "sourceMappingURL" not in text
+    # who hands the scripts on hands on their licences
+    assert text.count("Redistributions in binary form must reproduce") == len(page.LIBRARIES)
     assert not re.search(
         r"\son\w+=|\sstyle=|(src|srcset|action)=", text.partition("</style>")[2].partition("<script")[0]
     )
