@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from smart_trader.console import one_line
+
 NONE = "–"  # noqa: RUF001  what the page shows where there is no value
 
 
@@ -48,4 +50,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "money": money,
     "number": number,
     "short": short,
+    "one_line": one_line,
 }

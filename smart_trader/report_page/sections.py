@@ -155,7 +155,7 @@ def failure_counts(reading: Reading) -> list[dict[str, Any]]:
     counts = Counter(rule for rules in failed for rule in rules)
     alone = Counter(rules[0] for rules in failed if len(rules) == 1)
     return [
-        {"rule": rule, "wanted": wanted.get(rule, "the check"), "count": count, "alone": alone[rule]}
+        {"rule": rule, "wanted": wanted.get(rule, "it to pass"), "count": count, "alone": alone[rule]}
         for rule, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
 
@@ -178,7 +178,7 @@ def _miss(row: Row, wanted: Mapping[str, str]) -> str:
     rule = row["failed_rules"]
     figure = row.get(rule)
     if figure is None:
-        return f"{rule}, wanted {wanted.get(rule, 'the check')}"
+        return f"{rule}, wanted {wanted.get(rule, 'it to pass')}"
     return f"{rule} is {float(figure):,.4g}, wanted {wanted[rule]}"
 
 
