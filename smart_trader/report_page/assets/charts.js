@@ -41,9 +41,18 @@ const showTip = (_, event, __, value) => {
 const plots = new Map();
 const closed = { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("nothing is linked")) };
 
+// A chart that is off the page, or is drawn anew, lets go of its listeners.
+const dropPlots = (drawnAnew) => {
+  for (const [host, { finalize }] of [...plots]) {
+    if (host === drawnAnew || !host.isConnected) {
+      finalize();
+      plots.delete(host);
+    }
+  }
+};
+
 const plot = async (host, name, rows) => {
-  plots.get(host)?.finalize();
-  plots.delete(host);
+  dropPlots(host);
   host.replaceChildren();
   host.dataset.plotted = "";
   if (!rows.length) {
@@ -60,5 +69,6 @@ const plot = async (host, name, rows) => {
 };
 
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  dropPlots(null);
   for (const host of [...plots.keys()]) plot(host, ...host.plotted);
 });

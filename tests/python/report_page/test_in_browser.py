@@ -203,6 +203,18 @@ def test_a_tip_shows_a_symbol_as_text(visit: Visit) -> None:
     assert tip.locator("img, script, b").count() == 0
 
 
+def test_charts_follow_the_colour_scheme(visit: Visit) -> None:
+    bars = visit.page.locator("#wallet-body .chart").nth(1).locator("path[aria-roledescription=bar]")
+    before = bars.first.get_attribute("fill")
+    visit.page.emulate_media(color_scheme="dark")
+    visit.page.wait_for_function(
+        "fill => [...document.querySelectorAll('#wallet-body path[aria-roledescription=bar]')]"
+        ".every(bar => bar.getAttribute('fill') !== fill)",
+        arg=before,
+    )
+    assert visit.page.locator("#wallet-body .chart svg").count() == 4
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_every_screen(browser: Any, page_file: Path, width: int, scheme: str) -> None:
