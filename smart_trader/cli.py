@@ -23,6 +23,7 @@ COMMANDS = {
     "maintain": "smart_trader.maintenance.cli:maintain",
     "repair": "smart_trader.maintenance.cli:repair",
     "restore": "smart_trader.maintenance.cli:restore",
+    "report": "smart_trader.report_page.cli:report",
     "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",

@@ -130,6 +130,15 @@ class LakePaths:
         """What the pipeline's builds have seen, by schema and step."""
         return self.home / "built.json"
 
+    def report_file(self, prefix: str = "") -> Path:
+        """Return where the report page lies: in the lake's folder, or beside the local files of a lake elsewhere.
+
+        Args:
+            prefix: What dbt's target puts before the schemas' names; each set of schemas has a page of its own.
+        """
+        name = f"report.{prefix.rstrip('_')}.html" if prefix else "report.html"
+        return (self.local_root if self.is_local else self.home) / name
+
     def table(self, schema: str, name: str) -> str:
         """Return where a table lies, e.g. `/lake/silver/wallet_swaps`."""
         root = str(self.local_root) if self.is_local else self.uri

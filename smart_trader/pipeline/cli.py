@@ -120,6 +120,9 @@ def run_pipeline(
     report_line(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
     if step is None:
         _show_traders(machine.paths, top, given["--wallets"])
+    # a scheduler's run ends with the last step
+    if step in (None, STEP_NAMES[-1]):
+        _write_report(machine.paths)
     if failure:
         raise failure
 
@@ -134,6 +137,14 @@ def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
     lake = Lake(paths)
     show_rendered(leaderboard_text(lake, top, stdout_screen()))
     show(verdicts_text(lake, wallets))
+
+
+def _write_report(paths: LakePaths) -> None:
+    """Write the report page and say where it is."""
+    from smart_trader.lake.reader import Lake
+    from smart_trader.report_page.page import page_line
+
+    report_line(page_line(Lake(paths)))
 
 
 def _choose_time(served: Api, as_of: datetime | None) -> datetime:

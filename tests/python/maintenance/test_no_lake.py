@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ["status"],
     "leaderboard": ["leaderboard"],
     "explain": ["explain", SOL],
+    "report": ["report"],
     "retry": ["retry"],
     "maintain": ["maintain"],
     "disk": ["maintain", "--only", "disk"],
