@@ -189,12 +189,13 @@ def test_a_wallet_that_was_never_calculated_is_named(lake: MarketLake, shown: st
 
 def test_status_reports_rows_work_and_the_last_run(lake: MarketLake, shown: str) -> None:
     text = lake.smart_trader("status").stdout
-    facts = json.loads(lake.smart_trader("status", "--json").stdout)
+    facts = json.loads(lake.smart_trader("status", "--format", "json").stdout)
     rows = {fact["table"]: fact["rows"] for fact in facts["tables"]}
     assert rows["bronze.transaction_history"] == len(lake.rows("bronze", "transaction_history"))
     assert rows["gold.leaderboard"] == len(lake.rows("gold", "leaderboard"))
     assert [row["step"] for row in facts["last_run"]] == list(STEP_NAMES)
-    assert "wallets whose swaps are due" in text
+    assert "wallets whose swaps" in text
+    assert "data from  a made-up market" in text
     assert "in use by  nobody" in text
 
 
