@@ -31,7 +31,7 @@ def leaderboard(top: int | None, form: str) -> None:
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form.")
 def calibration(form: str) -> None:
-    """Tell whether the scores of past runs ordered what came after."""
+    """Tell whether past scores ordered what came after."""
     from smart_trader.lake.reader import readable_lake
     from smart_trader.reports.calibration import calibration_text
 
@@ -65,20 +65,20 @@ def explain(wallet: str) -> None:
 @click.option(
     "--max-age",
     type=DurationType(),
-    default=DEFAULT_MAX_AGE,
-    show_default="24h",
+    default=f"{DEFAULT_MAX_AGE // timedelta(hours=1)}h",
+    show_default=True,
     metavar="TIME",
     help="Age from which on the list is stale, e.g. 13h; critical from twice that age on.",
 )
 def status(form: str, runs: int, with_tables: bool, is_check: bool, max_age: timedelta) -> None:
-    r"""Show what needs attention, pending work, the last runs.
+    """Show what needs attention, pending work, the last runs.
 
     \b
     Examples:
       smart-trader status --runs 14              # the runs of the last week
       smart-trader status --check --max-age 13h  # for cron, Nagios, Icinga
       smart-trader status --format prometheus > smart_trader.prom
-    """
+    """  # noqa: D301
     from smart_trader.lake.reader import readable_lake
     from smart_trader.reports.status import status_facts
     from smart_trader.reports.status_text import check_line, status_text
