@@ -15,6 +15,7 @@ from loaders.resources import LAUNCHES, PRICES, TOKENS, TRANSACTIONS, WHALES, Re
 from loaders.settings import loader_settings
 from loaders.work_items import WorkItem
 from smart_trader.clock import TimestampType, check_as_of, now, spelled
+from smart_trader.command_group import CommandGroup
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.config.variables import parse_variables
@@ -41,7 +42,7 @@ def _options(command: Decorated) -> Decorated:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def load() -> None:
     """Load BirdEye's answers into the bronze tables.
 

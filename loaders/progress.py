@@ -7,12 +7,29 @@ import time
 from types import TracebackType
 from typing import Self
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from loaders.client import UnitMeter
 from smart_trader.console import report_line
 
-LINE_EVERY_S = 15.0
+LINE_EVERY_S = 10.0
+
+
+def _make_bar() -> Bar:
+    """Return a bar for stderr that is gone when the load ends: the load's own line has all that it showed."""
+    return Bar(
+        TextColumn("      {task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        TextColumn("{task.fields[figures]}"),
+        console=Console(stderr=True, highlight=False),
+        expand=True,
+        transient=True,
+    )
 
 
 class Progress:
@@ -29,35 +46,44 @@ class Progress:
         self._total = total
         self._meter = meter
         self._started = self._last_line = time.monotonic()
+        self._spent = meter.spent
         self._items = 0
         self._rows = 0
-        self._is_live = sys.stderr.isatty()
-        self._bar = tqdm(total=total, desc=what, unit="item", disable=not self._is_live, dynamic_ncols=True)
+        self._bar = _make_bar() if sys.stderr.isatty() else None
+        self._task = self._bar.add_task(what, total=total, figures="") if self._bar else None
 
     def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.stop()
 
     def advance(self, rows: int) -> None:
-        """Count one finished item and its rows."""
+        """Count one item that was fetched, and its rows; one that the run never reached is not counted."""
         self._items += 1
         self._rows += rows
-        self._bar.update(1)
         self.tick()
 
     def tick(self) -> None:
         """Show how things are, if it is time to."""
-        seconds = time.monotonic() - self._started
-        rate = self._meter.requests / seconds if seconds else 0.0
-        figures = f"{self._rows} rows, {self._meter.requests} requests, {self._meter.spent} CU, {rate:.1f} requests/s"
-        if self._is_live:
-            self._bar.set_postfix_str(figures, refresh=False)
+        if self._bar is not None and self._task is not None:
+            figures = f"{self._rows:,} rows {self._meter.spent - self._spent:,} CU"
+            self._bar.update(self._task, completed=self._items, figures=figures)
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
-            left = (self._total - self._items) * seconds / self._items if self._items else 0.0
-            eta = f", about {left:.0f} s left" if self._items else ""
-            report_line(f"{self._what}: {self._items} of {self._total}, {figures}{eta}")
+            report_line(self._line(self._last_line - self._started))
+
+    def _line(self, seconds: float) -> str:
+        """Write how things are after some seconds."""
+        spent, requests = self._meter.spent - self._spent, self._meter.requests
+        rate = requests / seconds if seconds else 0.0
+        left = f", about {(self._total - self._items) * seconds / self._items:,.0f} s left" if self._items else ""
+        return (
+            f"      {self._what}: {self._items:,} of {self._total:,}, {self._rows:,} rows, {requests:,} requests, "
+            f"{spent:,} CU, {rate:.1f} requests/s{left}"
+        )

@@ -66,6 +66,16 @@ PLANS = {
     "business": Plan(100, 1500),
 }
 
+# Compute units that a plan includes a month. Where more than one figure is published, the lower one: a warning that
+# comes early costs nothing.
+MONTHLY_CU = {
+    "standard": 30_000,
+    "lite": 1_500_000,
+    "starter": 5_000_000,
+    "premium": 15_000_000,
+    "business": 50_000_000,
+}
+
 
 class BirdeyeKey(AuthBase):
     """Puts the key on each request; an object, so that no header with it is ever logged or shown."""

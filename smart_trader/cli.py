@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
+from smart_trader.command_group import CommandGroup
 from smart_trader.console import run
 
 COMMANDS = {
@@ -13,6 +12,7 @@ COMMANDS = {
     "backup": "smart_trader.maintenance.cli:backup",
     "calibration": "smart_trader.reports.cli:calibration",
     "cluster": "smart_trader.lakehouse.cli:cluster",
+    "config": "smart_trader.reports.settings_cli:config",
     "discard-future": "smart_trader.maintenance.cli:discard_future",
     "docs": "smart_trader.pipeline.docs:docs",
     "evaluate": "smart_trader.evaluation.cli:evaluate",
@@ -33,27 +33,37 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """Imports a command when it is called: reading the leaderboard need not wait for the loaders' libraries."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101  for the type checker
-        return command
+# The order of the help: what is used most comes first. A command that is in none of them stands at the end.
+SECTIONS = {
+    "Every day": ("run", "leaderboard", "explain", "status", "config"),
+    "How good the list is": ("calibration", "evaluate"),
+    "Keep a lake in order": ("retry", "maintain", "repair", "backup", "restore", "upgrade", "discard-future"),
+    "Parts and schedulers": ("load", "as-of", "sandbox", "lakehouse", "cluster"),
+}
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+class SmartTraderGroup(CommandGroup):
+    """The commands of `smart-trader`."""
+
+    lazy = COMMANDS
+    sections = SECTIONS
+
+
+@click.group(cls=SmartTraderGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="smart-trader")
 def smart_trader() -> None:
-    """Find Solana wallets that really trade well."""
+    """Find Solana wallets that really trade well.
+
+    \b
+    Examples:
+      smart-trader run --demo          # a made-up market; needs no key
+      smart-trader leaderboard         # who trades well
+      smart-trader explain WALLET      # why, or why not
+      smart-trader status              # what needs attention, what waits
+
+    With BIRDEYE_API_KEY in the environment or .env, `smart-trader run` works on
+    real wallets; `smart-trader config` shows all settings.
+    """  # noqa: D301  \b is click's mark of lines that are not wrapped
 
 
 def main() -> None:

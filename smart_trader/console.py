@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from smart_trader.config.paths import OWNER_ONLY_UMASK
-from smart_trader.errors import SmartTraderError
+from smart_trader.errors import SmartTraderError, closest
 from smart_trader.loopback import bypass_proxies
 from smart_trader.stopping import listen, stop_reason
 
@@ -28,6 +28,9 @@ USER_STOP = 128 + signal.SIGINT
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+# how click names a value that is none of an option's
+_CHOSEN = re.compile("^'([^']*)' is not ")
 
 
 def printable(text: str) -> str:
@@ -47,7 +50,8 @@ def show(text: str) -> None:
 
 def report_line(line: str) -> None:
     """Show a progress line; on stderr, so that output can be piped."""
-    click.echo(printable(line), err=True)
+    # not click's own stream: what stands in for stderr puts lines above a bar that is live
+    click.echo(printable(line), file=sys.stderr)
 
 
 class _PrintableFormatter(logging.Formatter):
@@ -55,6 +59,33 @@ class _PrintableFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
+
+
+def usage_text(error: click.ClickException, name: str) -> str:
+    """Write an error of click as the project's own are written: the cause, and below it what to do.
+
+    Args:
+        error: The error.
+        name: The program, for an error that names no command.
+    """
+    text = getattr(error, "message", "") if isinstance(error, click.NoSuchOption) else error.format_message()
+    what = f"{text[:1].lower()}{text[1:]}".rstrip(".")
+    context = getattr(error, "ctx", None)
+    near = _near_word(error)
+    page = f"see {context.command_path if context is not None else name} --help"
+    return f"error: {what}\n  fix: {f'did you mean {near}? or ' if near else ''}{page}"
+
+
+def _near_word(error: click.ClickException) -> str | None:
+    """Return what somebody may have meant by a mistyped command, option or value."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        options = [name for option in error.ctx.command.params for name in (*option.opts, *option.secondary_opts)]
+        return closest(error.option_name, [name for name in options if name.startswith("--")])
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        kind, value = error.param.type, _CHOSEN.search(error.message)
+        return closest(value[1], map(str, kind.choices)) if isinstance(kind, click.Choice) and value else None
+    near: str | None = getattr(error, "near", None)
+    return near
 
 
 def run(command: click.Command, name: str) -> NoReturn:
@@ -87,7 +118,10 @@ def run(command: click.Command, name: str) -> NoReturn:
         why, code = stop_reason(error.__cause__) or ("stopped by the user", USER_STOP)
         report_line(why)
         sys.exit(code)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        report_line(usage_text(error, name))
         sys.exit(error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SmartTraderError(Exception):
     """Something the user can act on: what happened, to which item, and what to do.
@@ -25,3 +28,10 @@ class SettingsError(SmartTraderError):
     """A setting has a value that cannot be used."""
 
     exit_code = 2
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return what somebody who mistyped a word may have meant; None where nothing is like it."""
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_folded, 1)
+    return by_folded[near[0]] if near else None

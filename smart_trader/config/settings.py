@@ -58,9 +58,11 @@ class LakehouseSettings(BaseSettings):
     )
     class_archive: bool = Field(True, description="use the trained class archive where there is one")
     ivy_settings: Path | None = Field(None, description="Ivy settings file naming your own mirror for the jars")
-    start_timeout: Annotated[int, Field(ge=5)] = Field(180, description="seconds the server may take to answer")
+    start_timeout: Annotated[int, Field(ge=5)] = Field(
+        180, description="seconds the server may take to answer", json_schema_extra={"unit": "seconds"}
+    )
     min_free_mb: Annotated[int, Field(ge=0)] = Field(
-        512, description="MB that must be free on the lake's disk to start"
+        512, description="MB that must be free on the lake's disk to start", json_schema_extra={"unit": "MB"}
     )
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -10,22 +9,32 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from smart_trader.config.paths import PROJECT_FILE, project_root
-from smart_trader.errors import SettingsError
+from smart_trader.errors import SettingsError, closest
 
 MOST_PARALLEL = 64
 
-Rate = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 # at most a century: what is longer leads to dates that neither Python nor an engine has
 MOST_DAYS = 36_500
+
+
+def _in(unit: str, **bounds: Any) -> Any:
+    """Return the bounds of a setting, with the unit that `smart-trader config` shows."""
+    return Field(json_schema_extra={"unit": unit}, **bounds)
+
+
+Rate = Annotated[float, _in("requests/s", gt=0)]
+RatePerMinute = Annotated[int, _in("requests/min", ge=1)]
+Units = Annotated[int, _in("CU", ge=0)]
+Count = Annotated[int, Field(ge=1)]
 # none of them switches what is looked up off
-Lookups = Annotated[int, Field(ge=0)]
-Hours = Annotated[int, Field(ge=1, le=MOST_DAYS * 24)]
-Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
-Seconds = Annotated[int, Field(ge=1, le=MOST_DAYS * 86_400)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Usd = Annotated[float, Field(ge=0)]
-Percent = Annotated[float, Field(ge=0, le=100)]
+Lookups = Annotated[int, _in("tokens", ge=0)]
+Hours = Annotated[int, _in("hours", ge=1, le=MOST_DAYS * 24)]
+Days = Annotated[int, _in("days", ge=1, le=MOST_DAYS)]
+Seconds = Annotated[int, _in("seconds", ge=1, le=MOST_DAYS * 86_400)]
+Share = Annotated[float, _in("share", ge=0, le=1)]
+Usd = Annotated[float, _in("USD", ge=0)]
+Percent = Annotated[float, _in("percent", ge=0, le=100)]
+PriceChange = Annotated[float, _in("percent")]
 
 
 class ProjectVariables(BaseModel):
@@ -36,17 +45,17 @@ class ProjectVariables(BaseModel):
     # the API: pace and cost
     birdeye_plan: Literal["standard", "lite", "starter", "premium", "business"]
     requests_per_second: Rate | None
-    requests_per_minute: Count | None
-    cu_budget: Annotated[int, Field(ge=0)] | None
-    cu_prices: dict[str, Annotated[int, Field(ge=0)]]
+    requests_per_minute: RatePerMinute | None
+    cu_budget: Units | None
+    cu_prices: dict[str, Units]
     max_request_tries: Count
     max_parallel_requests: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None
 
     # what is requested
     token_sort_by: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     token_sort_type: Literal["desc", "asc"]
-    token_limit: Annotated[int, Field(ge=1, le=10_000)]
-    max_whales_per_token: Annotated[int, Field(ge=1, le=10_000)]
+    token_limit: Annotated[int, _in("tokens", ge=1, le=10_000)]
+    max_whales_per_token: Annotated[int, _in("holders", ge=1, le=10_000)]
     max_pages_per_wallet: Count
     max_swaps_per_wallet: Count
     max_priced_tokens: Lookups
@@ -54,15 +63,15 @@ class ProjectVariables(BaseModel):
     launch_lookups_per_wallet: Count
     refetch_overlap_hours: Hours
     history_days: Days | None
-    land_rows: Annotated[int, Field(ge=1, le=50_000)]
-    land_seconds: Annotated[float, Field(gt=0, le=86_400)]
+    land_rows: Annotated[int, _in("rows", ge=1, le=50_000)]
+    land_seconds: Annotated[float, _in("seconds", gt=0, le=86_400)]
 
     # which tokens are tracked
     min_liquidity: Usd | None
     max_liquidity: Usd | None
     min_volume_1h_usd: Usd | None
-    min_price_change_2h_percent: float | None
-    min_price_change_24h_percent: float | None
+    min_price_change_2h_percent: PriceChange | None
+    min_price_change_24h_percent: PriceChange | None
     tracked_min_liquidity: Usd | None
 
     # when work is due again
@@ -76,15 +85,15 @@ class ProjectVariables(BaseModel):
 
     # profit and loss
     win_threshold_usd: Usd
-    dust_share: Annotated[float, Field(ge=0, lt=1)]
+    dust_share: Annotated[float, _in("share", ge=0, lt=1)]
     max_leg_disagreement: Annotated[float, Field(ge=1)]
     max_price_age_hours: Hours
     max_trade_age_hours: Hours
     require_history_complete: bool
-    min_basis_coverage: Annotated[float, Field(ge=0, le=1)]
+    min_basis_coverage: Share
 
     # positions' returns and wallets' flags
-    min_position_usd: Annotated[float, Field(gt=0)]
+    min_position_usd: Annotated[float, _in("USD", gt=0)]
     max_position_return: Annotated[float, Field(gt=0)]
     arbitrage_min_share: Share
     arbitrage_min_trades: Count
@@ -133,7 +142,7 @@ class ProjectVariables(BaseModel):
     grade_b_positions: Count
     grade_c_positions: Count
     grade_a_periods: Count
-    grade_a_good_share: Annotated[float, Field(ge=0, le=1)]
+    grade_a_good_share: Share
     luck_permutations: Annotated[int, Field(ge=1, le=1000)]
     calibration_window_days: Days
     calibration_min_cost_usd: Usd
@@ -143,7 +152,7 @@ class ProjectVariables(BaseModel):
     embedded_max_swaps: Count
     disk_warn_percent: Percent
     disk_refuse_percent: Percent
-    vacuum_retention_hours: Annotated[int, Field(ge=168, le=MOST_DAYS * 24)]
+    vacuum_retention_hours: Annotated[int, _in("hours", ge=168, le=MOST_DAYS * 24)]
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:
@@ -185,7 +194,7 @@ def read_variables(kind: type[Variables], overrides: Mapping[str, Any] | None = 
         )
         raise SettingsError(
             f"settings that cannot be used: {faults}",
-            f"correct them where they are set, with --var or under vars: in {path}",
+            f"correct them where they are set, with --var or under vars: in {path}; all of them: smart-trader config",
         ) from None
 
 
@@ -204,8 +213,8 @@ def check_variables(overrides: Mapping[str, Any]) -> None:
 def _describe_fault(where: tuple[int | str, ...], kind: str, message: str, value: Any) -> str:
     name = ".".join(map(str, where))
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, ProjectVariables.model_fields, 1)
-        return f"{name} is no setting" + (f" (did you mean {near[0]}?)" if near else "")
+        near = closest(name, ProjectVariables.model_fields)
+        return f"{name} is no setting" + (f" (did you mean {near}?)" if near else "")
     if not name:
         return message.removeprefix("Value error, ")
     return f"{name} = {value!r}: {message}" if kind != "missing" else f"{name} is missing"

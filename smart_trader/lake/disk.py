@@ -30,7 +30,7 @@ def gigabytes(size: float) -> str:
 
 def used_percent(folder: Path) -> float:
     """Return how full the disk below a folder is; the nearest folder that exists counts."""
-    usage = _disk_usage(folder)
+    usage = disk_usage(folder)
     return 100 * usage.used / usage.total
 
 
@@ -42,7 +42,8 @@ class DiskUsage(NamedTuple):
     free: int
 
 
-def _disk_usage(folder: Path) -> DiskUsage:
+def disk_usage(folder: Path) -> DiskUsage:
+    """Return the bytes of the disk below a folder; the nearest folder that exists counts."""
     while not folder.exists():
         folder = folder.parent
     return DiskUsage(*shutil.disk_usage(folder))
@@ -56,7 +57,7 @@ def _disk_folder(paths: LakePaths) -> Path:
 def disk_text(paths: LakePaths, warn_percent: float, refuse_percent: float) -> str:
     """Return how full a lake's disk is, and from when on that matters."""
     folder = _disk_folder(paths)
-    usage = _disk_usage(folder)
+    usage = disk_usage(folder)
     return (
         f"disk of {folder}: {100 * usage.used / usage.total:.0f} % full, {gigabytes(usage.free)} of "
         f"{gigabytes(usage.total)} free; runs warn at {warn_percent:g} % and stop at {refuse_percent:g} %"

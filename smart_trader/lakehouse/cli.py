@@ -8,6 +8,7 @@ import time
 
 import click
 
+from smart_trader.command_group import CommandGroup
 from smart_trader.config.settings import ENGINE_VARIABLE, cluster_settings, lakehouse_settings
 from smart_trader.console import printable, report_line, show
 from smart_trader.errors import SmartTraderError
@@ -15,9 +16,9 @@ from smart_trader.errors import SmartTraderError
 EXIT_NOT_RUNNING = 3
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def lakehouse() -> None:
-    """The lake's own Spark and Delta server, which dbt uses where it is up.
+    """The lake's own Spark server, which dbt uses where it is up.
 
     Settings are environment variables or lines of .env: LAKEHOUSE_HOME, LAKEHOUSE_URI, LAKEHOUSE_THRIFT_PORT,
     LAKEHOUSE_CONNECT_PORT, LAKEHOUSE_DRIVER_MEMORY, LAKEHOUSE_JAVA, LAKEHOUSE_COMPILER and more; see .env.example.
@@ -163,13 +164,13 @@ def train() -> None:
     train_archive(lakehouse_settings(), report_line)
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def cluster() -> None:
-    """The processes of a Spark cluster, each in the foreground: what the containers of docker-compose.yml run.
+    """The processes of a Spark cluster, each in the foreground.
 
-    Settings are environment variables or lines of .env: LAKEHOUSE_URI, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
-    CLUSTER_MASTER, CLUSTER_HOST, CLUSTER_SECRET, CLUSTER_METASTORE_URL, CLUSTER_METASTORE_PASSWORD,
-    SPARK_CONNECT_TOKEN and more; see docs/cluster.md.
+    The containers of docker-compose.yml run them. Settings are environment variables or lines of .env: LAKEHOUSE_URI,
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, CLUSTER_MASTER, CLUSTER_HOST, CLUSTER_SECRET, CLUSTER_METASTORE_URL,
+    CLUSTER_METASTORE_PASSWORD, SPARK_CONNECT_TOKEN and more; see docs/cluster.md.
     """
 
 

@@ -32,9 +32,9 @@ from smart_trader.pipeline.options import engine_option, target_option
 )
 @target_option
 def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
-    """Remove old files, compact small ones where that pays, look at the disk; in this order.
+    """Remove old files, compact small ones, look at the disk.
 
-    Reports what it gained. Needs no server, whichever engine wrote the tables.
+    It does so in this order, and reports what it gained. Needs no server, whichever engine wrote the tables.
     """
     from loaders.settings import loader_settings
     from loaders.tables import TABLE_NAMES
@@ -72,10 +72,11 @@ def maintain(only: tuple[str, ...], retain_hours: int | None) -> None:
 @engine_option
 @target_option
 def repair() -> None:
-    """Read every file of every table, make broken tables again; with Spark, register what its catalog has lost.
+    """Read every file, make broken tables again.
 
-    Nothing is deleted: a broken table is moved to _set_aside in the lake. Bronze and histories cannot be made again;
-    where one of them is broken, nothing is changed and the error names what to do.
+    With Spark it also registers what its catalog has lost. Nothing is deleted: a broken table is moved to _set_aside in
+    the lake. Bronze and histories cannot be made again; where one of them is broken, nothing is changed and the error
+    names what to do.
     """
     from smart_trader.lake.identity import ensure_exists
     from smart_trader.lake.lock import lock_lake
@@ -101,10 +102,11 @@ def repair() -> None:
 @click.command()
 @click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
 def backup(target: Path) -> None:
-    """Copy the lake to DEST, a folder that is empty or does not exist, and verify the copy.
+    """Copy the lake to DEST and verify the copy.
 
-    Holds every table, what waits to be landed, and the lake's version and source. Left out are Spark's catalog, which
-    the next run makes again, logs, and the server's files.
+    DEST is a folder that is empty or does not exist. The copy holds every table, what waits to be landed, and the
+    lake's version and source. Left out are Spark's catalog, which the next run makes again, logs, and the server's
+    files.
     """
     from smart_trader.lake.identity import ensure_exists
     from smart_trader.lake.lock import lock_lake
@@ -120,7 +122,7 @@ def backup(target: Path) -> None:
 @click.command()
 @click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 def restore(source: Path) -> None:
-    """Bring back what `backup` has copied to SRC, into a lake that holds nothing.
+    """Bring back a backup from SRC into an empty lake.
 
     Reading commands work at once; the next run registers the tables with Spark and makes the views.
     """
@@ -141,11 +143,12 @@ def restore(source: Path) -> None:
 @engine_option
 @target_option
 def discard_future(is_confirmed: bool) -> None:
-    """Take out of the lake what is stamped with the future, as by a mistyped --as-of, and build it again without.
+    """Take out of the lake what is stamped with the future.
 
-    Until then every run is refused, since time in a lake never moves back. Later than now counts as the future: in a
-    lake of real data by more than 5 minutes, in one of made-up data by more than 400 days. The lake is then as it was
-    before those runs; what they fetched is copied to _set_aside in the lake, and is due again.
+    A mistyped --as-of does that; the lake is built again without. Until then every run is refused, since time in a lake
+    never moves back. Later than now counts as the future: in a lake of real data by more than 5 minutes, in one of
+    made-up data by more than 400 days. The lake is then as it was before those runs; what they fetched is copied to
+    _set_aside in the lake, and is due again.
     """
     from loaders.bronze import Bronze
     from loaders.tables import FETCH_LOG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from datetime import datetime
@@ -15,7 +16,7 @@ from smart_trader.clock import TimestampType, check_as_of, choose_as_of, now, pa
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.console import report_line, show
-from smart_trader.errors import SettingsError
+from smart_trader.errors import SettingsError, closest
 from smart_trader.pipeline.options import engine_option, target_option
 from smart_trader.run_ids import RunIdType
 from smart_trader.sandbox.market.options import market_option, strength_option
@@ -74,7 +75,7 @@ def run_pipeline(
     skip_tests: bool,
     variables: tuple[str, ...],
 ) -> None:
-    """Load, build and rank: the whole pipeline, or one step of it.
+    """Load, build and rank: the whole pipeline, or one step.
 
     Uses BirdEye with BIRDEYE_API_KEY, or what --demo, --replay or --sandbox names. Run again at any time: what is done
     is not done twice, and what an earlier run left half-way is finished.
@@ -85,11 +86,14 @@ def run_pipeline(
     from smart_trader.pipeline.records import LoadsFailedError
     from smart_trader.pipeline.request import RunRequest
     from smart_trader.pipeline.run import run_pipeline as execute_run
-    from smart_trader.pipeline.sources import SourceSpec, check_sources, running_sandbox
+    from smart_trader.pipeline.sources import SourceSpec, check_sources, made_up_text, running_sandbox
     from smart_trader.pipeline.steps import STEP_NAMES
+    from smart_trader.reports.durations import short_duration
 
     if step is not None and step not in STEP_NAMES:
-        raise SettingsError(f"no step {step!r}", f"the steps are {', '.join(STEP_NAMES)}")
+        near = closest(step, STEP_NAMES)
+        hint = f"did you mean {near}? " if near else ""
+        raise SettingsError(f"no step {step!r}", f"{hint}the steps are {', '.join(STEP_NAMES)}")
     overrides = parse_variables(variables)
     settings = loader_settings(overrides)
     # a file that cannot be read is reported before anything starts, and - can be read only once
@@ -112,17 +116,24 @@ def run_pipeline(
     )
     machine = lakehouse_settings()
     failure: LoadsFailedError | None = None
+    started = time.monotonic()
     try:
         records = execute_run(request, settings, machine, report_line)
     except LoadsFailedError as error:
         failure, records = error, error.records
     ended = "failed in part" if failure else "done"
-    report_line(f"run {request.run_id} {ended} in {sum(record.seconds for record in records):.1f} s")
+    units = sum(record.cu or 0 for record in records)
+    report_line(f"run {request.run_id} {ended} in {short_duration(time.monotonic() - started)}, {units:,} CU")
     if step is None:
         _show_traders(machine.paths, top, given["--wallets"])
     # a scheduler's run ends with the last step
     if step in (None, STEP_NAMES[-1]):
         _write_report(machine.paths)
+    if (marker := made_up_text(request.source.data_source, machine.paths)) is not None:
+        # what is kept of the list keeps the mark
+        (show if step is None else report_line)(marker)
+    if step is None:
+        report_line(f"next: {_next_step(machine.paths)}")
     if failure:
         raise failure
 
@@ -147,6 +158,15 @@ def _write_report(paths: LakePaths) -> None:
     report_line(page_line(Lake(paths)))
 
 
+def _next_step(paths: LakePaths) -> str:
+    """Return the command that a person would type after a run."""
+    from smart_trader.lake.reader import Lake
+    from smart_trader.reports.leaderboard import leaderboard_rows
+
+    best = leaderboard_rows(Lake(paths), 1)
+    return f"smart-trader explain {best[0]['wallet_address']}" if best else "smart-trader status"
+
+
 def _choose_time(served: Api, as_of: datetime | None) -> datetime:
     """Return the time of a run against a sandbox: the one given, else its own clock where it has one, else now."""
     if served.clock is None:
@@ -164,10 +184,10 @@ def _choose_time(served: Api, as_of: datetime | None) -> datetime:
 @click.command()
 @click.argument("items", nargs=-1, type=AddressType(), metavar="[ITEM]...")
 def retry(items: tuple[str, ...]) -> None:
-    """Try tokens and wallets again that are left alone after failures: each ITEM, or all of them.
+    """Try again what is left alone after failures.
 
-    Their failures so far count no more, so that the next run requests them. Without this they come back by themselves
-    after `exhausted_retry_days`.
+    Takes the tokens and wallets that are given, or all of them. Their failures so far count no more, so that the next
+    run requests them. Without this they come back by themselves after `exhausted_retry_days`.
     """
     from loaders.bronze import Bronze
     from loaders.resources import ITEM_NAMES
@@ -197,10 +217,11 @@ def retry(items: tuple[str, ...]) -> None:
 @click.command("as-of")
 @click.argument("wanted", default="")
 def print_as_of(wanted: str) -> None:
-    """Print the time a run may be at: WANTED, or now where that is missing or the lake is past it.
+    """Print the time a run may be at.
 
-    A scheduler calls this once and gives the answer to every step of a run. A time in the future is refused, and so is
-    a lake that is in the future: every scheduled run would be at that one time.
+    That is WANTED, or now where WANTED is missing or the lake is past it. A scheduler calls this once and gives the
+    answer to every step of a run. A time in the future is refused, and so is a lake that is in the future: every
+    scheduled run would be at that one time.
     """
     from loaders.bronze import Bronze
     from smart_trader.config.schemas import schema_name
@@ -216,9 +237,9 @@ def print_as_of(wanted: str) -> None:
 @engine_option
 @target_option
 def upgrade() -> None:
-    """Bring a lake of an earlier version of the project to this one's; `run` does so by itself.
+    """Bring the lake of an earlier version up to date.
 
-    What was cut short goes on where it was. A lake that is current is left alone.
+    `run` does so by itself. What was cut short goes on where it was. A lake that is current is left alone.
     """
     from smart_trader.lake.identity import LAKE_VERSION, ensure_exists
     from smart_trader.lake.lock import lock_lake

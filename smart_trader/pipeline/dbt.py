@@ -84,13 +84,16 @@ FIXES = (
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did: how many nodes it made or tested, and the seconds that passed."""
+    """What a build did: how many tables it made, how many tests it ran, and the seconds that passed."""
 
-    nodes: int
+    tables: int
+    tests: int
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.nodes} nodes in {self.seconds:.1f} s"
+        tables = f"{self.tables} table{'s' * (self.tables != 1)} built"
+        tests = f", {self.tests} test{'s' * (self.tests != 1)} run" if self.tests else ""
+        return f"{tables}{tests} in {self.seconds:.1f} s"
 
 
 class Builds:
@@ -173,8 +176,10 @@ class Builds:
             raise SmartTraderError(f"{what} failed:\n{shown}", _find_fix(shown) or f"see {self.log}")
         self._drop_checks(manifest)
         # what dbt does before a build, and an exposure, count as nodes to it, but build nothing
-        made = [result for result in results if result.node.resource_type not in ("operation", "exposure")]
-        return Built(len(made), time.monotonic() - started)
+        kinds = [result.node.resource_type for result in results]
+        tests = kinds.count("test")
+        made = len(kinds) - tests - sum(kind in ("operation", "exposure") for kind in kinds)
+        return Built(made, tests, time.monotonic() - started)
 
     def rebuild(self, progress: ProgressFn) -> None:
         """Make every table but the histories again from bronze.
@@ -257,7 +262,9 @@ class Builds:
             nonlocal last
             if event.info.name == "LogStartLine" and time.monotonic() - last >= LINE_EVERY_S:
                 last = time.monotonic()
-                self._progress(f"      node {event.data.index} of {event.data.total}: {event.data.description}")
+                # dbt's description ends in the name: python incremental model silver.fifo_positions
+                name = event.data.description.split()[-1]
+                self._progress(f"      {event.data.index} of {event.data.total}: {name}")
 
         return listen
 

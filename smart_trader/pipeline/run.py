@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow.compute as pc
 
@@ -17,6 +18,7 @@ from loaders.resources import TRANSACTIONS, WHALES, Resource
 from loaders.retry import RETRY
 from loaders.settings import LoaderSettings
 from loaders.tables import FETCH_LOG, TABLE_NAMES, TRANSACTION_HISTORY
+from loaders.work_items import WorkItem
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import LakehouseSettings
 from smart_trader.console import ProgressFn
@@ -29,11 +31,13 @@ from smart_trader.lake.reader import Lake
 from smart_trader.lakehouse.session import EMBEDDED, Choice, Engine, choose_engine, lake_engine
 from smart_trader.pipeline.builder import Builder
 from smart_trader.pipeline.given_tokens import untracked_text
+from smart_trader.pipeline.past_times import LastTimes
 from smart_trader.pipeline.records import LoadsFailedError, StepRecord, land_records, whole_failure
 from smart_trader.pipeline.request import RunRequest
 from smart_trader.pipeline.sources import serving_api
-from smart_trader.pipeline.steps import Step
+from smart_trader.pipeline.steps import Step, load_words
 from smart_trader.pipeline.upgrade import upgrade_lake
+from smart_trader.reports.durations import short_duration
 
 ENDS_EACH_LOAD = (TerminalApiError, BudgetReachedError)
 # The sandbox has no plan to keep to, and answers at once.
@@ -112,6 +116,9 @@ class _Run:
         self._progress = progress
         self._engine = engine
         self._builder = Builder(request, settings.pnl_refresh_hours, lake, engine, progress)
+        self._last_times = LastTimes.of(lake)
+        # the line that a step begins with, until it is shown
+        self._head = ""
         self.failures: list[SmartTraderError] = []
         self._defects: list[str] = []
 
@@ -131,7 +138,9 @@ class _Run:
         steps = self._request.steps
         with serving_api(self._request.source, self._lake.paths, self._request.as_of) as api:
             for number, step in enumerate(steps, 1):
-                self._progress(f"[{number}/{len(steps)}] {step.name}")
+                self._head = f"[{number}/{len(steps)}] {step.name}"
+                if step.is_build:
+                    self._begin(step, step.words)
                 record = StepRecord(step.name, datetime.now(UTC))
                 records.append(record)
                 started = time.monotonic()
@@ -155,11 +164,12 @@ class _Run:
         """Run a loader; what fails it as a whole waits until what has landed is built."""
         if any(isinstance(failure, TerminalApiError) for failure in self.failures):
             record.outcome = "skipped"
+            self._progress(self._head)
             self._progress("      not requested: the API takes no further request of this run")
             return
         failures = []
         for resource in step.resources:
-            report = run_job(self._job(resource), api)
+            report = run_job(self._job(resource), api, partial(self._begin_load, step, resource))
             self._defects += report.defects
             record.add(report)
             self._progress(f"      {report}")
@@ -174,6 +184,16 @@ class _Run:
             self._fail(step, record, failures)
         elif record.error:
             self._progress(f"      {record.outcome}: {record.error}")
+
+    def _begin_load(self, step: Step, resource: Resource, items: Sequence[WorkItem]) -> None:
+        self._begin(step, load_words(resource.kind, len(items)))
+
+    def _begin(self, step: Step, words: str) -> None:
+        """Report what is begun: the step once, with how long the last run took from there, and each load of it."""
+        head, self._head = self._head, ""
+        left = self._last_times.seconds_from(step.name) if head and self._request.step is None else None
+        past = f" (the last run took {short_duration(left)} from here)" if left is not None else ""
+        self._progress(f"{head}: {words}{past}" if head else f"      {words}")
 
     def _job(self, resource: Resource) -> Job:
         return Job(

@@ -201,6 +201,21 @@ def remembered_spec(paths: LakePaths) -> WorldSpec | None:
     return _read_world(paths.market_file)
 
 
+def made_up_text(data_source: str, paths: LakePaths) -> str | None:
+    """Return what marks a run's results as not of the live market; None where they are.
+
+    Raises:
+        SmartTraderError: What the lake remembers of its market cannot be read.
+    """
+    if data_source == "replay":
+        return "RECORDED: these are recorded responses, not the market of today"
+    if data_source == "birdeye":
+        return None
+    world = remembered_spec(paths)
+    market = f"\n  ({world.title})" if world else ""
+    return f"MADE UP: this market is simulated; no wallet, token or profit in it is real{market}"
+
+
 def _read_world(file: Path) -> WorldSpec | None:
     """Return the market a file remembers; None if there is no file."""
     try:

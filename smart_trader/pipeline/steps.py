@@ -19,6 +19,7 @@ class Step:
             builds all that can have changed, with snapshots and tests.
         is_optional: Whether a list is made without it: what fails it fails no run.
         calculates: Whether a build makes the calculations that are due.
+        words: What a build does, for people.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Step:
     feeds: tuple[Resource, ...] = ()
     is_optional: bool = False
     calculates: bool = False
+    words: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -46,15 +48,30 @@ class Step:
 
 STEPS = (
     Step("load_tokens", (TOKENS,)),
-    Step("build_tokens", (TOKENS,), is_build=True, feeds=(WHALES,)),
+    Step("build_tokens", (TOKENS,), is_build=True, feeds=(WHALES,), words="choosing the tokens to follow"),
     Step("load_whales", (WHALES,)),
-    Step("build_whales", (WHALES,), is_build=True, feeds=(TRANSACTIONS,)),
+    Step("build_whales", (WHALES,), is_build=True, feeds=(TRANSACTIONS,), words="choosing the wallets to follow"),
     Step("load_transactions", (TRANSACTIONS,)),
     # calculates what the details are looked up for: they come before anything is marked
-    Step("build_positions", (TRANSACTIONS,), is_build=True, feeds=DETAILS, calculates=True),
+    Step(
+        "build_positions",
+        (TRANSACTIONS,),
+        is_build=True,
+        feeds=DETAILS,
+        calculates=True,
+        words="matching sales with purchases, computing profit",
+    ),
     Step("load_details", DETAILS, is_optional=True),
-    Step("build_traders", DETAILS, is_build=True, calculates=True),
+    Step("build_traders", DETAILS, is_build=True, calculates=True, words="marking what is held, judging and ranking"),
 )
+# What a load does, for people, by kind of fetch: before the number of its items, and one of them.
+LOAD_WORDS = {
+    "tokens": ("listing the tokens that pass the filters", ""),
+    "holders": ("reading the largest holders of", "token"),
+    "swaps": ("reading the trades of", "wallet"),
+    "prices": ("looking up the prices of", "token"),
+    "launches": ("looking up the launches of", "token"),
+}
 STEP_NAMES = tuple(step.name for step in STEPS)
 LOADED = {resource.kind: resource for step in STEPS if not step.is_build for resource in step.resources}
 
@@ -72,6 +89,14 @@ CALCULATIONS = "calculations"
 READERS[CALCULATIONS] = ("pnl_due_wallets",)
 # What these hold of a wallet stays until the wallet is calculated again, which only swaps, time or a formula make due.
 BY_CALCULATION = frozenset({"pnl_due_wallets", "position_pnl"})
+
+
+def load_words(kind: str, items: int) -> str:
+    """Say what a load does: reading the trades of 403 wallets."""
+    words, item = LOAD_WORDS[kind]
+    if not item:
+        return words
+    return f"{words} {items:,} {item}{'s' if items != 1 else ''}"
 
 
 def stops(kind: str) -> frozenset[str]:

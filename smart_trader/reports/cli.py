@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import click
 
-from smart_trader.console import show
+from smart_trader.console import one_line, show
+from smart_trader.errors import SmartTraderError
+from smart_trader.reports.alerts import CRITICAL, DEFAULT_MAX_AGE, EXIT_CODES, worst_level
+from smart_trader.reports.durations import DurationType
+from smart_trader.reports.text_table import plain_value
 
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form.")
 def calibration(form: str) -> None:
-    """Tell whether the scores of past runs ordered what came after."""
+    """Tell whether past scores ordered what came after."""
     from smart_trader.lake.reader import readable_lake
     from smart_trader.reports.calibration import calibration_text
 
@@ -20,11 +25,55 @@ def calibration(form: str) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(as_json: bool) -> None:
-    """Show tables, pending work, items left alone, the last run, the disk."""
-    from smart_trader.lake.reader import readable_lake
-    from smart_trader.reports.status import status_facts, status_text
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "prometheus"]),
+    default="table",
+    show_default=True,
+    help="Form: for a person, for a program, or for Prometheus' textfile collector.",
+)
+@click.option("--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Newest runs to list.")
+@click.option("--tables", "with_tables", is_flag=True, help="List the tables, with rows, size and time of writing.")
+@click.option(
+    "--check", "is_check", is_flag=True, help="One line for a monitor; exit code 0 OK, 1 warning, 2 critical."
+)
+@click.option(
+    "--max-age",
+    type=DurationType(),
+    default=f"{DEFAULT_MAX_AGE // timedelta(hours=1)}h",
+    show_default=True,
+    metavar="TIME",
+    help="Age from which on the list is stale, e.g. 13h; critical from twice that age on.",
+)
+def status(form: str, runs: int, with_tables: bool, is_check: bool, max_age: timedelta) -> None:
+    """Show what needs attention, pending work, the last runs.
 
-    facts = status_facts(readable_lake())
-    show(json.dumps(facts, default=str, indent=1) if as_json else status_text(facts))
+    \b
+    Examples:
+      smart-trader status --runs 14              # the runs of the last week
+      smart-trader status --check --max-age 13h  # for cron, Nagios, Icinga
+      smart-trader status --format prometheus > smart_trader.prom
+    """  # noqa: D301
+    from smart_trader.lake.reader import readable_lake
+    from smart_trader.reports.status import status_facts
+    from smart_trader.reports.status_text import check_line, status_text
+
+    if is_check:
+        try:
+            facts = status_facts(readable_lake(), runs, max_age)
+        except SmartTraderError as error:
+            # a monitor reads stdout, and a lake that cannot be read is the worst it can learn
+            show(f"CRITICAL - {one_line(error.what)}")
+            raise click.exceptions.Exit(EXIT_CODES[CRITICAL]) from None
+        show(check_line(facts))
+        raise click.exceptions.Exit(EXIT_CODES[worst_level(facts["alerts"])])
+    facts = status_facts(readable_lake(), runs, max_age)
+    if form == "json":
+        show(json.dumps(facts, default=plain_value, indent=1))
+    elif form == "prometheus":
+        from smart_trader.reports.status_metrics import metrics_text
+
+        show(metrics_text(facts))
+    else:
+        show(status_text(facts, with_tables))

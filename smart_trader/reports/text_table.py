@@ -7,7 +7,22 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-LEFT = {"tier", "grade", "wallet", "why_former", "token", "mark", "kind", "step", "outcome", "calculated"}
+LEFT = {
+    "tier",
+    "grade",
+    "wallet",
+    "why_former",
+    "token",
+    "mark",
+    "kind",
+    "step",
+    "outcome",
+    "calculated",
+    "work list",
+    "next due",
+    "run",
+    "table",
+}
 SHOWN_ITEMS = 10
 
 

@@ -6,8 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from smart_trader.config.variables import ProjectVariables, read_variables
 from smart_trader.lake.reader import Lake, rows_of
 from smart_trader.reports.text_table import listed
+
+# What it means to fail a minimum of seeds/qualification_minimums.csv.
+MINIMUM_WORDS = {
+    "total_pnl": "profit below {} USD, or unknown",
+    "roi": "return on cost below {} %, or unknown",
+    "win_rate": "win rate below {} %, or unknown",
+    "trade_count": "trades: fewer than {}",
+}
 
 
 def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
@@ -21,9 +30,11 @@ def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
         newest[row["wallet_address"]] = row
     qualified = sum(row["is_qualified"] for row in newest.values())
     reasons = Counter(rule for row in newest.values() for rule in (row["failed_rules"] or "").split(", ") if rule)
-    lines = [f"{len(newest)} wallets evaluated, {qualified} qualify"]
+    lines = [f"{len(newest):,} wallets evaluated, {qualified:,} qualify"]
     if reasons:
-        lines[0] += "; rules failed: " + ", ".join(f"{rule} {count}" for rule, count in reasons.most_common())
+        lines[0] += "; rules failed, a wallet may fail several:"
+        known = _rules(lake)
+        lines += [f"  {count:>7,}  {rule:19} {known.get(rule, '')}".rstrip() for rule, count in reasons.most_common()]
     apart = quarantined_wallets(lake)
     if apart:
         lines.append(f"quarantined, so not ranked, for what their numbers broke: {listed(apart)}")
@@ -34,6 +45,20 @@ def verdicts_text(lake: Lake, wallets: Iterable[str] = ()) -> str:
         else:
             lines.append(f"  {wallet}: {_verdict(verdict)}")
     return "\n".join(lines)
+
+
+def _rules(lake: Lake) -> dict[str, str]:
+    """Return what it means to fail each rule, with the bound that this lake was built with."""
+    settings = read_variables(ProjectVariables)
+    seed = lake.read("silver", "qualification_minimums") if lake.has("silver", "qualification_minimums") else None
+    minimums = {row["metric"]: f"{float(row['minimum']):,g}" for row in rows_of(seed)} if seed is not None else {}
+    known = {rule: words.format(minimums[rule]) for rule, words in MINIMUM_WORDS.items() if rule in minimums}
+    return known | {
+        "basis_coverage": f"cost known for less than {100 * settings.min_basis_coverage:g} % of proceeds",
+        "history_incomplete": "its first trade is not fetched yet",
+        "too_active": f"more than {settings.max_swaps_per_wallet:,} swaps",
+        "no_tier": "below every tier's minimums",
+    }
 
 
 def _verdict(row: dict[str, Any]) -> str:

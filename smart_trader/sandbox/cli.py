@@ -12,6 +12,7 @@ import click
 from smart_trader.addresses import AddressListType
 from smart_trader.birdeye import BASE_URL
 from smart_trader.clock import FORMS, TimestampType, check_as_of, now
+from smart_trader.command_group import CommandGroup
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import report_line
 from smart_trader.errors import SettingsError
@@ -60,9 +61,9 @@ def market_options(command: Any) -> Any:
     return command
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def sandbox() -> None:
-    """A BirdEye-compatible API on this machine, for trying things without a key."""
+    """A BirdEye-compatible API on this machine; needs no key."""
 
 
 @sandbox.command()

@@ -67,6 +67,16 @@ def test_tries_and_steps_of_one_run_share_its_budget(lake: Lake, api: str) -> No
     assert load(lake, api, WALLETS[2:4], "another run", **budget).cu == 20
 
 
+def test_what_a_budget_leaves_unasked_is_not_shown_as_done(
+    lake: Lake, api: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("loaders.progress.LINE_EVERY_S", 0.0)
+    report = load(lake, api, WALLETS[:8], "run", cu_budget=3 * SWAP_CU)
+    assert (report.outcomes.total(), report.not_reached) == (3, 5)
+    (*_, last) = [line for line in capsys.readouterr().err.splitlines() if "transactions:" in line]
+    assert "transactions: 3 of 8, 6 rows, 3 requests, 30 CU, " in last
+
+
 def test_a_failed_try_is_counted_too(lake: Lake, api: str) -> None:
     fail(api, "internal_error", WALLETS[1])
     load(lake, api, WALLETS[:2], "run", max_request_tries=2)

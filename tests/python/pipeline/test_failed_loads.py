@@ -72,7 +72,7 @@ class Pipeline:
         app = sandbox_app(self._source, clock=AS_OF, faults=[fault_of({"times": None, **fault}) for fault in faults])
         with serving(app) as url, pytest.MonkeyPatch.context() as patch:
             patch.setattr(birdeye, "BASE_URL", url)
-            patch.setattr(Builds, "invoke", lambda _, what, *__, **___: self.built.append(what) or Built(1, 1.0))
+            patch.setattr(Builds, "invoke", lambda _, what, *__, **___: self.built.append(what) or Built(1, 0, 1.0))
             return run.run_pipeline(request, settings, lakehouse_settings(), self.lines.append)
 
     def rows(self, table: Any) -> list[dict[str, Any]]:

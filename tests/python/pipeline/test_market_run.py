@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -24,13 +25,19 @@ from tests.python.support.trust import (
 
 
 def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> None:
-    assert [line.split()[1] for line in shown.splitlines() if line.startswith("[")] == list(STEP_NAMES)
+    assert [line.split()[1].rstrip(":") for line in shown.splitlines() if line.startswith("[")] == list(STEP_NAMES)
     board = sorted(lake.rows("gold", "leaderboard"), key=lambda row: row["overall_rank"])
     assert len(board) >= 3
     assert [row["overall_rank"] for row in board] == list(range(1, len(board) + 1))
     assert {row["tier"] for row in board} <= {"ELITE", "STRONG", "PROMISING", "QUALIFIED"}
     assert board[0]["wallet_address"] in shown
     assert "wallets evaluated" in shown
+    assert re.search(r"^\[5/8\] load_transactions: reading the trades of \d+ wallets$", shown, re.MULTILINE)
+    assert re.search(r"^      \d+ tables built, \d+ tests run in [\d.]+ s$", shown, re.MULTILINE)
+    assert re.search(r"^ +\d+  win_rate +win rate below 40 %, or unknown$", shown, re.MULTILINE)
+    assert "MADE UP: this market is simulated; no wallet, token or profit in it is real\n" in shown
+    assert "(the easy market of seed 11 with 30 wallets)" in shown
+    assert f"next: smart-trader explain {board[0]['wallet_address']}" in shown
 
 
 def test_the_reference_finds_the_same_profit_and_loss_for_every_wallet(lake: MarketLake, shown: str) -> None:
@@ -189,12 +196,13 @@ def test_a_wallet_that_was_never_calculated_is_named(lake: MarketLake, shown: st
 
 def test_status_reports_rows_work_and_the_last_run(lake: MarketLake, shown: str) -> None:
     text = lake.smart_trader("status").stdout
-    facts = json.loads(lake.smart_trader("status", "--json").stdout)
+    facts = json.loads(lake.smart_trader("status", "--format", "json").stdout)
     rows = {fact["table"]: fact["rows"] for fact in facts["tables"]}
     assert rows["bronze.transaction_history"] == len(lake.rows("bronze", "transaction_history"))
     assert rows["gold.leaderboard"] == len(lake.rows("gold", "leaderboard"))
     assert [row["step"] for row in facts["last_run"]] == list(STEP_NAMES)
-    assert "wallets whose swaps are due" in text
+    assert "wallets whose swaps" in text
+    assert "data from  a made-up market" in text
     assert "in use by  nobody" in text
 
 
@@ -226,7 +234,7 @@ def test_a_fetch_that_no_build_came_after_is_taken_out_of_the_work_list(lake: Ma
     before = {row["item"]: row["due_at"] for row in lake.rows("silver", "transaction_fetch_queue")}
     wallet = max(before, key=lambda item: (before[item], item))
     lake.demo(at, "--step", "load_transactions", "--run-id", "cut-short", "--wallets", wallet)
-    assert "nodes in" in lake.demo(at, "--step", "build_whales", "--run-id", "next")
+    assert " built in " in lake.demo(at, "--step", "build_whales", "--run-id", "next")
     after = {row["item"]: row["due_at"] for row in lake.rows("silver", "transaction_fetch_queue")}
     assert after[wallet] > before[wallet]
     assert "nothing to build" in lake.demo(at, "--step", "build_whales", "--run-id", "next")

@@ -13,7 +13,8 @@ from deltalake import write_deltalake
 from smart_trader.config.paths import LakePaths
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.given_tokens import untracked_text
-from smart_trader.reports.status import status_facts, status_text
+from smart_trader.reports.status import status_facts
+from smart_trader.reports.status_text import status_text
 from smart_trader.reports.verdicts import quarantined_wallets, verdicts_text
 from tests.python.support.bronze import Bronze, fetch
 

@@ -69,8 +69,8 @@ def test_a_running_market_fills_a_lake_as_the_demo_does(fresh: MarketLake, url: 
     # which world it was nobody can know
     assert not fresh.engine.paths.market_file.exists()
     said = fresh.smart_trader("status")
-    assert "data from  a sandbox: made up" in said.stdout
-    assert json.loads(fresh.smart_trader("status", "--json").stdout)["data_source"] == "sandbox"
+    assert "data from  a made-up market (sandbox)" in said.stdout
+    assert json.loads(fresh.smart_trader("status", "--format", "json").stdout)["data_source"] == "sandbox"
 
 
 @pytest.mark.full

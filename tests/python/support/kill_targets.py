@@ -293,7 +293,7 @@ class KilledLake:
 
     def _check_nothing_is_pending(self, after: str) -> None:
         env = {"DBT_TARGET": "ci", "SMART_TRADER_SCHEMA": self.lake.prefix.rstrip("_")}
-        facts = json.loads(self.lake.smart_trader("status", "--json", **env).stdout)
+        facts = json.loads(self.lake.smart_trader("status", "--format", "json", **env).stdout)
         left_alone = {item for items in facts["left_alone"].values() for item in items}
         for name, key in (("tracked_whales", "wallet_address"), ("tracked_tokens", "token_address")):
             for row in self.lake.rows("silver", name):
