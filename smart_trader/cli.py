@@ -22,8 +22,8 @@ COMMANDS = {
     "load": "loaders.cli:load",
     "maintain": "smart_trader.maintenance.cli:maintain",
     "repair": "smart_trader.maintenance.cli:repair",
-    "restore": "smart_trader.maintenance.cli:restore",
     "report": "smart_trader.report_page.cli:report",
+    "restore": "smart_trader.maintenance.cli:restore",
     "retry": "smart_trader.pipeline.cli:retry",
     "run": "smart_trader.pipeline.cli:run_pipeline",
     "sandbox": "smart_trader.sandbox.cli:sandbox",
@@ -35,7 +35,8 @@ COMMANDS = {
 
 # The order of the help: what is used most comes first. A command that is in none of them stands at the end.
 SECTIONS = {
-    "Every day": ("run", "leaderboard", "explain", "status", "config"),
+    "Every day": ("run", "leaderboard", "explain", "report", "status", "config"),
+    "Questions of your own": ("sql", "docs"),
     "How good the list is": ("calibration", "evaluate"),
     "Keep a lake in order": ("retry", "maintain", "repair", "backup", "restore", "upgrade", "discard-future"),
     "Parts and schedulers": ("load", "as-of", "sandbox", "lakehouse", "cluster"),

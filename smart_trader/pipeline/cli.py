@@ -161,10 +161,11 @@ def _write_report(paths: LakePaths) -> None:
 def _next_step(paths: LakePaths) -> str:
     """Return the command that a person would type after a run."""
     from smart_trader.lake.reader import Lake
-    from smart_trader.reports.leaderboard import leaderboard_rows
+    from smart_trader.reports.board_query import BoardQuery
+    from smart_trader.reports.leaderboard import read_board
 
-    best = leaderboard_rows(Lake(paths), 1)
-    return f"smart-trader explain {best[0]['wallet_address']}" if best else "smart-trader status"
+    best = read_board(Lake(paths), BoardQuery(top=1)).rows["wallet_address"].to_pylist()
+    return f"smart-trader explain {best[0]}" if best else "smart-trader status"
 
 
 def _choose_time(served: Api, as_of: datetime | None) -> datetime:
