@@ -203,11 +203,12 @@ def fifo_table(trades: pa.Table, *, medians: bool = True, rules: Rules = RULES) 
     return pa.Table.from_batches(fifo_positions(trades.to_batches(), medians=medians, rules=rules), POSITION_SCHEMA)
 
 
-def fifo_matches(trades: pa.Table) -> pa.Table:
+def fifo_matches(trades: pa.Table, rules: Rules = RULES) -> pa.Table:
     """Return which sell closed which lot, of a whole sorted table.
 
     Args:
         trades: Rows of `TRADE_SCHEMA`; whole positions, since a match may reach back to the first trade.
+        rules: What counts as dust.
 
     Returns:
         Rows of `MATCH_SCHEMA` in the order of the sells; rows are counted from 0 in the input.
@@ -221,7 +222,7 @@ def fifo_matches(trades: pa.Table) -> pa.Table:
     room = 2 * len(read)
     arrays: Arrays = tuple(np.empty(room, kind) for kind in (np.int64, np.int64, np.float64, np.float64, np.bool_))
     before = empty_book(len(starts) - 1)
-    _, written = run_batch(read, starts, before, arrays, medians=False, keep_all=False, rules=RULES)
+    _, written = run_batch(read, starts, before, arrays, medians=False, keep_all=False, rules=rules)
     sell, buy, quantity, cost, known = (array[:written] for array in arrays)
     is_unmatched = buy == k.NO_LOT
     buys = pa.array(np.maximum(buy, 0), mask=is_unmatched)
@@ -255,11 +256,12 @@ def _read_whole(trades: pa.Table) -> tuple[Trades | None, NDArray[np.int64]]:
     return read, position_starts(read)
 
 
-def fifo_open_lots(trades: pa.Table) -> pa.Table:
+def fifo_open_lots(trades: pa.Table, rules: Rules = RULES) -> pa.Table:
     """Return the lots that are left open, of a whole sorted table.
 
     Args:
         trades: Rows of `TRADE_SCHEMA`; whole positions.
+        rules: What counts as dust.
 
     Returns:
         Rows of `OPEN_LOT_SCHEMA`, the oldest lot of each position first; rows are counted from 0 in the input.
@@ -271,7 +273,7 @@ def fifo_open_lots(trades: pa.Table) -> pa.Table:
     if read is None:
         return OPEN_LOT_SCHEMA.empty_table()
     before = empty_book(len(starts) - 1)
-    outcome, _ = run_batch(read, starts, before, NO_MATCHES, medians=False, keep_all=True, rules=RULES)
+    outcome, _ = run_batch(read, starts, before, NO_MATCHES, medians=False, keep_all=True, rules=rules)
     _, quantity, price, _, known, row = outcome.book.lots
     rows = pa.array(row)
     columns = [

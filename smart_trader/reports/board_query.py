@@ -124,4 +124,5 @@ def _minimum(schema: pa.Schema, text: str) -> tuple[str, Any]:
             raise InvalidOperation
     except InvalidOperation:
         raise SettingsError(f"--min: {shown(number)} is no number", f"write it as --min {name}=1000") from None
-    return name, least
+    # a figure is the float nearest to its text, and so must its minimum be
+    return name, float(least) if pa.types.is_floating(kind) else least

@@ -1,209 +1,185 @@
-"""One wallet explained: its verdict first, then why: grade, flags, failed minimums, which tokens made the profit."""
+"""One wallet explained: its verdict first, then why, which tokens made the profit, and how sure all of it is."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
-from smart_trader.lake.reader import Lake
-from smart_trader.reports.text_table import cell_text, columns_text
-from smart_trader.reports.wallet_facts import Row, WalletFacts, read_wallet
+from smart_trader.reports.data_source import source_warning
+from smart_trader.reports.explain_score import flag_lines, grade_lines, percent
+from smart_trader.reports.explain_tokens import token_lines
+from smart_trader.reports.tables import PLAIN, Column, Screen, figure_line, prose, table_text
+from smart_trader.reports.text_table import cell_text
+from smart_trader.reports.verdict import caps_sentence, verdict_sentence
+from smart_trader.reports.wallet_facts import Row, WalletFacts
 
-WIDTH = 96
-TOP_TOKENS = 10
-GRADES = {
-    "A": "its skill exceeds 0, and its peers, with 95 %, over several periods",
-    "B": "its skill exceeds 0, and its peers, with 90 %",
-    "C": "not enough to tell; what is known points up",
-    "D": "not enough to tell, or nothing that points up",
-    "X": "none, since a hard flag holds",
+SHOWN_VERDICTS = 5
+# Figures of the wallet's newest calculation, in words.
+FIGURES = {
+    "total_pnl": "profit, USD",
+    "realized_pnl": "  of it realized",
+    "unrealized_pnl": "  of it open",
+    "roi": "realized return on its cost, %",
+    "win_rate": "sells that won, %",
+    "total_bought": "bought, USD",
+    "total_sold": "sold, USD",
+    "trade_count": "trades",
+    "trade_frequency_daily": "trades a day",
+    "avg_transaction_amount_usd": "mean trade, USD",
+    "avg_holding_time_hours": "mean time held, hours",
+    "current_position_cost_basis": "open positions cost, USD",
+    "current_position_value": "open positions are worth, USD",
+    "first_transaction": "first trade, UTC",
+    "last_transaction": "last trade, UTC",
 }
-_NOT_FIGURES = {
-    "wallet_address", "token_address", "calculation_date", "processed_at", "batch_id", "data_source",
-    "current_position_tokens", "moved_to_gold", "gold_processing_status", "gold_processed_at",
-}  # fmt: skip
 
 
-def explanation(lake: Lake, wallet: str) -> str:
-    """Explain one wallet: its verdict, and what led to it.
+def explanation(facts: WalletFacts, screen: Screen = PLAIN, *, show_all: bool = False) -> str:
+    """Explain a wallet.
 
-    Raises:
-        SmartTraderError: The wallet was never calculated.
+    Args:
+        facts: What the lake knows of it.
+        screen: What it is written for.
+        show_all: Show every token and every past verdict, not only those that matter most.
     """
-    facts = read_wallet(lake, wallet)
-    source = facts.total["data_source"]
     parts = [
-        [f"{wallet}, calculated {cell_text(facts.dates[-1])} UTC from {source} data", *_verdict(facts)],
-        list(_failed(facts)),
-        list(_grade(facts)),
-        list(_flags(facts)),
-        list(_profit(facts)),
-        [f"  {name:28}{cell_text(facts.total[name]):>18}" for name in facts.total if name not in _NOT_FIGURES],
+        list(_head(facts, screen)),
+        list(_failed(facts, screen)),
+        list(grade_lines(facts, screen)),
+        list(flag_lines(facts, screen)),
     ]
-    if len(facts.dates) > 1:
-        parts.append([f"calculated {len(facts.dates)} times, first {cell_text(facts.dates[0])}"])
+    if facts.has_swaps:
+        parts += [
+            list(_figures(facts, screen)),
+            list(token_lines(facts, screen, show_all=show_all)),
+            list(_certainty(facts, screen)),
+        ]
+    parts.append(list(_past_verdicts(facts, screen, show_all=show_all)))
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
-def _verdict(facts: WalletFacts) -> Iterator[str]:
-    """Say whether the wallet is listed, at which tier, and what keeps it from a better one."""
-    evaluation, standing, board = facts.evaluation, facts.standing, facts.board
-    if standing is None:
-        yield from _old_verdict(evaluation)
-        return
-    if standing["is_listed"]:
-        rank = f", rank {board['overall_rank']} of {facts.listed_count}" if board and board["overall_rank"] else ""
-        yield f"listed: {standing['tier']}{rank}; score {cell_text(standing['smart_trader_score'])}"
-        yield from _caps(facts, standing)
-        return
-    yield f"not listed: {standing['unlisted_reason']}"
-    if board is not None and board["former"]:
-        since = f" since {cell_text(board['former_since'])} UTC" if board.get("former_since") else ""
-        reason = board.get("former_reason") or "no longer qualifies"
-        yield from _wrapped(f"former: was {board['tier']}, is off the list{since}: {reason}")
+def _head(facts: WalletFacts, screen: Screen) -> Iterator[str]:
+    warning = source_warning(facts.source)
+    if warning:
+        yield prose(warning, screen, style="bold yellow")
+    standing = facts.standing
+    is_listed = standing["is_listed"] if standing else bool(facts.evaluation and facts.evaluation["is_qualified"])
+    yield prose(verdict_sentence(facts), screen, style="bold green" if is_listed else "bold red")
+    caps = caps_sentence(facts)
+    if caps:
+        yield prose(caps, screen)
+    if facts.account is not None:
+        yield prose(f"This address is {facts.account}.", screen, style="bold yellow")
+    times = f", for the {_nth(len(facts.dates))} time" if len(facts.dates) > 1 else ""
+    yield prose(f"Calculated {cell_text(facts.dates[-1])} UTC from {facts.source} data{times}.", screen, style="dim")
 
 
-def _old_verdict(evaluation: Row | None) -> Iterator[str]:
-    if evaluation is None:
-        yield "not evaluated yet"
-    elif evaluation["is_qualified"]:
-        yield f"qualifies: {evaluation['tier']}, score {cell_text(evaluation['smart_trader_score'])}"
-    else:
-        yield from _wrapped(f"does not qualify; rules failed: {evaluation['failed_rules']}")
-
-
-def _caps(facts: WalletFacts, standing: Row) -> Iterator[str]:
-    """Say what keeps a listed wallet below the tier of its size."""
-    wanted, tier = standing["uncapped_tier"], standing["tier"]
-    if wanted == tier:
-        return
-    caps = [(f"grade {standing['grade']}", facts.grade_tiers.get(standing["grade"]))]
-    caps += [(f"the flag {row['flag']}", row["tier_cap"]) for row in facts.flags]
-    by = [name for name, best in caps if best == tier]
-    yield f"  by its size it would be {wanted}; {' and '.join(by) or 'its grade'} allows {tier} at most"
-
-
-def _failed(facts: WalletFacts) -> Iterator[str]:
+def _failed(facts: WalletFacts, screen: Screen) -> Iterator[str]:
     """Show each rule that the wallet failed, with its figure and what was asked for."""
     row = facts.evaluation
-    if row is None or row["is_qualified"]:
+    if row is None or row["is_qualified"] or not facts.has_swaps:
         return
-    yield "does not qualify"
+    yield prose("Rules it failed", screen, style="bold")
     for rule in row["failed_rules"].split(", "):
         wanted = facts.minimums.get(rule)
         if wanted is None:
-            yield f"  {rule:28}  broke a check, see silver.calculation_checks"
+            yield figure_line(rule, "", "broke a check, see silver.calculation_checks", screen)
         elif rule in row:
-            yield f"  {rule:28}{cell_text(row[rule]):>18}   at least {wanted}"
+            yield figure_line(rule, cell_text(row[rule]), f"at least {wanted}", screen, style="red")
         else:
-            yield f"  {rule:28}{'':>18}   wanted: {wanted}"
+            yield figure_line(rule, "", f"wanted: {wanted}", screen)
 
 
-def _grade(facts: WalletFacts) -> Iterator[str]:
-    """Show the grade and all that it is made of, each beside what a grade takes."""
-    row, settings = facts.score, facts.settings
-    if row is None:
-        return
-    yield f"grade {row['grade']}: {GRADES.get(row['grade'], '')}"
-    bounds = "above 0"
-    lines: list[tuple[str, str, str]] = [
-        (
-            f"positions of the last {settings.skill_window_days} days",
-            cell_text(row["position_count"]),
-            f"A {settings.grade_a_positions}, B {settings.grade_b_positions}, C {settings.grade_c_positions}",
-        ),
-        ("mean return of a position", _percent(row["mean_return"]), ""),
-        ("skill: that, drawn to the peers'", _percent(row["skill"]), f"C {bounds}"),
-        ("skill exceeds, with 95 %", _percent(row["skill_low"]), f"A {bounds}"),
-        ("skill exceeds, with 90 %", _percent(row["skill_low_90"]), f"B {bounds}"),
-        ("beyond the peers, with 95 %", _percent(row["edge_low"]), f"A {bounds}"),
-        ("beyond the peers, with 90 %", _percent(row["edge_low_90"]), f"B {bounds}"),
-        (
-            f"periods of {settings.skill_period_days} days traded in",
-            cell_text(row["period_count"]),
-            f"A {settings.grade_a_periods}",
-        ),
-        (
-            "share of them that made money",
-            _percent(row["good_period_share"], sign=""),
-            f"A {100 * settings.grade_a_good_share:.0f} %",
-        ),
-        ("return on all money put in", _percent(row["money_return"]), ""),
-        ("it exceeds, with 95 %", _percent(row["money_return_low"]), ""),
-        ("peers", cell_text(row["peer_count"]), f"their mean return: {_percent(row['peer_mean'])}"),
-    ]
-    yield from (f"  {what:34}{value:>12}   {wanted}".rstrip() for what, value, wanted in lines)
+def _figures(facts: WalletFacts, screen: Screen) -> Iterator[str]:
+    yield prose("What it made", screen, style="bold")
+    for name, label in FIGURES.items():
+        if name in facts.total:
+            value = facts.total[name]
+            is_loss = isinstance(value, Decimal) and value < 0
+            yield figure_line(label, cell_text(value), "", screen, style="red" if is_loss else "")
 
 
-def _flags(facts: WalletFacts) -> Iterator[str]:
-    """Show every flag with its figure, its bound and its sentence."""
-    if facts.score is None and not facts.flags:
-        return
-    yield "flags" if facts.flags else "flags: none"
-    for row in facts.flags:
-        effect = f"cap, {row['tier_cap']} at most" if row["severity"] == "cap" else row["severity"]
-        yield f"  {row['flag']} ({effect}): {_figure(row['value'])}, bound {_figure(row['bound'])}"
-        yield from textwrap.wrap(row["sentence"], WIDTH, initial_indent="    ", subsequent_indent="    ")
+def _certainty(facts: WalletFacts, screen: Screen) -> Iterator[str]:
+    """Show what the figures rest on, and what is in none of them."""
+    row, settings, positions = facts.evaluation or {}, facts.settings, facts.positions
+    known: Row = {**row, **(facts.calculation or {})}
+    yield prose("How sure that is", screen, style="bold")
+    if row.get("basis_coverage") is not None:
+        least = f"at least {100 * settings.min_basis_coverage:.0f} % to qualify"
+        yield figure_line("sales whose purchase is known", percent(row["basis_coverage"], sign=""), least, screen)
+    if known.get("is_history_complete") is not None:
+        asked = "the whole one is asked for" if settings.require_history_complete else ""
+        yield figure_line("history", "whole" if known["is_history_complete"] else "not whole", asked, screen)
+    if known.get("swap_count") is not None:
+        most = f"at most {settings.max_swaps_per_wallet:,}"
+        yield figure_line("swaps", cell_text(known["swap_count"]), most, screen)
+    if facts.conversion_count:
+        yield figure_line("swaps of money for money", cell_text(facts.conversion_count), "no trades", screen)
+    trips = sum(row.get("round_trip_count") or 0 for row in positions)
+    if trips:
+        gain = sum((row["round_trip_usd"] for row in positions), Decimal(0))
+        note = f"brought {cell_text(gain)} USD, in no profit"
+        yield figure_line("bought and sold in one transaction", cell_text(trips), note, screen)
+    yield from _unmatched(facts, screen)
+    capped = sum(is_capped(row) for row in positions)
+    if capped:
+        note = "its balance is less than its trades leave: worth what the balance is"
+        yield figure_line("positions capped by the balance", cell_text(capped), note, screen)
+    unmarked = sum(row.get("mark_source") == "none" and row["open_cost_usd"] > 0 for row in positions)
+    if unmarked:
+        yield figure_line("open positions without a price", cell_text(unmarked), "worth nothing here", screen)
 
 
-def _profit(facts: WalletFacts) -> Iterator[str]:
-    """Show which tokens made the profit, and what all others came to."""
-    made = [row for row in facts.positions if row["profit"] > 0]
-    gross = sum((row["profit"] for row in made), Decimal(0))
-    if made:
-        yield f"tokens that made the profit of {cell_text(gross)} USD; age is the token's at the first trade"
-        yield columns_text([_position(row, gross, facts.settings.launch_max_seconds) for row in made[:TOP_TOKENS]])
-    if len(made) > TOP_TOKENS:
-        rest = sum(row["profit"] for row in made[TOP_TOKENS:])
-        yield f"{len(made) - TOP_TOKENS} tokens more made {cell_text(rest)} USD"
-    lost = [row for row in facts.positions if row["profit"] < 0]
-    if lost:
-        yield f"{len(lost)} tokens lost {cell_text(-sum(row['profit'] for row in lost))} USD"
-        yield f"  the worst: {cell_text(lost[-1]['profit'])} USD in {lost[-1]['token_address']}"
+def _unmatched(facts: WalletFacts, screen: Screen) -> Iterator[str]:
     unmatched = sum((row["unmatched_proceeds_usd"] for row in facts.positions), Decimal(0))
     if unmatched:
-        yield f"{cell_text(unmatched)} USD came from tokens whose purchase is not known; they earn nothing here"
-    if any(row["is_trigger"] for row in made[:TOP_TOKENS]):
-        yield "* the wallet was found by this token, which is in no grade"
-    if any(_is_launch(row, facts.settings.launch_max_seconds) for row in made[:TOP_TOKENS]):
-        yield f"^ bought within {facts.settings.launch_max_seconds // 60} minutes of launch, which is in no grade"
+        note = "from tokens whose purchase is not known; they earn nothing here"
+        yield figure_line("sold without a purchase, USD", cell_text(unmatched), note, screen)
+    lots = sum(row.get("unknown_basis_lot_count") or 0 for row in facts.positions)
+    if lots:
+        yield figure_line("buys whose cost is not known", cell_text(lots), "", screen)
+    given = sum((row.get("unpriced_disposal_cost_usd") or 0 for row in facts.positions), Decimal(0))
+    if given:
+        note = "what was sold without a price had cost; in no profit or loss"
+        yield figure_line("cost of sales without a price, USD", cell_text(given), note, screen)
 
 
-def _is_launch(row: Row, launch_seconds: int) -> bool:
-    return row["seconds_after_launch"] is not None and 0 <= row["seconds_after_launch"] <= launch_seconds
+def is_capped(position: Row) -> bool:
+    """Whether a position is valued by a balance that is less than its trades leave."""
+    balance = position.get("balance_quantity")
+    return balance is not None and balance < position["open_quantity"]
 
 
-def _position(row: Row, gross: Decimal, launch_seconds: int) -> dict[str, Any]:
-    marks = ("*" if row["is_trigger"] else "") + ("^" if _is_launch(row, launch_seconds) else "")
-    return {
-        "token": row["token_address"] + marks,
-        "profit": row["profit"],
-        "share": _percent(float(row["profit"] / gross), sign=""),
-        "return": _percent(float(row["profit"] / row["cost"])) if row["cost"] else "-",
-        "trades": row["trade_count"],
-        "age": _age(row["seconds_after_launch"]),
-    }
+def _past_verdicts(facts: WalletFacts, screen: Screen, *, show_all: bool) -> Iterator[str]:
+    past = facts.verdicts[1:]
+    if not past:
+        return
+    yield prose("Past verdicts", screen, style="bold")
+    shown = past if show_all else past[:SHOWN_VERDICTS]
+    columns = [
+        Column("calculated", "left"),
+        Column("verdict", "left"),
+        Column("grade", "left", 2),
+        Column("score", priority=4),
+        Column("total_pnl", priority=1),
+        Column("rules failed", "left", 3),
+    ]
+    rows = [
+        [
+            cell_text(row["calculation_date"]),
+            row["tier"] or ("qualified" if row["is_qualified"] else "not qualified"),
+            row.get("grade") or "-",
+            cell_text(row.get("smart_trader_score")),
+            cell_text(row.get("total_pnl")),
+            row.get("failed_rules") or "",
+        ]
+        for row in shown
+    ]
+    yield table_text(columns, rows, screen)
+    if len(past) > len(shown):
+        yield prose(f"{len(past) - len(shown)} more: --all", screen, style="dim")
 
 
-def _age(seconds: int | None) -> str:
-    """Write how old a token was at the first trade, in its largest unit."""
-    if seconds is None:
-        return "-"
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if abs(seconds) >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds} s"
-
-
-def _percent(value: float | None, sign: str = "+") -> str:
-    return "-" if value is None else f"{100 * value:{sign},.1f} %"
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-
-
-def _wrapped(text: str) -> Sequence[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+def _nth(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -24,6 +24,7 @@ from smart_trader.console import one_line
 # Sentences are easier to read in lines that are not too long.
 PROSE_WIDTH = 96
 GAP = 2
+LABEL_WIDTH, VALUE_WIDTH = 34, 14
 HEAD_CHARACTERS, TAIL_CHARACTERS = 8, 4
 MOST_WIDTH = 100_000
 
@@ -125,6 +126,28 @@ def prose(text: str, screen: Screen, *, indent: str = "", hang: str = "", style:
     """
     lines = textwrap.wrap(one_line(text), screen.prose_width, initial_indent=indent, subsequent_indent=indent + hang)
     return "\n".join(styled(line, screen, style) for line in lines)
+
+
+def figure_line(label: str, value: str, note: str, screen: Screen, *, style: str = "") -> str:
+    """Write a figure beside its name; a note that has no room stands below.
+
+    Args:
+        label: The name.
+        value: The figure.
+        note: What there is to say of it; may be empty.
+        screen: What it is written for.
+        style: Rich's name of the figure's colour.
+    """
+    room = screen.prose_width
+    start = f"  {one_line(label):{LABEL_WIDTH}}"
+    figure = f"{one_line(value):>{VALUE_WIDTH}}"
+    behind = f"   {one_line(note)}".rstrip()
+    if cell_len(start + figure) > room:
+        return prose(f"{label}: {value}{f'; {note}' if note else ''}", screen, indent="  ", hang="  ")
+    line = start + styled(figure, screen, style)
+    if cell_len(start + figure + behind) <= room:
+        return (line + styled(behind, screen, "dim")).rstrip()
+    return f"{line.rstrip()}\n{prose(note, screen, indent='    ', style='dim')}"
 
 
 def styled(text: str, screen: Screen, style: str) -> str:

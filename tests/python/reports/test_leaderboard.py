@@ -26,7 +26,6 @@ from smart_trader.reports.leaderboard import board_text, read_board
 from smart_trader.reports.tables import PLAIN, Screen
 from smart_trader.sandbox.market.names import address
 from tests.python.support.market_lake import MarketLake
-from tests.python.support.pty import run_in_terminal
 
 AT = datetime(2026, 9, 21, 9, tzinfo=UTC)
 WALLETS = [address(1, "wallet", number) for number in range(6)]
@@ -71,7 +70,7 @@ def row(number: int, tier: str, grade: str, pnl: str, skill_low: float | None, *
 
 
 ROWS = [
-    row(0, "ELITE", "A", "100.5", 0.2),
+    row(0, "ELITE", "A", "100.5", 0.3),
     row(1, "STRONG", "B", str(LARGE), 0.1),
     row(2, "STRONG", "C", "-3", None),
     row(3, "QUALIFIED", "D", "100.5", -0.1),
@@ -108,6 +107,7 @@ def board_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
         pytest.param({"minimums": ["total_pnl=100.5"]}, [0, 1, 3], id="minimum-itself-counts"),
         pytest.param({"minimums": ["total_pnl=12345678901234567890.123457"]}, [], id="minimum-is-exact"),
         pytest.param({"minimums": ["total_pnl=1", "skill_low=0.1"]}, [0, 1], id="unknown-is-below-any-minimum"),
+        pytest.param({"minimums": ["skill_low=0.3"]}, [0], id="minimum-of-a-float-itself-counts"),
         pytest.param({"minimums": ["score=50.5"], "top": 1}, [0], id="by-the-head-of-the-table"),
         pytest.param({"sort": "-total_pnl"}, [1, 0, 3, 4, 2], id="largest-first-ties-by-rank"),
         pytest.param({"sort": "skill_low"}, [3, 4, 1, 0, 2], id="smallest-first-unknown-last"),
@@ -216,21 +216,10 @@ def test_the_table_fits_a_terminal(board_lake: Lake, width: int) -> None:
 
 def test_parquet_of_a_real_lake_is_its_leaderboard(calm: MarketLake, tmp_path: Path) -> None:
     path = tmp_path / "board.parquet"
-    done = calm.smart_trader("leaderboard", "--format", "parquet", "-o", str(path))
+    done = calm.smart_trader("leaderboard", "-o", str(path))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     found = pyarrow.parquet.read_table(path)
     gold = DeltaTable(calm.engine.paths.table(f"{calm.prefix}gold", "leaderboard")).to_pyarrow_table()
     assert found.schema.field("total_pnl").type == pa.decimal128(38, 6)
     assert found.schema.metadata[b"data_source"] == b"sandbox"
     assert found.to_pylist() == gold.sort_by("overall_rank").to_pylist()
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_a_terminal_gets_colours_unless_it_wants_none(
-    calm: MarketLake, size: tuple[int, int], environment: dict[str, str]
-) -> None:
-    text = run_in_terminal(calm, ["leaderboard"], size, environment)
-    assert ("\x1b[" in text.raw) == (not environment)
-    assert max(map(len, text.lines)) <= size[0]
-    assert any("MADE-UP MARKET" in line for line in text.lines)
