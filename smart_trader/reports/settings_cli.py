@@ -31,7 +31,7 @@ def config(names: tuple[str, ...], variables: tuple[str, ...], form: str) -> Non
     \b
     Examples:
       smart-trader config
-      smart-trader config token_limit cu_budget   # what they decide, what they may be
+      smart-trader config token_limit cu_budget   # what they decide
       smart-trader config --format json
     """  # noqa: D301
     from loaders.settings import loader_settings

@@ -35,12 +35,13 @@ class ListType(click.ParamType[list[str]]):
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Form; default: by the file's ending, else table.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 def leaderboard(form: str | None, output: Path | None, **asked: Any) -> None:
-    r"""Show the ranked traders, read straight from the lake.
+    """Show the ranked traders, read straight from the lake.
 
     \b
-    smart-trader leaderboard --grade A,B --min total_pnl=1000 --sort -roi
-    smart-trader leaderboard -o board.parquet
-    """
+    Examples:
+      smart-trader leaderboard --grade A,B --min total_pnl=1000 --sort -roi
+      smart-trader leaderboard -o board.parquet
+    """  # noqa: D301
     from smart_trader.lake.reader import readable_lake
     from smart_trader.reports.board_query import BoardQuery
     from smart_trader.reports.leaderboard import board_parquet, board_text, read_board
@@ -83,14 +84,15 @@ def write_out(content: bytes, output: Path | None) -> None:
 @click.option("--lots", "with_lots", is_flag=True, help="Show which sell of --token closed which buy.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form.")
 def explain(wallet: str, show_all: bool, token: str | None, with_lots: bool, form: str) -> None:
-    r"""Explain one wallet: its verdict and why, its figures, its tokens.
+    """Explain one wallet: its verdict and why, its figures, its tokens.
 
     WALLET is an address, or as much of its beginning as no other has.
 
     \b
-    smart-trader explain 63Hb4XJB
-    smart-trader explain 63Hb4XJB --token Avi1dh --lots
-    """
+    Examples:
+      smart-trader explain 63Hb4XJB
+      smart-trader explain 63Hb4XJB --token Avi1dh --lots
+    """  # noqa: D301
     from smart_trader.lake.reader import readable_lake
     from smart_trader.reports.explain import explanation
     from smart_trader.reports.explain_json import explanation_content, lots_explanation

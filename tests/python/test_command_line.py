@@ -37,7 +37,7 @@ def test_each_help_fits_a_terminal_and_cuts_nothing(words: str, command: click.C
 def test_commands_are_listed_by_use_and_each_has_a_place() -> None:
     names = smart_trader.list_commands(click.Context(smart_trader))
     assert sorted(names) == sorted(COMMANDS)
-    assert names[:4] == ["run", "leaderboard", "explain", "status"]
+    assert names[:5] == ["run", "leaderboard", "explain", "report", "status"]
     text = smart_trader.get_help(click.Context(smart_trader))
     assert [text.index(f"{title}:") for title in SECTIONS] == sorted(text.index(f"{title}:") for title in SECTIONS)
 

@@ -58,7 +58,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("command", "arguments", "names"),
     [
-        pytest.param(smart_trader, ["explain", "foo"], "WALLET: no Solana address: 'foo'", id="explain"),
         pytest.param(smart_trader, ["retry", MINE, "foo"], "ITEM: no Solana address: 'foo'", id="retry"),
         pytest.param(
             smart_trader, ["run", "--demo", "--wallets", "foo,bar"],

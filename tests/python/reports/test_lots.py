@@ -124,7 +124,7 @@ def test_what_is_left_and_what_one_transaction_bought_and_sold_is_told() -> None
     both = {"bought_quantity": 5.0, "sold_quantity": 5.0, "round_trip_usd": 7.5, "side": None}
     lots = lots_of(
         trade("b1", 1, "buy", 10, 100),
-        trade("trip", 2, "buy", 0, None, **both),
+        {**trade("trip", 2, "buy", 0, None), **both},
         trade("b2", 3, "buy", 4, None),
         trade("s", 4, "sell", 4, 80),
     )

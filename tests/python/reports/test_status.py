@@ -81,9 +81,9 @@ def facts() -> dict[str, Any]:
 
 # What happens to the good lake; how many hours old a list may be; the exit code and what is said.
 CASES: dict[str, tuple[Callable[[Lake], None], str, int, str]] = {
-    "good": (lambda lake: None, "13h", 0, "OK - list of 2 wallets, 60 minutes old | age=36"),
-    "stale": (lambda lake: None, "40m", 1, "WARNING - the list is 60 minutes old, more than 40 minutes"),
-    "twice-as-old": (lambda lake: None, "20m", 2, "CRITICAL - the list is 60 minutes old"),
+    "good": (lambda lake: None, "13h", 0, r"OK - list of 2 wallets, 6\d minutes old \| age=3"),
+    "stale": (lambda lake: None, "40m", 1, r"WARNING - the list is 6\d minutes old, more than 40 minutes"),
+    "twice-as-old": (lambda lake: None, "20m", 2, r"CRITICAL - the list is 6\d minutes old"),
     "failed": (
         lambda lake: run(lake, "second", NOW, load_tokens="failed"),
         "13h",
@@ -132,7 +132,8 @@ def test_a_monitor_learns_by_the_exit_code(lake: Lake, case: str) -> None:
     change, max_age, code, words = CASES[case]
     change(lake)
     done = status("--check", "--max-age", max_age)
-    assert (done.exit_code, done.stdout[: len(words)]) == (code, words)
+    assert done.exit_code == code, done.stdout
+    assert re.match(words, done.stdout), done.stdout
     # one line, and no bar but the one before the figures
     assert re.fullmatch(r"[^|\n\x1b]+ \| age=\d+s disk=[\d.]+%;80;90 units=\d+;;;0;5000000\n", done.stdout)
     # the same is what a person reads first, and a program finds
