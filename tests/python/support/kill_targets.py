@@ -320,7 +320,7 @@ def wait_for_step(run: subprocess.Popen[str], step: str) -> bool:
     assert run.stderr is not None
     deadline = time.monotonic() + 600
     for line in run.stderr:
-        if line.startswith("[") and line.split()[1] == step:
+        if line.startswith("[") and line.split()[1].rstrip(":") == step:
             return True
         assert time.monotonic() < deadline
     return False
