@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -189,7 +190,9 @@ def _read_until(terminal: int, end: str) -> str:
 
 
 def test_whoever_reads_a_part_ends_it_without_an_error(home: Path) -> None:
-    command = f"{sys.executable} -m smart_trader.cli sql 'select * from range(1000000)' --format csv | head -2"
+    command = (
+        f"{shlex.quote(sys.executable)} -m smart_trader.cli sql 'select * from range(1000000)' --format csv | head -2"
+    )
     environment = clean_environment(LAKEHOUSE_HOME=str(home))
     done = subprocess.run(
         ["bash", "-c", command], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
