@@ -108,12 +108,14 @@ def _serve_market(world: WorldSpec, clock: int, pipe: Connection) -> None:
     # Ctrl-C goes to both processes; the other one ends this one when it is done with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with serving(sandbox_app(market(world, clock), clock=clock)) as url:
+        app = sandbox_app(market(world, clock), clock=clock)
+        # the other process may be gone already
+        with serving(app) as url, suppress(EOFError, BrokenPipeError):
             pipe.send(url)
-            with suppress(EOFError):
-                pipe.recv()
+            pipe.recv()
     except SmartTraderError as error:
-        pipe.send((error.what, error.fix))
+        with suppress(BrokenPipeError):
+            pipe.send((error.what, error.fix))
 
 
 def serve_until_stopped(app: Starlette, port: int, report: Callable[[str], None]) -> None:

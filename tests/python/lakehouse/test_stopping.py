@@ -132,7 +132,7 @@ SLOW_RUN = """
 import time
 from smart_trader import cli
 from smart_trader.pipeline import run
-def slow(job, api):
+def slow(job, api, begin):
     print("waits", flush=True)
     time.sleep(60)
 run.run_job = slow

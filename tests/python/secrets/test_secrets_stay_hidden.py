@@ -315,12 +315,12 @@ def test_after_python_models_everything_still_listens_on_loopback_only(run: Run)
     process = run.engine.record.process()
     assert process is not None
     endpoints = run.engine.record.endpoints
-    bound = [
-        connection.laddr
-        for one in (process, *process.children(recursive=True))
-        for connection in one.net_connections("inet")
-        if connection.laddr and not connection.raddr
-    ]
+    connections = process.net_connections("inet")
+    for worker in process.children(recursive=True):
+        # a worker may end at any time, the server may not
+        with suppress(psutil.NoSuchProcess):
+            connections += worker.net_connections("inet")
+    bound = [connection.laddr for connection in connections if connection.laddr and not connection.raddr]
     assert {address.port for address in bound} >= {endpoints.thrift_port, endpoints.connect_port}
     assert {address.ip.removeprefix("::ffff:") for address in bound} == {"127.0.0.1"}
 
