@@ -30,6 +30,12 @@ HOSTILE = 'a"b\\c|d\x1b[31m\ne'
 SAMPLE = re.compile(r'smart_trader_[a-z_]+(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)*\})? (\d+(\.\d+)?(e[+-]?\d+)?)')
 
 
+@pytest.fixture(autouse=True)
+def at_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a lake's age count from its test, which may begin long after this file was read."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC))
+
+
 @pytest.fixture
 def lake(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake of one good run of an hour ago, on real data."""
