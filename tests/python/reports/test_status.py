@@ -230,7 +230,8 @@ def test_the_newest_runs_are_listed_newest_first(lake: Lake) -> None:
     run(lake, "third", NOW, load_whales="partial")
     text = status("--runs", "2").stdout
     assert "first" not in text
-    assert text.index("third ") < text.index("second ")
+    # "second" is a unit of time as well
+    assert text.rindex("third ") < text.rindex("second ")
     assert [run["run_id"] for run in json.loads(status("--runs", "9", "--format", "json").stdout)["runs"]] == [
         "first",
         "second",
