@@ -17,6 +17,8 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
+from smart_trader.sandbox.market.spec import EASY, FULL_STRENGTH, WorldSpec
+
 PROJECT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "smart_trader.cli"]
 FIRST = 1_790_000_000
@@ -24,6 +26,8 @@ TWELVE_HOURS = 12 * 3600
 GENESIS = (FIRST // 86_400 - 30) * 86_400
 SEED = 7
 LOADED_WALLETS = 1000
+WORLD = WorldSpec(EASY, SEED, LOADED_WALLETS, GENESIS, FULL_STRENGTH)
+QUIET = ("--skip-tests", "--top", "0")
 GROW = [sys.executable, str(PROJECT / "benchmarks" / "grow.py")]
 
 
@@ -39,26 +43,20 @@ def as_of_text(at: int) -> str:
 
 
 def run_command(at: int, *arguments: str) -> list[str]:
-    """Return the command of a run on the market of 1,000 wallets."""
-    command = [
-        *COMMAND,
-        "run",
-        "--demo",
-        "--market",
-        "easy",
-        "--seed",
-        str(SEED),
-        "--market-wallets",
-        str(LOADED_WALLETS),
-    ]
-    return [*command, "--as-of", str(at), "--skip-tests", "--top", "0", *arguments]
+    """Return the command of a run that makes the market of 1,000 wallets and serves it to itself."""
+    market = ("--market", WORLD.market, "--seed", str(SEED), "--market-wallets", str(LOADED_WALLETS))
+    return [*COMMAND, "run", "--demo", *market, "--as-of", str(at), *QUIET, *arguments]
+
+
+def served_run_command(url: str, *arguments: str) -> list[str]:
+    """Return the command of a run on a market's server that is up, at the server's time."""
+    return [*COMMAND, "run", "--sandbox", url, *QUIET, *arguments]
 
 
 def load_market(lake: Path, engine: str) -> None:
     """Load and build the market of 1,000 wallets, all of them tracked."""
     lake.mkdir(parents=True)
-    market = {"seed": SEED, "wallets": LOADED_WALLETS, "genesis": GENESIS}
-    (lake / "market.json").write_text(json.dumps(market))
+    (lake / "market.json").write_text(json.dumps(WORLD.as_json()))
     call(lake, run_command(FIRST, "--engine", engine, "--wallets", ",".join(_addresses())))
 
 

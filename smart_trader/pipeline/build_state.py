@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loaders.resources import Resource
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.config.schemas import schema_name
@@ -37,14 +36,25 @@ class BuildState:
 
     lake: Lake
 
-    def now(self, resource: Resource) -> dict[str, Any]:
-        """Return what has landed of a resource: its table's version, and the number of its lines in the log."""
+    def now(self) -> dict[str, dict[str, Any]]:
+        """Return what has landed by kind: the version of its table, and the number of its lines in the log."""
+        log = self.lake.read("bronze", FETCH_LOG.name, ["kind", "outcome"])
         # a request to retry changes the work lists, whichever load it is for
-        where = (pc.field("kind") == resource.kind) | (pc.field("outcome") == RETRY)
+        is_retry = pc.equal(log["outcome"], RETRY)
+        retries = pc.sum(is_retry).as_py() or 0
+        counts = pc.value_counts(log.filter(pc.invert(is_retry))["kind"]).to_pylist()
+        fetches = {count["values"]: count["counts"] for count in counts}
         return {
-            "version": self.lake.delta("bronze", resource.table.name).version(),
-            "fetches": self.lake.read("bronze", FETCH_LOG.name, ["kind"], where).num_rows,
+            kind: {
+                "version": self.lake.delta("bronze", resource.table.name).version(),
+                "fetches": fetches.get(kind, 0) + retries,
+            }
+            for kind, resource in LOADED.items()
         }
+
+    def log_version(self) -> int:
+        """Return the version of the log that every load writes its fetches into."""
+        return self.lake.delta("bronze", FETCH_LOG.name).version()
 
     def is_first(self, step: Step) -> bool:
         """Whether what the step builds is not there yet, or no build of it has come to its end."""
@@ -63,8 +73,7 @@ class BuildState:
     def note_landed(self) -> list[str]:
         """Look what has landed since the last call, and note it as pending; returns the kinds."""
         landed, marks = [], {}
-        for kind, resource in LOADED.items():
-            now = self.now(resource)
+        for kind, now in self.now().items():
             if self._marks().get(_key(f"{LANDED}.{kind}")) != now:
                 landed.append(kind)
                 marks[_key(f"{LANDED}.{kind}")] = now

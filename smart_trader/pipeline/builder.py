@@ -44,6 +44,8 @@ class Builder:
         self._built: set[str] = set()
         self._fresh: set[str] = set()
         self._is_deferred = False
+        # every load writes lines into the log, so one that has not changed shows that nothing landed
+        self._noted_version: int | None = None
 
     def is_sure_to_build(self, steps: Sequence[Step]) -> bool:
         """Whether one of some steps has something to build, whatever is loaded before it."""
@@ -67,9 +69,7 @@ class Builder:
         Raises:
             SmartTraderError: A model failed or a test found something.
         """
-        for kind in self._state.note_landed():
-            if self._fresh:
-                self._fresh -= self._reach(kind)
+        self._note_landed()
         is_first = self._state.is_first(step)
         stale = self._changes.stale(step)
         pending = self._pending_kinds(step)
@@ -95,6 +95,16 @@ class Builder:
             self._state.mark_pending({})
             self._changes.note_end()
         return True
+
+    def _note_landed(self) -> None:
+        """Note what has landed since the last look; what that can change is fresh no longer."""
+        version = self._state.log_version()
+        if version == self._noted_version:
+            return
+        for kind in self._state.note_landed():
+            if self._fresh:
+                self._fresh -= self._reach(kind)
+        self._noted_version = version
 
     def _do(self, step: Step, keys: set[str]) -> Built:
         """Build nodes, and test them at the end of the run or of a step alone."""

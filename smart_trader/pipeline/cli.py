@@ -83,7 +83,7 @@ def run_pipeline(
     from loaders.queues import read_addresses
     from loaders.settings import loader_settings
     from smart_trader.config.variables import parse_variables
-    from smart_trader.pipeline.records import LoadsFailedError
+    from smart_trader.pipeline.records import LoadsFailedError, is_idle
     from smart_trader.pipeline.request import RunRequest
     from smart_trader.pipeline.run import run_pipeline as execute_run
     from smart_trader.pipeline.sources import SourceSpec, check_sources, made_up_text, running_sandbox
@@ -128,7 +128,7 @@ def run_pipeline(
         _show_traders(machine.paths, top, given["--wallets"])
     # a scheduler's run ends with the last step
     if step in (None, STEP_NAMES[-1]):
-        _write_report(machine.paths)
+        _write_report(machine.paths, is_needed=step is not None or not is_idle(records))
     if (marker := made_up_text(request.source.data_source, machine.paths)) is not None:
         # what is kept of the list keeps the mark
         (show if step is None else report_line)(marker)
@@ -146,16 +146,25 @@ def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
     from smart_trader.reports.verdicts import verdicts_text
 
     lake = Lake(paths)
-    show_rendered(leaderboard_text(lake, top, stdout_screen()))
+    if top:
+        show_rendered(leaderboard_text(lake, top, stdout_screen()))
     show(verdicts_text(lake, wallets))
 
 
-def _write_report(paths: LakePaths) -> None:
-    """Write the report page and say where it is."""
+def _write_report(paths: LakePaths, *, is_needed: bool) -> None:
+    """Write the report page and say where it is; where a run changed nothing, the page of the run before stands."""
+    from smart_trader.lake.identity import schema_prefix
     from smart_trader.lake.reader import Lake
+    from smart_trader.report_page.standing_page import is_standing
+
+    lake, page = Lake(paths), paths.report_file(schema_prefix())
+    if not is_needed and is_standing(page, lake):
+        report_line(f"report: {page.absolute()} (nothing changed since it was written)")
+        return
+    # what makes the page takes a while to import
     from smart_trader.report_page.page import page_line
 
-    report_line(page_line(Lake(paths)))
+    report_line(page_line(lake))
 
 
 def _next_step(paths: LakePaths) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,7 +55,18 @@ class LoadsFailedError(SmartTraderError):
 
 
 def _is_built(record: StepRecord) -> bool:
-    return record.step.startswith("build_") and record.outcome in ("complete", "skipped")
+    return _builds(record) and record.outcome in ("complete", "skipped")
+
+
+def _builds(record: StepRecord) -> bool:
+    return record.step.startswith("build_")
+
+
+def is_idle(records: Iterable[StepRecord]) -> bool:
+    """Whether a whole run built nothing, and failed in nothing."""
+    return all(
+        record.outcome == "skipped" or (record.outcome == "complete" and not _builds(record)) for record in records
+    )
 
 
 def whole_failure(resource: Resource, report: Report) -> SmartTraderError | None:

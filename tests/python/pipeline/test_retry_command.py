@@ -18,7 +18,6 @@ from smart_trader.lake.delta import read_table
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.cli import retry
-from smart_trader.pipeline.steps import LOADED
 
 TOKEN, OTHER_TOKEN, WALLET, OTHER = "T" * 43, "U" * 43, "W" * 43, "V" * 43
 AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -90,6 +89,6 @@ def test_an_item_that_was_never_requested_is_refused_by_name(paths: LakePaths) -
 
 def test_every_build_sees_a_request(paths: LakePaths) -> None:
     state = BuildState(Lake(paths))
-    before = [state.now(resource)["fetches"] for resource in LOADED.values()]
+    before = [seen["fetches"] for seen in state.now().values()]
     CliRunner().invoke(retry, [WALLET])
-    assert [state.now(resource)["fetches"] for resource in LOADED.values()] == [count + 1 for count in before]
+    assert [seen["fetches"] for seen in state.now().values()] == [count + 1 for count in before]

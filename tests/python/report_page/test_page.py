@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,8 +20,8 @@ from smart_trader.lake.reader import Lake
 from smart_trader.report_page import page
 from smart_trader.report_page.charts import chart_specs
 from smart_trader.report_page.page import embed_json, page_line
-from tests.python.support.engine import PROJECT
-from tests.python.support.market_lake import MarketLake
+from tests.python.support.engine import PROJECT, EmbeddedLake
+from tests.python.support.market_lake import FIRST, MarketLake
 
 PACKAGE = PROJECT / "smart_trader" / "report_page"
 VENDOR = PACKAGE / "vendor"
@@ -82,6 +83,33 @@ def test_a_run_ends_with_the_pages_path(shown: str, calm: MarketLake) -> None:
     assert "report: " in shown
     assert path.is_file()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_run_that_changes_nothing_leaves_the_page_as_it_is(calm: MarketLake, tmp_path: Path) -> None:
+    home = tmp_path / "lake"
+    shutil.copytree(calm.engine.paths.home, home)
+    lake = MarketLake(EmbeddedLake(home), calm.prefix)
+    path = lake.engine.paths.report_file(lake.prefix)
+
+    def run_again(minutes: int) -> tuple[str, bool]:
+        before = path.read_bytes() if path.is_file() else None
+        shown = lake.demo(FIRST + 60 * minutes, "--skip-tests", "--top", "0")
+        assert "nothing landed or changed, nothing to build" in shown
+        return shown, path.read_bytes() == before
+
+    shown, is_same = run_again(1)
+    assert f"report: {path} (nothing changed since it was written)\n" in shown
+    assert is_same
+
+    # of before the last build, as a run leaves it that is killed between its last build and its page
+    os.utime(path, (FIRST, FIRST))
+    shown, is_same = run_again(2)
+    assert f"report: {path}\n" in shown
+    assert not is_same
+
+    path.unlink()
+    shown, _ = run_again(3)
+    assert f"report: {path}\n" in shown
 
 
 def test_a_page_that_cannot_be_written_is_a_line_of_the_run(
