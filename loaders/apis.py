@@ -12,6 +12,7 @@ import requests
 from loaders.settings import api_key
 from loaders.transport import BodyTooLargeError, ExchangeFailedError, Reply, Transport
 from smart_trader import birdeye
+from smart_trader.data_sources import BIRDEYE, REPLAY, SANDBOX
 from smart_trader.errors import SmartTraderError
 
 SANDBOX_KEY = "sandbox"
@@ -49,7 +50,7 @@ def live_api() -> Api:
     Raises:
         SettingsError: There is no key.
     """
-    return Api(birdeye.BASE_URL, api_key(), "birdeye")
+    return Api(birdeye.BASE_URL, api_key(), BIRDEYE)
 
 
 def sandbox_api(url: str) -> Api:
@@ -67,7 +68,7 @@ def sandbox_api(url: str) -> Api:
             f"no sandbox answers at {url}", "start one: smart-trader sandbox serve --seed 7, and give its address"
         )
     source = facts["data_source"]
-    if source not in ("sandbox", "replay"):
+    if source not in (SANDBOX, REPLAY):
         raise SmartTraderError(f"what answers at {url} serves {str(source)[:60]!r}", "give the address of a sandbox")
     return Api(url, SANDBOX_KEY, source, facts)
 
@@ -77,7 +78,7 @@ def _facts(url: str) -> Mapping[str, Any] | None:
     try:
         reply = Transport(url).get("/sandbox/info")
         if reply.status == requests.codes.not_found and _answers_as_birdeye(url):
-            return {"data_source": "sandbox"}
+            return {"data_source": SANDBOX}
         facts = _object(reply)
     except (ExchangeFailedError, BodyTooLargeError, ValueError):
         return None

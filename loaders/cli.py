@@ -20,6 +20,7 @@ from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import lakehouse_settings
 from smart_trader.config.variables import parse_variables
 from smart_trader.console import report_line, show
+from smart_trader.data_sources import SANDBOX
 from smart_trader.lake.lock import lock_lake
 from smart_trader.run_ids import RunIdType
 
@@ -118,7 +119,7 @@ def _run(
     addresses = None if given is None else read_addresses(given, resource.option)
     job = Job(resource, settings, paths, as_of or now(), limit, addresses, run_id=run_id or "")
     if api is None:
-        check_as_of(job.as_of, "sandbox" if sandbox_url else job.bronze.data_source())
+        check_as_of(job.as_of, SANDBOX if sandbox_url else job.bronze.data_source())
         _show_plan(job)
         return
     with lock_lake(paths, f"load {resource.name}"):

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from smart_trader.data_sources import BIRDEYE
 from smart_trader.errors import SettingsError
 
 AS_OF_OPTION = "--as-of"
@@ -26,7 +27,6 @@ MAX_SKEW = timedelta(minutes=5)
 MAX_MADE_UP_LEAD = timedelta(days=400)
 # Solana's first block: nothing that a run requests is older, and a mistyped year is (2072 s are 1970).
 FIRST_BLOCK = datetime(2020, 3, 16, tzinfo=UTC)
-REAL_SOURCE = "birdeye"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_SECONDS = re.compile("([0-9]{1,7}|[0-9]{9,10})([.][0-9]+)?")
@@ -73,7 +73,7 @@ def latest_as_of(data_source: str | None, present: datetime | None = None) -> da
         data_source: Where the lake's rows come from; None is an empty lake, which is held to the rule of a real one.
         present: The present time; default: this machine's.
     """
-    lead = MAX_SKEW if data_source in (None, REAL_SOURCE) else MAX_MADE_UP_LEAD
+    lead = MAX_SKEW if data_source in (None, BIRDEYE) else MAX_MADE_UP_LEAD
     return (present or now()) + lead
 
 
@@ -98,7 +98,7 @@ def check_as_of(
             f"write it as {FORMS}",
         )
     if as_of > latest_as_of(data_source, present):
-        allowed = "400 days for made-up data" if data_source not in (None, REAL_SOURCE) else "5 minutes"
+        allowed = "400 days for made-up data" if data_source not in (None, BIRDEYE) else "5 minutes"
         raise SettingsError(
             f"{option} {spelled(as_of)} is in the future: it is {spelled(present)} now, and a run may be ahead by "
             f"{allowed} at most",

@@ -26,6 +26,7 @@ from dbt.adapters.sparkconnect.embedded.views import View, views_in
 
 from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.settings import lakehouse_settings, store_settings
+from smart_trader.data_sources import SANDBOX
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.delta import cause_of, explain_unreadable
 from smart_trader.lake.identity import ensure_exists, read_identity, schema_prefix
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import polars
 
 WAREHOUSE = "${spark.sql.warehouse.dir}"
-MADE_UP_SOURCE = "sandbox"
 Params = Mapping[str, Any] | Sequence[Any] | None
 _TABLE_NAME = re.compile(r"\s*\w+\.\w+\s*")
 _PLAIN = re.compile(r"\w+\.\w+")
@@ -103,7 +103,7 @@ class OpenLake:
     @property
     def is_made_up(self) -> bool:
         """Whether the rows come from a made-up market."""
-        return self.source == MADE_UP_SOURCE
+        return self.source == SANDBOX
 
     def tables(self) -> list[LakeTable]:
         """Return every table and view, sorted by schema and name.

@@ -130,8 +130,8 @@ def run_pipeline(
     if step in (None, STEP_NAMES[-1]):
         _write_report(machine.paths, is_needed=step is not None or not is_idle(records))
     if (marker := made_up_text(request.source.data_source, machine.paths)) is not None:
-        # what is kept of the list keeps the mark
-        (show if step is None else report_line)(marker)
+        # the list is marked itself; what is kept of the verdicts alone keeps this mark
+        (show if step is None and not top else report_line)(marker)
     if step is None:
         report_line(f"next: {_next_step(machine.paths)}")
     if failure:

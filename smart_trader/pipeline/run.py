@@ -22,6 +22,7 @@ from loaders.work_items import WorkItem
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.settings import LakehouseSettings
 from smart_trader.console import ProgressFn
+from smart_trader.data_sources import BIRDEYE
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.checksums import record_checksums
 from smart_trader.lake.delta import read_table
@@ -234,7 +235,7 @@ class _Run:
     def _load_settings(self) -> LoaderSettings:
         """Return the settings of the next load: at our own server's pace where that is used."""
         settings = self._settings
-        if self._request.source.data_source != "birdeye" and settings.requests_per_second is None:
+        if self._request.source.data_source != BIRDEYE and settings.requests_per_second is None:
             settings = settings.model_copy(
                 update={
                     "requests_per_second": OWN_SERVER_RATE,

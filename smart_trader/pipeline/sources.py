@@ -15,6 +15,7 @@ from loaders.transport import is_loopback
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import report_line
+from smart_trader.data_sources import BIRDEYE, REPLAY, SANDBOX
 from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.atomic import write_whole
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, DEMO_WALLETS, FULL_STRENGTH, WorldSpec
@@ -55,7 +56,7 @@ class SourceSpec:
             SettingsError: Two sources are named, or none and there is no key.
         """
         check_sources(demo=self.demo, replay=self.replay, sandbox=self.sandbox)
-        if self.data_source == "birdeye" and birdeye_api_key() is None:
+        if self.data_source == BIRDEYE and birdeye_api_key() is None:
             raise SettingsError(
                 "no source: there is no BIRDEYE_API_KEY in the environment or .env, and no flag names another source",
                 "set the key, or run with --demo (a made-up market), --replay FOLDER (recordings) or --sandbox URL",
@@ -66,7 +67,7 @@ class SourceSpec:
         """What rows of it are stamped with."""
         if self.sandbox is not None:
             return self.sandbox.data_source
-        return "sandbox" if self.demo else "replay" if self.replay is not None else "birdeye"
+        return SANDBOX if self.demo else REPLAY if self.replay is not None else BIRDEYE
 
 
 def check_sources(*, demo: bool, replay: Path | None, sandbox: object) -> None:
@@ -113,7 +114,7 @@ def serving_api(spec: SourceSpec, paths: LakePaths, as_of: datetime) -> Iterator
         _check_same_world(spec.sandbox, paths)
         yield spec.sandbox
         return
-    if spec.data_source == "birdeye":
+    if spec.data_source == BIRDEYE:
         yield live_api()
         return
     # a live run needs no server
@@ -202,18 +203,17 @@ def remembered_spec(paths: LakePaths) -> WorldSpec | None:
 
 
 def made_up_text(data_source: str, paths: LakePaths) -> str | None:
-    """Return what marks a run's results as not of the live market; None where they are.
+    """Return the line that marks a run's results as not of the live market; None where they are.
 
     Raises:
         SmartTraderError: What the lake remembers of its market cannot be read.
     """
-    if data_source == "replay":
-        return "RECORDED: these are recorded responses, not the market of today"
-    if data_source == "birdeye":
+    if data_source == REPLAY:
+        return "recorded: these are recorded responses, not the market of today"
+    if data_source == BIRDEYE:
         return None
     world = remembered_spec(paths)
-    market = f"\n  ({world.title})" if world else ""
-    return f"MADE UP: this market is simulated; no wallet, token or profit in it is real{market}"
+    return f"made up: {world.title if world else 'a simulated market'}; nothing in it is real"
 
 
 def _read_world(file: Path) -> WorldSpec | None:

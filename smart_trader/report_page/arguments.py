@@ -7,14 +7,8 @@ from typing import Any
 
 from smart_trader.report_page.figures import Figures
 from smart_trader.report_page.reading import Reading, Row
+from smart_trader.reports.grades import GRADES
 
-GRADES = {
-    "A": "its skill exceeds 0, and its peers', with 95 %, over several periods",
-    "B": "its skill exceeds 0, and its peers', with 90 %",
-    "C": "not enough to tell; what is known points up",
-    "D": "not enough to tell, or nothing that points up",
-    "X": "none, since a hard flag holds",
-}
 # From here on a sentence is written; they decide nothing.
 HALF = 50
 MUCH_OF_ONE_TOKEN = 40.0

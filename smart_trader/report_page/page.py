@@ -21,7 +21,6 @@ from smart_trader.errors import SmartTraderError
 from smart_trader.lake.atomic import write_file
 from smart_trader.lake.identity import project_version, schema_prefix
 from smart_trader.lake.reader import Lake
-from smart_trader.report_page.arguments import GRADES
 from smart_trader.report_page.charts import chart_specs
 from smart_trader.report_page.columns import COLUMNS
 from smart_trader.report_page.formats import FILTERS
@@ -36,6 +35,7 @@ from smart_trader.report_page.sections import (
     wanted_by_rule,
 )
 from smart_trader.report_page.wallets import page_wallets, shared_tokens
+from smart_trader.reports.grades import GRADES
 from smart_trader.reports.text_table import plain_value
 
 _LOG = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from smart_trader.clock import REAL_SOURCE
+from smart_trader.data_sources import BIRDEYE, REPLAY, SANDBOX
 from smart_trader.lake.reader import Lake
 from smart_trader.report_page.reading import Reading, Row
 from smart_trader.reports.calibration import (
@@ -21,11 +21,10 @@ from smart_trader.reports.calibration import (
 )
 from smart_trader.reports.status import status_facts
 
-MADE_UP = "sandbox"
-SOURCES = {REAL_SOURCE: "BirdEye", MADE_UP: "a sandbox: made up", "replay": "recorded responses"}
+SOURCES = {BIRDEYE: "BirdEye", SANDBOX: "a sandbox: made up", REPLAY: "recorded responses"}
 WARNINGS = {
-    MADE_UP: ("Made-up market.", "None of these wallets exists. Follow nobody from this page."),
-    "replay": ("Recorded data.", "It was replayed and is not today's market."),
+    SANDBOX: ("Made-up market.", "None of these wallets exists. Follow nobody from this page."),
+    REPLAY: ("Recorded data.", "It was replayed and is not today's market."),
 }
 UNKNOWN = ("Not known to be real.", "The lake does not say that its rows come from BirdEye.")
 # Grades that say that it was more than luck.
@@ -100,8 +99,8 @@ def head_of(lake: Lake, reading: Reading) -> Head:
     return Head(
         max(dates, default=None),
         SOURCES.get(source, source),
-        None if source == REAL_SOURCE else WARNINGS.get(source, UNKNOWN),
-        source == MADE_UP,
+        None if source == BIRDEYE else WARNINGS.get(source, UNKNOWN),
+        source == SANDBOX,
         len(reading.standings),
         sum(row["is_qualified"] for row in reading.standings),
         reading.board_count,
@@ -118,9 +117,7 @@ def head_of(lake: Lake, reading: Reading) -> Head:
 def source_of(reading: Reading) -> str:
     """Return where the rows come from: the real API only where the lake and every wallet say so."""
     named = {reading.data_source, *(row.get("data_source") for row in (*reading.board, *reading.standings))} - {None}
-    return next(
-        iter(sorted(name for name in named if name and name != REAL_SOURCE)), REAL_SOURCE if named else "unknown"
-    )
+    return next(iter(sorted(name for name in named if name and name != BIRDEYE)), BIRDEYE if named else "unknown")
 
 
 def _advice(reading: Reading, grades: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from smart_trader.console import one_line
+from smart_trader.data_sources import REPLAY, SANDBOX
 from smart_trader.reports.durations import duration_text
 
 WARNING, CRITICAL = "warning", "critical"
@@ -58,7 +59,7 @@ def worst_level(alerts: Sequence[Mapping[str, str]]) -> str | None:
 
 def _run_again(facts: Mapping[str, Any]) -> str:
     """Return the command that fills this lake, with the flag that keeps a made-up one made up."""
-    flags = {"sandbox": " --demo", "replay": " --replay FOLDER"}
+    flags = {SANDBOX: " --demo", REPLAY: " --replay FOLDER"}
     return f"smart-trader run{flags.get(str(facts['data_source']), '')}"
 
 

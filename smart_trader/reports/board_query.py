@@ -13,6 +13,7 @@ import pyarrow as pa
 from smart_trader.addresses import shown
 from smart_trader.errors import SettingsError
 from smart_trader.lake.reader import rows_of
+from smart_trader.reports.grades import GRADES
 
 # What a person may call a column instead of its name in gold.leaderboard; the heads of the table are these.
 ALIASES = {
@@ -48,9 +49,6 @@ class BoardQuery:
     minimums: Sequence[str] = ()
     sort: str | None = None
     top: int | None = None
-
-
-GRADES = ("A", "B", "C", "D", "X")
 
 
 def select_rows(board: pa.Table, query: BoardQuery, tiers: Sequence[str]) -> pa.Table:

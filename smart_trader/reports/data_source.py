@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smart_trader.clock import REAL_SOURCE
+from smart_trader.data_sources import BIRDEYE, REPLAY, SANDBOX
 from smart_trader.lake.identity import read_identity
 from smart_trader.lake.reader import Lake
 
 WARNINGS = {
-    "sandbox": "MADE-UP MARKET: these rows come from a sandbox; no such wallet, token or profit exists.",
-    "replay": "RECORDED DATA: these rows come from recorded responses that were replayed, not from today's market.",
+    SANDBOX: "MADE-UP MARKET: these rows come from a sandbox; no such wallet, token or profit exists.",
+    REPLAY: "RECORDED DATA: these rows come from recorded responses that were replayed, not from today's market.",
 }
 
 
@@ -23,11 +23,11 @@ def source_of(lake: Lake, found: Iterable[str | None] = ()) -> str:
     """
     identity = read_identity(lake.paths)
     named = {source for source in (identity.source if identity else None, *found) if source}
-    return next(iter(sorted(named - {REAL_SOURCE})), REAL_SOURCE if named else "unknown")
+    return next(iter(sorted(named - {BIRDEYE})), BIRDEYE if named else "unknown")
 
 
 def source_warning(source: str) -> str | None:
     """Return the warning to put above what is not real; None for real rows."""
-    if source == REAL_SOURCE:
+    if source == BIRDEYE:
         return None
     return WARNINGS.get(source, f"NOT KNOWN TO BE REAL: the source of these rows is {source}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smart_trader.clock import REAL_SOURCE
+from smart_trader.data_sources import BIRDEYE
 from smart_trader.reports.explain import is_capped
 from smart_trader.reports.lots import Lots
 from smart_trader.reports.lots_text import lots_content
@@ -46,7 +46,7 @@ def _head(facts: WalletFacts) -> dict[str, Any]:
     return {
         "wallet_address": facts.wallet,
         "data_source": facts.source,
-        "is_real": facts.source == REAL_SOURCE,
+        "is_real": facts.source == BIRDEYE,
         "calculated_at": facts.dates[-1],
         "calculations": list(facts.dates),
         "account": facts.account,

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from smart_trader.reports.grades import GRADES
 from smart_trader.reports.tables import Screen, figure_line, prose
 from smart_trader.reports.text_table import cell_text
 from smart_trader.reports.wallet_facts import WalletFacts
 
-GRADES = {
-    "A": "its skill exceeds 0, and its peers, with 95 %, over several periods",
-    "B": "its skill exceeds 0, and its peers, with 90 %",
-    "C": "not enough to tell; what is known points up",
-    "D": "not enough to tell, or nothing that points up",
-    "X": "none, since a hard flag holds",
-}
 SEVERITY_STYLES = {"hard": "bold red", "cap": "yellow"}
 
 

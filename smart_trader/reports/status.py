@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_trader.birdeye import MONTHLY_CU
-from smart_trader.clock import REAL_SOURCE
 from smart_trader.config.schemas import schema_name
 from smart_trader.config.variables import ProjectVariables, read_variables
+from smart_trader.data_sources import BIRDEYE
 from smart_trader.lake.delta import table_names
 from smart_trader.lake.disk import disk_usage
 from smart_trader.lake.identity import read_identity
@@ -77,7 +77,7 @@ def status_facts(
         "observed_at": present,
         "lake": lake.paths.uri.removeprefix("file:"),
         "data_source": source,
-        "is_made_up": source not in (None, REAL_SOURCE),
+        "is_made_up": source not in (None, BIRDEYE),
         "in_use_by": str(holder) if holder else None,
         "list": _list_facts(lake, history, present),
         "size": _size_facts(lake, steps, present),

@@ -9,15 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from smart_trader.console import one_line
+from smart_trader.data_sources import BIRDEYE, REPLAY, SANDBOX
 from smart_trader.lake.disk import gigabytes, megabytes
 from smart_trader.reports.alerts import worst_level
 from smart_trader.reports.durations import duration_text, short_duration
 from smart_trader.reports.text_table import SHOWN_ITEMS, columns_text
 
 SOURCES = {
-    "birdeye": "BirdEye",
-    "sandbox": "a made-up market (sandbox): no real wallet, no real money",
-    "replay": "recorded responses (replay): not of today",
+    BIRDEYE: "BirdEye",
+    SANDBOX: "a made-up market (sandbox): no real wallet, no real money",
+    REPLAY: "recorded responses (replay): not of today",
 }
 LABEL_WIDTH = 11
 WIDEST = 100

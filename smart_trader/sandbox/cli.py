@@ -15,6 +15,7 @@ from smart_trader.clock import FORMS, TimestampType, check_as_of, now
 from smart_trader.command_group import CommandGroup
 from smart_trader.config.settings import birdeye_api_key
 from smart_trader.console import report_line
+from smart_trader.data_sources import SANDBOX
 from smart_trader.errors import SettingsError
 from smart_trader.sandbox.market.options import market_option, strength_option
 from smart_trader.sandbox.market.spec import DEFAULT_MARKET, FULL_STRENGTH, WorldSpec
@@ -31,7 +32,7 @@ def _whole_seconds(_: click.Context, option: click.Parameter, at: datetime | Non
     """Return a market's time as it counts it, in whole unix seconds; a fraction is cut off."""
     if at is None:
         return None
-    check_as_of(at, "sandbox", option.opts[0])
+    check_as_of(at, SANDBOX, option.opts[0])
     return int(at.timestamp())
 
 

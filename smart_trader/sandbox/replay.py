@@ -11,6 +11,7 @@ from typing import Any
 
 import simplejson
 
+from smart_trader.data_sources import REPLAY
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.source import Row, SwapQuery, TransferQuery
 
@@ -43,7 +44,7 @@ class Recordings:
     @property
     def name(self) -> str:
         """Return what the data is called in the lake."""
-        return "replay"
+        return REPLAY
 
     def facts(self) -> Row:
         """Return how much is recorded."""

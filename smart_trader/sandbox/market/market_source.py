@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from smart_trader.data_sources import SANDBOX
 from smart_trader.errors import SmartTraderError
 from smart_trader.sandbox.market.history import STEP
 from smart_trader.sandbox.market.holding import Account, accounts, holder_text
@@ -31,7 +32,7 @@ class MarketSource:
         world: Carried on whenever the clock passes what it covers.
     """
 
-    name = "sandbox"
+    name = SANDBOX
 
     def __init__(self, world: MarketWorld) -> None:
         self.world = world

@@ -35,8 +35,7 @@ def test_the_first_run_ends_with_a_ranked_list(lake: MarketLake, shown: str) -> 
     assert re.search(r"^\[5/8\] load_transactions: reading the trades of \d+ wallets$", shown, re.MULTILINE)
     assert re.search(r"^      \d+ tables built, \d+ tests run in [\d.]+ s$", shown, re.MULTILINE)
     assert re.search(r"^ +\d+  win_rate +win rate below 40 %, or unknown$", shown, re.MULTILINE)
-    assert "MADE UP: this market is simulated; no wallet, token or profit in it is real\n" in shown
-    assert "(the easy market of seed 11 with 30 wallets)" in shown
+    assert "made up: the easy market of seed 11 with 30 wallets; nothing in it is real\n" in shown
     assert f"next: smart-trader explain {board[0]['wallet_address']}" in shown
 
 
