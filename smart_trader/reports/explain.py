@@ -55,16 +55,16 @@ def explanation(facts: WalletFacts, screen: Screen = PLAIN, *, show_all: bool = 
             list(_certainty(facts, screen)),
         ]
     parts.append(list(_past_verdicts(facts, screen, show_all=show_all)))
-    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+    text = "\n\n".join("\n".join(lines) for lines in parts if lines)
+    # what a person came for is in sight at the end as well
+    return "\n\n".join([text, *_verdict(facts, screen)]) if screen.scrolls(text) else text
 
 
 def _head(facts: WalletFacts, screen: Screen) -> Iterator[str]:
     warning = source_warning(facts.source)
     if warning:
         yield prose(warning, screen, style="bold yellow")
-    standing = facts.standing
-    is_listed = standing["is_listed"] if standing else bool(facts.evaluation and facts.evaluation["is_qualified"])
-    yield prose(verdict_sentence(facts), screen, style="bold green" if is_listed else "bold red")
+    yield from _verdict(facts, screen)
     caps = caps_sentence(facts)
     if caps:
         yield prose(caps, screen)
@@ -72,6 +72,12 @@ def _head(facts: WalletFacts, screen: Screen) -> Iterator[str]:
         yield prose(f"This address is {facts.account}.", screen, style="bold yellow")
     times = f", for the {_nth(len(facts.dates))} time" if len(facts.dates) > 1 else ""
     yield prose(f"Calculated {cell_text(facts.dates[-1])} UTC from {facts.source} data{times}.", screen, style="dim")
+
+
+def _verdict(facts: WalletFacts, screen: Screen) -> Iterator[str]:
+    standing = facts.standing
+    is_listed = standing["is_listed"] if standing else bool(facts.evaluation and facts.evaluation["is_qualified"])
+    yield prose(verdict_sentence(facts), screen, style="bold green" if is_listed else "bold red")
 
 
 def _failed(facts: WalletFacts, screen: Screen) -> Iterator[str]:

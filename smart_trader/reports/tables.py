@@ -36,15 +36,22 @@ class Screen:
     Attributes:
         width: Columns of the terminal; None for a pipe or a file, which gets everything at full length.
         has_colors: Whether to colour.
+        height: Lines of the terminal; None for a pipe or a file.
     """
 
     width: int | None = None
     has_colors: bool = False
+    height: int | None = None
 
     @property
     def prose_width(self) -> int:
         """The width that sentences are wrapped at."""
         return PROSE_WIDTH if self.width is None else min(PROSE_WIDTH, self.width)
+
+    def scrolls(self, text: str) -> bool:
+        """Whether the first line of a text is out of sight when its last one is shown."""
+        # the prompt takes a line as well
+        return self.height is not None and text.count("\n") + 2 > self.height
 
 
 PLAIN = Screen()
@@ -54,7 +61,9 @@ def stdout_screen() -> Screen:
     """Return what stdout is."""
     console = Console(file=sys.stdout)
     has_colors = console.color_system is not None and not console.no_color
-    return Screen(console.width if sys.stdout.isatty() else None, has_colors)
+    if not sys.stdout.isatty():
+        return Screen(has_colors=has_colors)
+    return Screen(console.width, has_colors, console.height)
 
 
 @dataclass(frozen=True, slots=True)

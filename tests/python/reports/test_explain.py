@@ -19,7 +19,8 @@ from smart_trader.lake.reader import Lake
 from smart_trader.reports.explain import explanation
 from smart_trader.reports.explain_json import explanation_content
 from smart_trader.reports.exports import json_text
-from smart_trader.reports.tables import PLAIN, Screen
+from smart_trader.reports.tables import PLAIN, Screen, prose
+from smart_trader.reports.verdict import verdict_sentence
 from smart_trader.reports.wallet_facts import find_position, read_wallet
 from smart_trader.sandbox.market.names import address
 
@@ -307,6 +308,16 @@ def test_a_former_trader_learns_since_when_and_why(lake: Lake) -> None:
     assert flags[1].startswith("    Some words.")
     assert flags[2].startswith(("    Some words.", "    words."))
     assert "  one_hit (soft): 0.5, bound 0.4" in flags
+
+
+def test_a_verdict_that_scrolls_out_of_sight_stands_at_the_end_too(lake: Lake) -> None:
+    facts = read_wallet(lake, WALLET)
+    whole, verdict = explanation(facts), prose(verdict_sentence(facts), PLAIN)
+    lines = len(whole.splitlines())
+    assert whole.count(verdict) == 1
+    # and a line for the prompt
+    assert explanation(facts, Screen(height=lines + 1)) == whole
+    assert explanation(facts, Screen(height=lines)) == f"{whole}\n\n{verdict}"
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
