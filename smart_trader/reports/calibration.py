@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from smart_trader.config.variables import ProjectVariables, read_variables
 from smart_trader.lake.reader import Lake, rows_of
+from smart_trader.reports.data_source import source_of, source_warning
+from smart_trader.reports.tables import PLAIN, Screen, prose
 from smart_trader.reports.text_table import plain_value
 
 RANKING_SCORE = "skill_low"
@@ -43,18 +45,24 @@ def calibration_rows(lake: Lake) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["scored_at"].timestamp(), names.index(row["score_name"])))
 
 
-def calibration_text(lake: Lake, form: str) -> str:
-    """Write what is measured: as JSON all of it, as text the newest window and what luck alone would list.
+def calibration_json(lake: Lake) -> str:
+    """Write all that is measured as JSON."""
+    return json.dumps(calibration_rows(lake), default=plain_value, indent=1)
+
+
+def calibration_text(lake: Lake, screen: Screen = PLAIN) -> str:
+    """Write the newest window and what luck alone would list.
 
     Raises:
         SmartTraderError: The project's settings cannot be read.
     """
     rows = calibration_rows(lake)
-    if form == "json":
-        return json.dumps(rows, default=plain_value, indent=1)
     newest = [row for row in rows if row["scored_at"] == rows[0]["scored_at"]]
     lines = _window_lines(newest) if newest else [f"Whether a score orders what comes after is {_not_known(lake)}."]
-    return "\n".join([*lines, *_luck_lines(lake)])
+    warning = source_warning(source_of(lake))
+    marked = [prose(warning, screen, style="bold yellow")] if warning else []
+    told = [prose(line.lstrip(), screen, indent=_indent(line)) for line in [*lines, *_luck_lines(lake)]]
+    return "\n".join([*marked, *told])
 
 
 def calibration_sentence(lake: Lake) -> str:
@@ -71,6 +79,10 @@ def calibration_sentence(lake: Lake) -> str:
         f"Does this order tell what comes after? {_capital(VERDICTS[row['verdict']])} ({_counted(row)} scored on "
         f"{_day(row['scored_at'])}{_correlation(row)}); `smart-trader calibration` tells more."
     )
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _window_lines(rows: Sequence[dict[str, Any]]) -> list[str]:

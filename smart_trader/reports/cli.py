@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import click
 
-from smart_trader.console import one_line, show
+from smart_trader.console import one_line, report_line, show
 from smart_trader.errors import SmartTraderError
 from smart_trader.reports.alerts import CRITICAL, DEFAULT_MAX_AGE, EXIT_CODES, worst_level
 from smart_trader.reports.durations import DurationType
@@ -19,9 +19,17 @@ from smart_trader.reports.text_table import plain_value
 def calibration(form: str) -> None:
     """Tell whether past scores ordered what came after."""
     from smart_trader.lake.reader import readable_lake
-    from smart_trader.reports.calibration import calibration_text
+    from smart_trader.reports.calibration import calibration_json, calibration_text
+    from smart_trader.reports.data_source import source_of, source_warning
+    from smart_trader.reports.tables import show_rendered, stdout_screen
 
-    show(calibration_text(readable_lake(), form))
+    lake = readable_lake()
+    if form == "text":
+        show_rendered(calibration_text(lake, stdout_screen()))
+        return
+    if warning := source_warning(source_of(lake)):
+        report_line(warning)
+    show(calibration_json(lake))
 
 
 @click.command()

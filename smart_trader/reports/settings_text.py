@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from smart_trader.config.listing import Setting
+from smart_trader.config.listing import PIPELINE, Setting
 from smart_trader.console import one_line
 from smart_trader.reports.status_text import text_width
 
@@ -39,11 +39,17 @@ def _lines_of(setting: Setting) -> Iterator[tuple[str, str, str, str]]:
     """Yield name, value, unit and origin; a setting of several values has a line for each."""
     if not isinstance(setting.value, dict):
         unit = setting.unit if setting.value is not None else ""
-        yield setting.name, value_text(setting.value), unit, setting.origin
+        yield setting.name, _own_text(setting), unit, setting.origin
         return
     yield setting.name, "", "", setting.origin
     for key, value in setting.value.items():
         yield f"  {key}", value_text(value), setting.unit, ""
+
+
+def _own_text(setting: Setting) -> str:
+    """Write a setting's value; a whole number that counts nothing is a port."""
+    is_port = isinstance(setting.value, int) and not setting.unit and setting.section != PIPELINE
+    return str(setting.value) if is_port and not isinstance(setting.value, bool) else value_text(setting.value)
 
 
 def value_text(value: Any) -> str:
@@ -61,7 +67,7 @@ def setting_text(setting: Setting) -> str:
     """Write one setting with what it decides, what it may be, and where its value comes from."""
     value = ", ".join(f"{key} {item}" for key, item in setting.value.items()) if isinstance(setting.value, dict) else ""
     facts = {
-        "value": " ".join(filter(None, (value or value_text(setting.value), setting.unit))),
+        "value": " ".join(filter(None, (value or _own_text(setting), setting.unit))),
         "set in": setting.origin,
         "may be": setting.allowed,
         "decides": setting.meaning,

@@ -166,9 +166,14 @@ def test_the_commands_tell_the_newest_window(walked: MarketLake) -> None:
     told = walked.smart_trader("calibration")
     assert told.returncode == 0, told.stderr
     newest, end = time_of(RUNS[2]), time_of(RUNS[2]) + WINDOW
-    assert told.stdout.startswith(f"Scored on {newest:%Y-%m-%d}, against what the wallets' buys until {end:%Y-%m-%d}")
-    assert "luck alone would grade" in told.stdout
-    rows = json.loads(walked.smart_trader("calibration", "--format", "json").stdout)
+    mark, text = told.stdout.split("\n", 1)
+    assert mark.startswith("MADE-UP MARKET")
+    text = " ".join(text.split())
+    assert text.startswith(f"Scored on {newest:%Y-%m-%d}, against what the wallets' buys until {end:%Y-%m-%d}")
+    assert "luck alone would grade" in text
+    exported = walked.smart_trader("calibration", "--format", "json")
+    assert exported.stderr.startswith("MADE-UP MARKET")
+    rows = json.loads(exported.stdout)
     assert len(rows) == 9
     assert [row["score_name"] for row in rows[:3]] == ["skill_low", "smart_trader_score", "realized_pnl"]
     last = " ".join(walked.smart_trader("leaderboard").stdout.splitlines()[-3:])

@@ -15,6 +15,7 @@ def arguments(lake: MarketLake, command: str) -> list[str]:
     wallet, token = row["wallet_address"], row["token_address"]
     return {
         "leaderboard": ["leaderboard"],
+        "calibration": ["calibration"],
         "explain": ["explain", wallet],
         "all": ["explain", wallet, "--all"],
         "lots": ["explain", wallet, "--token", token, "--lots"],
@@ -22,7 +23,7 @@ def arguments(lake: MarketLake, command: str) -> list[str]:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("command", ["leaderboard", "explain", "all", "lots"])
+@pytest.mark.parametrize("command", ["leaderboard", "calibration", "explain", "all", "lots"])
 def test_no_row_breaks_and_the_market_is_called_made_up(calm: MarketLake, command: str, size: tuple[int, int]) -> None:
     text = run_in_terminal(calm, arguments(calm, command), size, {})
     assert "\x1b[" in text.raw
