@@ -38,19 +38,36 @@ unflagged as (
 
 ),
 
-numbered as (
+drawn as (
 
-    -- each position has a number, in an order of no meaning
+    -- two orders of no meaning, drawn alike by both engines
     select
         skill_positions.wallet_address,
         skill_positions.token_address,
         skill_positions.bounded_return,
         skill_positions.squared_return,
-        row_number() over (
-            order by skill_positions.wallet_address asc, skill_positions.token_address asc
-        ) as position_number
+        md5(concat_ws(
+            '|', 'luck', 'first', skill_positions.wallet_address, skill_positions.token_address
+        )) as first_lot,
+        md5(concat_ws(
+            '|', 'luck', 'second', skill_positions.wallet_address, skill_positions.token_address
+        )) as second_lot
     from skill_positions
     left semi join unflagged on skill_positions.wallet_address = unflagged.wallet_address
+
+),
+
+numbered as (
+
+    select
+        wallet_address,
+        bounded_return,
+        squared_return,
+        row_number() over (order by wallet_address asc, token_address asc) as position_number,
+        row_number() over (order by first_lot asc, token_address asc) as first_number,
+        row_number() over (order by second_lot asc, token_address asc) as second_number,
+        count(*) over () as position_count
+    from drawn
 
 ),
 
@@ -62,38 +79,31 @@ shuffles as (
 
 lots as (
 
-    -- Both engines draw alike. Twelve digits order as well as all, and sort faster.
+    -- No position differs from another in how both orders are drawn, so each permutation is a
+    -- uniform draw as well. To make and sort a text for each position of each is ten times slower.
     select
         shuffles.permutation,
-        numbered.bounded_return,
-        numbered.squared_return,
         numbered.position_number,
-        left(
-            md5(concat_ws(
-                '|',
-                'luck',
-                cast(shuffles.permutation as string),
-                numbered.wallet_address,
-                numbered.token_address
-            )),
-            12
+        numbered.first_number,
+        pmod(
+            numbered.first_number + shuffles.permutation * numbered.second_number,
+            numbered.position_count
         ) as lot
     from numbered
     cross join shuffles
 
 ),
 
-shuffled as (
+dealt as (
 
     -- the return of one position goes to another
     select
         permutation,
-        bounded_return,
-        squared_return,
+        position_number as giver_number,
         row_number() over (
             partition by permutation
-            order by lot asc, position_number asc
-        ) as position_number
+            order by lot asc, first_number asc
+        ) as receiver_number
     from lots
 
 ),
@@ -114,14 +124,15 @@ receivers as (
 wallets as (
 
     select
-        shuffled.permutation,
+        dealt.permutation,
         receivers.wallet_number,
         count(*) as position_count,
-        cast(sum(shuffled.bounded_return) as decimal(38, 12)) as return_sum,
-        cast(sum(shuffled.squared_return) as decimal(38, 12)) as square_sum
-    from shuffled
-    inner join receivers on shuffled.position_number = receivers.position_number
-    group by shuffled.permutation, receivers.wallet_number
+        cast(sum(numbered.bounded_return) as decimal(38, 12)) as return_sum,
+        cast(sum(numbered.squared_return) as decimal(38, 12)) as square_sum
+    from dealt
+    inner join receivers on dealt.receiver_number = receivers.position_number
+    inner join numbered on dealt.giver_number = numbered.position_number
+    group by dealt.permutation, receivers.wallet_number
 
 ),
 

@@ -173,16 +173,26 @@ def expected_grade(row: Mapping[str, Any], count: int, is_flagged: bool) -> str:
     return "C" if count >= 5 and row["skill"] > 0 else "D"
 
 
+def drawn_numbers(name: str, positions: Sequence[Position]) -> np.ndarray:
+    """Number positions from 1 in an order that is drawn."""
+    texts = [hashlib.md5(f"luck|{name}|{one.wallet}|{one.token}".encode()).hexdigest() for one in positions]
+    order = np.argsort(np.array(texts, str), kind="stable")
+    numbers = np.zeros(len(positions), np.int64)
+    numbers[order] = np.arange(1, len(positions) + 1)
+    return numbers
+
+
 def expected_luck(case: Case) -> list[int]:
     """Count the wallets that each shuffle would grade A or B."""
     positions = [position for position in case.counted() if position.wallet not in case.flagged]
     positions.sort(key=lambda position: (position.wallet, position.token))
     owners = np.array([position.wallet for position in positions])
     values = np.round(np.array([position.bounded_return for position in positions]), 12)
+    first, second = (drawn_numbers(name, positions) for name in ("first", "second"))
     counted = []
     for permutation in range(1, PERMUTATIONS + 1):
-        lots = [hashlib.md5(f"luck|{permutation}|{one.wallet}|{one.token}".encode()).hexdigest() for one in positions]
-        shuffled = values[np.argsort(np.array(lots), kind="stable")] if lots else values
+        lots = (first + permutation * second) % max(len(positions), 1)
+        shuffled = values[np.lexsort((first, lots))]
         wallets = [shuffled[owners == wallet] for wallet in np.unique(owners)]
         peers = [one for one in wallets if len(one) >= 5]
         scale = scale_of(*(np.array([f(one) for one in peers]) for f in (len, np.sum, lambda one: (one**2).sum())))
