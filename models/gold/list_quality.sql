@@ -63,11 +63,24 @@ numbered as (
         wallet_address,
         bounded_return,
         squared_return,
-        row_number() over (order by wallet_address asc, token_address asc) as position_number,
         row_number() over (order by first_lot asc, token_address asc) as first_number,
         row_number() over (order by second_lot asc, token_address asc) as second_number,
         count(*) over () as position_count
     from drawn
+
+),
+
+receivers as (
+
+    -- positions of wallets with enough of them to count; a wallet is known by its first
+    select
+        first_number,
+        position_count,
+        min(first_number) over (partition by wallet_address) as wallet_number
+    from numbered
+    qualify
+        count(*) over (partition by wallet_address)
+        >= {{ [var('skill_peer_positions'), var('grade_b_positions')] | min }}
 
 ),
 
@@ -77,47 +90,18 @@ shuffles as (
 
 ),
 
-lots as (
-
-    -- No position differs from another in how both orders are drawn, so each permutation is a
-    -- uniform draw as well. To make and sort a text for each position of each is ten times slower.
-    select
-        shuffles.permutation,
-        numbered.position_number,
-        numbered.first_number,
-        pmod(
-            numbered.first_number + shuffles.permutation * numbered.second_number,
-            numbered.position_count
-        ) as lot
-    from numbered
-    cross join shuffles
-
-),
-
 dealt as (
 
-    -- the return of one position goes to another
+    -- A position receives the return of another: of the one whose number in the second order is its
+    -- own in the first, moved on by one in each shuffle. Nothing is sorted for a shuffle.
     select
-        permutation,
-        position_number as giver_number,
-        row_number() over (
-            partition by permutation
-            order by lot asc, first_number asc
-        ) as receiver_number
-    from lots
-
-),
-
-receivers as (
-
-    -- positions of wallets with enough of them to count; a wallet is known by its first
-    select
-        position_number,
-        min(position_number) over (partition by wallet_address) as wallet_number
-    from numbered
-    qualify
-        count(*) over (partition by wallet_address)
-        >= {{ [var('skill_peer_positions'), var('grade_b_positions')] | min }}
+        shuffles.permutation,
+        receivers.wallet_number,
+        1 + pmod(
+            receivers.first_number + shuffles.permutation, receivers.position_count
+        ) as giver_number
+    from receivers
+    cross join shuffles
 
 ),
 
@@ -125,14 +109,13 @@ wallets as (
 
     select
         dealt.permutation,
-        receivers.wallet_number,
+        dealt.wallet_number,
         count(*) as position_count,
         cast(sum(numbered.bounded_return) as decimal(38, 12)) as return_sum,
         cast(sum(numbered.squared_return) as decimal(38, 12)) as square_sum
     from dealt
-    inner join receivers on dealt.receiver_number = receivers.position_number
-    inner join numbered on dealt.giver_number = numbered.position_number
-    group by dealt.permutation, receivers.wallet_number
+    inner join numbered on dealt.giver_number = numbered.second_number
+    group by dealt.permutation, dealt.wallet_number
 
 ),
 

@@ -191,8 +191,7 @@ def expected_luck(case: Case) -> list[int]:
     first, second = (drawn_numbers(name, positions) for name in ("first", "second"))
     counted = []
     for permutation in range(1, PERMUTATIONS + 1):
-        lots = (first + permutation * second) % max(len(positions), 1)
-        shuffled = values[np.lexsort((first, lots))]
+        shuffled = values[np.argsort(second)][(first + permutation) % max(len(positions), 1)]
         wallets = [shuffled[owners == wallet] for wallet in np.unique(owners)]
         peers = [one for one in wallets if len(one) >= 5]
         scale = scale_of(*(np.array([f(one) for one in peers]) for f in (len, np.sum, lambda one: (one**2).sum())))
