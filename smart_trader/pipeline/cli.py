@@ -153,12 +153,12 @@ def _show_traders(paths: LakePaths, top: int, wallets: list[str]) -> None:
 
 def _write_report(paths: LakePaths, *, is_needed: bool) -> None:
     """Write the report page and say where it is; where a run changed nothing, the page of the run before stands."""
-    from smart_trader.lake.identity import schema_prefix
     from smart_trader.lake.reader import Lake
-    from smart_trader.report_page.standing_page import is_standing
+    from smart_trader.report_page.page_file import is_current, report_file
 
-    lake, page = Lake(paths), paths.report_file(schema_prefix())
-    if not is_needed and is_standing(page, lake):
+    lake = Lake(paths)
+    page = report_file(lake)
+    if not is_needed and is_current(page, lake):
         report_line(f"report: {page.absolute()} (nothing changed since it was written)")
         return
     # what makes the page takes a while to import

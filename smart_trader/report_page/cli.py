@@ -21,7 +21,8 @@ from smart_trader.console import show
 def report(top: int, output: Path | None) -> None:
     """Write the report page: one HTML file with the list, its wallets, and what speaks against them."""
     from smart_trader.lake.reader import readable_lake
-    from smart_trader.report_page.page import report_file, write_page
+    from smart_trader.report_page.page import write_page
+    from smart_trader.report_page.page_file import report_file
 
     lake = readable_lake()
     show(str(write_page(lake, output or report_file(lake), top)))

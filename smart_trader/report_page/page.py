@@ -19,11 +19,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from smart_trader.console import one_line
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.atomic import write_file
-from smart_trader.lake.identity import project_version, schema_prefix
+from smart_trader.lake.identity import project_version
 from smart_trader.lake.reader import Lake
 from smart_trader.report_page.charts import chart_specs
 from smart_trader.report_page.columns import COLUMNS
 from smart_trader.report_page.formats import FILTERS
+from smart_trader.report_page.page_file import report_file
 from smart_trader.report_page.reading import read_page
 from smart_trader.report_page.sections import (
     calibration_of,
@@ -48,11 +49,6 @@ POLICY = (
     "default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; connect-src 'none'; "
     "base-uri 'none'; form-action 'none'"
 )
-
-
-def report_file(lake: Lake) -> Path:
-    """Return where a lake's page lies unless another file is asked for."""
-    return lake.paths.report_file(schema_prefix())
 
 
 def page_line(lake: Lake) -> str:
