@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -152,7 +152,8 @@ def match_lots(landed: pa.Table, covered_batch: int | None, rules: Rules) -> Lot
         for row in trades.to_pylist()
         if row["round_trip_usd"] is not None
     ]
-    sums = _sums(trades, matches, open_lots, round_trips)
+    with localcontext(EXACT):
+        sums = _sums(trades, matches, open_lots, round_trips)
     return Lots(matches, open_lots, round_trips, sums, landed.num_rows - taken.num_rows)
 
 
@@ -241,7 +242,8 @@ def _total(values: Sequence[Decimal | None]) -> Decimal:
 
 
 def _usd(value: float) -> Decimal:
-    return EXACT.quantize(Decimal(value), PLACES)
+    # not Decimal(value): a caller's context may trap floats
+    return EXACT.quantize(Decimal.from_float(value), PLACES)
 
 
 def _time(seconds: int) -> datetime:

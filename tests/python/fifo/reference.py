@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Context, Decimal, setcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 ZERO = Decimal(0)
 DUST = Decimal("1e-9")
@@ -59,7 +59,11 @@ class Position:
 
 def compute(trades: list[Trade]) -> Position:
     """Compute one position from its sorted trades."""
-    setcontext(Context(prec=60))
+    with localcontext(Context(prec=60)):
+        return _compute(trades)
+
+
+def _compute(trades: list[Trade]) -> Position:
     position, peak = Position(), ZERO
     for trade in trades:
         if trade.round_trip is not None:

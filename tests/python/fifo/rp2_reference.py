@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 from pathlib import Path
 
-from prezzemolo.avl_tree import AVLTree
-from rp2.accounting_engine import AccountingEngine
-from rp2.configuration import MAX_DATE, MIN_DATE, Configuration
-from rp2.in_transaction import InTransaction
-from rp2.input_data import InputData
-from rp2.out_transaction import OutTransaction
-from rp2.plugin.accounting_method.fifo import AccountingMethod
-from rp2.plugin.country.us import US
-from rp2.rp2_decimal import RP2Decimal
-from rp2.tax_engine import compute_tax
-from rp2.transaction_set import TransactionSet
-
 from .reference import Trade
+
+# rp2 changes the thread's decimal context when it is imported; other tests keep theirs
+with localcontext() as RP2_CONTEXT:
+    from prezzemolo.avl_tree import AVLTree
+    from rp2.accounting_engine import AccountingEngine
+    from rp2.configuration import MAX_DATE, MIN_DATE, Configuration
+    from rp2.in_transaction import InTransaction
+    from rp2.input_data import InputData
+    from rp2.out_transaction import OutTransaction
+    from rp2.plugin.accounting_method.fifo import AccountingMethod
+    from rp2.plugin.country.us import US
+    from rp2.rp2_decimal import RP2Decimal
+    from rp2.tax_engine import compute_tax
+    from rp2.transaction_set import TransactionSet
 
 SETTINGS = """
 [general]
@@ -73,6 +75,11 @@ def configuration() -> Configuration:
 
 def realized_by_rp2(trades: list[Trade]) -> Decimal:
     """Return the total gain of trades whose sells are all covered by buys, in USD."""
+    with localcontext(RP2_CONTEXT):
+        return _realized(trades)
+
+
+def _realized(trades: list[Trade]) -> Decimal:
     settings = configuration()
     buys = TransactionSet(settings, "IN", "TOKEN", MIN_DATE, MAX_DATE)
     sells = TransactionSet(settings, "OUT", "TOKEN", MIN_DATE, MAX_DATE)

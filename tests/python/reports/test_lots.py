@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
+from decimal import Decimal, FloatOperation, localcontext
 from typing import Any
 
 import pyarrow as pa
@@ -144,6 +144,15 @@ def test_what_is_left_and_what_one_transaction_bought_and_sold_is_told() -> None
 def test_trades_after_the_calculation_are_counted_and_left_out() -> None:
     lots = lots_of(trade("b", 1, "buy", 10, 100), trade("s", 2, "sell", 10, 150, load_batch=2), covered_batch=1)
     assert (lots.later_count, lots.matches, len(lots.open_lots)) == (1, [], 1)
+
+
+def test_lots_are_the_same_under_a_callers_decimal_context() -> None:
+    trades = [trade("b", 1, "buy", 3e15, 1234567890.123456), trade("s", 2, "sell", 1e15, 987654321.654321)]
+    lots = lots_of(*trades)
+    with localcontext() as context:
+        context.prec = 6
+        context.traps[FloatOperation] = True
+        assert lots_of(*trades) == lots
 
 
 def test_a_difference_of_a_cent_is_named() -> None:
