@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from smart_trader.lake.reader import Lake, rows_of
 from smart_trader.reports.board_query import HEADS, BoardQuery, column_name, select_rows
 from smart_trader.reports.calibration import calibration_sentence
 from smart_trader.reports.data_source import source_of, source_warning
+from smart_trader.reports.durations import duration_text
 from smart_trader.reports.exports import csv_text, json_text, markdown_text, parquet_bytes
 from smart_trader.reports.tables import PLAIN, Cell, Column, Screen, prose, table_text
 
@@ -154,18 +155,16 @@ def _footer(lake: Lake, board: Board, screen: Screen) -> list[str]:
     lines = []
     if board.as_of is not None:
         counted = f"{board.rows.num_rows} of {board.total} wallets" if board.rows.num_rows < board.total else ""
-        age = age_text(datetime.now(UTC) - board.as_of) if screen.width is not None else ""
+        age = _age_text(datetime.now(UTC) - board.as_of) if screen.width is not None else ""
         facts = [counted, f"data of {spelled(board.as_of)}{age}", f"source {board.source}"]
         lines.append(prose(", ".join(fact for fact in facts if fact), screen, style="dim"))
     return [*lines, prose(calibration_sentence(lake), screen)]
 
 
-def age_text(age: Any) -> str:
+def _age_text(age: timedelta) -> str:
     """Write how old data is; nothing where a made-up clock runs ahead of this machine's."""
-    hours = age.total_seconds() / 3600
-    if hours < 0:
-        return ""
-    return f" ({hours / 24:,.0f} days old)" if hours >= 48 else f" ({hours:,.1f} h old)"
+    seconds = age.total_seconds()
+    return f" ({duration_text(seconds)} old)" if seconds >= 0 else ""
 
 
 def _cell(row: dict[str, Any], name: str) -> Cell:
