@@ -17,7 +17,7 @@ from loaders.retry import RETRY
 from loaders.work_items import WorkItem
 from smart_trader.addresses import ADDRESS_FIX, check_addresses, is_address, shown
 from smart_trader.errors import SettingsError, SmartTraderError
-from smart_trader.lake.delta import is_table, read_table
+from smart_trader.lake.delta import is_one_of, is_table, read_table
 from smart_trader.text_files import read_standard_input, read_text
 
 STANDARD_INPUT = "-"
@@ -98,12 +98,12 @@ def with_known_swaps(items: list[WorkItem], fetch_log: str) -> list[WorkItem]:
         items: Wallets.
         fetch_log: Folder or address of `bronze.fetch_log`.
     """
-    wanted = pa.array([item.item for item in items], pa.string())
+    wanted = [item.item for item in items]
     rows = read_table(
         fetch_log,
         KNOWN_COLUMNS,
         # a request to retry is no fetch, and knows of no swap
-        (pc.field("kind") == "swaps") & (pc.field("outcome") != RETRY) & pc.field("item").isin(wanted),
+        (pc.field("kind") == "swaps") & (pc.field("outcome") != RETRY) & is_one_of("item", wanted),
     ).sort_by([("as_of", "ascending"), ("landed_at", "ascending")])
     newest: dict[str, int] = {}
     known: dict[str, WorkItem] = {}

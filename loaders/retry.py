@@ -6,14 +6,11 @@ import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from loaders.bronze import Bronze
 from loaders.resources import RESOURCES
 from loaders.tables import FETCH_LOG
 from smart_trader.errors import SmartTraderError
-from smart_trader.lake.delta import read_table
+from smart_trader.lake.delta import is_one_of, read_table
 
 RETRY = "retry"
 KINDS = tuple(resource.kind for resource in RESOURCES if resource.queue)
@@ -26,7 +23,7 @@ def find_fetched_items(bronze: Bronze, items: Collection[str]) -> set[tuple[str,
     Raises:
         SmartTraderError: One of them never was; names it.
     """
-    wanted = pc.field("kind").isin(KINDS) & pc.field("item").isin(pa.array(items, pa.string()))
+    wanted = is_one_of("kind", KINDS) & is_one_of("item", items)
     rows = read_table(bronze.location(FETCH_LOG), ["kind", "item"], wanted).to_pylist() if bronze.has(FETCH_LOG) else []
     found = {(row["kind"], row["item"]) for row in rows}
     unknown = sorted({*items} - {item for _, item in found})

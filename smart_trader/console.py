@@ -100,6 +100,8 @@ def run(command: click.Command, name: str) -> NoReturn:
     handler = logging.StreamHandler()
     handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
+    # numba's coloured errors would end every command that reads trades with an escape code
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
     os.umask(OWNER_ONLY_UMASK)
     bypass_proxies()
     listen()

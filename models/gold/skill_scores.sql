@@ -203,10 +203,15 @@ measured as (
         bround(
             try_divide(cast(bounds.pnl_usd as double), cast(bounds.cost_usd as double)), 12
         ) as money_return,
-        bround(
-            try_divide(cast(bounds.pnl_usd as double), cast(bounds.cost_usd as double))
-            - {{ var('skill_bound_95') }}d * money_errors.money_return_error,
-            12
+        -- one position says nothing of how much positions differ
+        if(
+            bounds.position_count > 1,
+            bround(
+                try_divide(cast(bounds.pnl_usd as double), cast(bounds.cost_usd as double))
+                - {{ var('skill_bound_95') }}d * money_errors.money_return_error,
+                12
+            ),
+            null
         ) as money_return_low,
         cast(bounds.pnl_usd as decimal(38, 6)) as pnl_usd,
         cast(bounds.cost_usd as decimal(38, 6)) as cost_usd,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -97,6 +97,15 @@ def read_table(location: str, columns: Sequence[str] | None = None, where: pc.Ex
         return _dataset(location).to_table(list(columns) if columns else None, filter=where)
     except (OSError, pa.ArrowInvalid) as error:
         raise explain_unreadable(location, error) from None
+
+
+def is_one_of(column: str, texts: Collection[str]) -> pc.Expression:
+    """Return the condition that a text column holds one of some texts; of none it holds none.
+
+    Arrow takes an empty list for one of nulls. Without the cast it compares the texts with a file's least and largest
+    value, which may be string views. It refuses both.
+    """
+    return pc.field(column).cast(pa.string()).isin(pa.array(list(texts), pa.string()))
 
 
 def first_value(location: str, column: str) -> object:

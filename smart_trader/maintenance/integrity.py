@@ -13,6 +13,7 @@ from loaders.resources import RESOURCES
 from loaders.tables import FETCH_LOG, TABLES
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
+from smart_trader.lake.delta import is_one_of
 from smart_trader.lake.reader import Lake
 from smart_trader.lake.store import arrow_location
 
@@ -61,7 +62,7 @@ def lost_rows(lake: Lake) -> list[str]:
 def _count_rows_by_fetch(lake: Lake, table: str, complete: set[str]) -> Counter[str]:
     """Count a table's rows that count, once each, by the fetch that brought them."""
     counts: Counter[str] = Counter()
-    rows = lake.read("bronze", table, ["fetch_id", ROW_ID], pc.field(LOAD_ID).isin(sorted(complete)))
+    rows = lake.read("bronze", table, ["fetch_id", ROW_ID], is_one_of(LOAD_ID, complete))
     grouped = rows.group_by("fetch_id").aggregate([(ROW_ID, "count_distinct")])
     counts.update(
         dict(zip(grouped["fetch_id"].to_pylist(), grouped[f"{ROW_ID}_count_distinct"].to_pylist(), strict=True))

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-import pyarrow.compute as pc
-
 from loaders.apis import Api
 from loaders.bronze import Bronze
 from loaders.errors import BudgetReachedError, TerminalApiError
@@ -25,7 +23,7 @@ from smart_trader.console import ProgressFn
 from smart_trader.data_sources import BIRDEYE
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.checksums import record_checksums
-from smart_trader.lake.delta import read_table
+from smart_trader.lake.delta import is_one_of, read_table
 from smart_trader.lake.disk import check_disk
 from smart_trader.lake.lock import lock_lake
 from smart_trader.lake.reader import Lake
@@ -229,7 +227,7 @@ class _Run:
 
     def _has_answers(self) -> bool:
         """Whether the API ever answered for anything in this lake."""
-        is_answer = ~pc.field("outcome").isin(["failed", RETRY])
+        is_answer = ~is_one_of("outcome", ["failed", RETRY])
         return bool(read_table(self._bronze.location(FETCH_LOG), ["outcome"], is_answer).num_rows)
 
     def _load_settings(self) -> LoaderSettings:

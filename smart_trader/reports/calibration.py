@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smart_trader.config.variables import ProjectVariables, read_variables
+from smart_trader.lake.delta import is_one_of
 from smart_trader.lake.reader import Lake, rows_of
 from smart_trader.reports.data_source import source_of, source_warning
+from smart_trader.reports.grades import SURE_GRADES
 from smart_trader.reports.tables import PLAIN, Screen, prose
 from smart_trader.reports.text_table import plain_value
 
@@ -116,11 +118,21 @@ def _luck_lines(lake: Lake) -> list[str]:
     if not rows:
         return []
     row = max(rows, key=lambda one: one["scored_at"])
+    good = row["grade_a_count"] + row["grade_b_count"]
     return [
-        f"On {_day(row['scored_at'])} {row['grade_a_count'] + row['grade_b_count']} of {row['unflagged_count']} "
-        f"unflagged wallets were graded A or B; luck alone would grade {row['expected_by_luck']:.1f} so "
-        f"({row['luck_low']:.0f} to {row['luck_high']:.0f})."
+        f"On {_day(row['scored_at'])} {good} of {row['unflagged_count']} "
+        f"unflagged wallets were graded A or B{_unlisted(lake, good)}; luck alone would grade "
+        f"{row['expected_by_luck']:.1f} so ({row['luck_low']:.0f} to {row['luck_high']:.0f})."
     ]
+
+
+def _unlisted(lake: Lake, good: int) -> str:
+    """Say how many of the good grades are on the list, where not all are: a grade is no pass for the minimums."""
+    is_good = pc.field("is_listed") & is_one_of("grade", SURE_GRADES)
+    listed = lake.read("gold", "wallet_standings", ["wallet_address"], is_good).num_rows
+    if listed == good:
+        return ""
+    return f" ({listed or 'none'} of them listed: `smart-trader explain WALLET` names the rule that another fails)"
 
 
 def _not_known(lake: Lake) -> str:

@@ -7,3 +7,5 @@ GRADES = {
     "D": "not enough to tell, or nothing that points up",
     "X": "none, since a hard flag holds",
 }
+# Grades of which luck is counted: what is known is enough to tell.
+SURE_GRADES = ("A", "B")

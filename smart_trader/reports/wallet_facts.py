@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from smart_trader.addresses import shown
 from smart_trader.config.variables import ProjectVariables, read_variables
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.delta import is_one_of
 from smart_trader.lake.reader import Lake, rows_of
 from smart_trader.reports.data_source import source_of
 from smart_trader.reports.wallet_names import account_kind, ambiguous
@@ -120,7 +121,7 @@ def _count_conversions(lake: Lake, mine: pc.Expression) -> int | None:
     if not (lake.has("silver", "wallet_swaps") and lake.has("silver", "quote_assets")):
         return None
     mints = lake.read("silver", "quote_assets", ["mint"])["mint"].to_pylist()
-    money = pc.field("sold_token_address").isin(mints) & pc.field("bought_token_address").isin(mints)
+    money = is_one_of("sold_token_address", mints) & is_one_of("bought_token_address", mints)
     return int(lake.read("silver", "wallet_swaps", ["wallet_address"], mine & money).num_rows)
 
 
@@ -133,7 +134,7 @@ def find_position(facts: WalletFacts, text: str) -> Row:
     wanted = text.strip()
     if wanted:
         whole = [row for row in facts.positions if row["token_address"] == wanted]
-        named = [row for row in facts.positions if (row.get("symbol") or "").lower() == wanted.lower()]
+        named = [row for row in facts.positions if (row.get("symbol") or "").strip().lower() == wanted.lower()]
         begun = [row for row in facts.positions if row["token_address"].startswith(wanted)]
         found = whole or named or begun
         if len(found) == 1:
@@ -152,7 +153,7 @@ def read_symbols(lake: Lake, tokens: Sequence[str]) -> dict[str, str]:
     """Return tokens' symbols, as far as the lake knows them; they are strangers' text."""
     if not lake.has("silver", "tokens"):
         return {}
-    rows = _rows(lake, "silver", "tokens", pc.field("token_address").isin(tokens))
+    rows = _rows(lake, "silver", "tokens", is_one_of("token_address", tokens))
     return {row["token_address"]: row["symbol"] for row in rows if row["symbol"]}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 import pytest
 
 from smart_trader.cli import COMMANDS, SECTIONS, smart_trader
 from smart_trader.errors import closest
-from tests.python.support.engine import clean_environment, run_module
+from tests.python.support.engine import PROJECT, clean_environment, run_module
 
 WIDTH = 80
 
@@ -74,6 +75,19 @@ def test_what_is_mistyped_gets_one_style_of_error(
     assert ("did you mean" in done.stderr) == (guess is not None)
     assert guess is None or f"did you mean {guess}?" in done.stderr
     assert page is None or f"see {page} --help" in second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["config", "token_limit"], "dbt_project.yml", id="a-setting-of-the-project"),
+        pytest.param(["lakehouse", "env"], str(PROJECT / ".lakehouse"), id="its-own-lake"),
+    ],
+)
+def test_a_command_knows_its_project_from_any_folder(arguments: list[str], told: str, tmp_path: Path) -> None:
+    done = run_module("smart_trader.cli", *arguments, env=clean_environment(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
 
 
 @pytest.mark.parametrize(

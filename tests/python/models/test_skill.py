@@ -143,12 +143,12 @@ def expected_score(
     return row | {"grade": expected_grade(row, len(returns), is_flagged)}
 
 
-def expected_money(positions: Sequence[Position]) -> dict[str, float]:
+def expected_money(positions: Sequence[Position]) -> dict[str, float | None]:
     costs = np.array([position.cost_usd for position in positions])
     pnl = np.array([round(position.cost_usd * position.bounded_return, 6) for position in positions])
     mean = pnl.sum() / costs.sum()
     error = np.sqrt(((pnl - costs * mean) ** 2).sum()) / costs.sum()
-    return {"money_return": mean, "money_return_low": mean - 1.645 * error}
+    return {"money_return": mean, "money_return_low": mean - 1.645 * error if len(positions) > 1 else None}
 
 
 def expected_periods(positions: Sequence[Position]) -> dict[str, float]:

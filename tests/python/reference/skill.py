@@ -127,4 +127,4 @@ def money_return(mine: Sequence[Return]) -> tuple[float | None, float | None]:
     cost = math.fsum(float(each.cost) for each in mine)
     ratio = math.fsum(float(each.pnl) for each in mine) / cost
     squares = math.fsum((float(each.pnl) - ratio * float(each.cost)) ** 2 for each in mine)
-    return ratio, ratio - Z95 * math.sqrt(squares) / cost
+    return ratio, ratio - Z95 * math.sqrt(squares) / cost if len(mine) > 1 else None

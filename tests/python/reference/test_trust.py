@@ -244,6 +244,8 @@ def test_skill_is_drawn_to_the_peers() -> None:
     # these ten days touch two periods
     assert (skill.position_count, skill.period_count, skill.good_period_share) == (10, 2, 1.0)
     assert (skill.money_return, skill.money_return_low) == (0.5, 0.5)
+    lone = skill_of(returned([0.5]), Scale(0.1, 1.0, 0.1, 50), is_hard=False)
+    assert (lone.money_return, lone.money_return_low) == (0.5, None)
     assert skill_of([], Scale(0.1, 1.0, 0.1, 50), is_hard=False).grade == "D"
     assert skill_of(returned([0.5] * 10), Scale(0.1, 1.0, 0.1, 50), is_hard=True).grade == "X"
     assert skill_of(returned([2.5] * 10), Scale(0.1, 1.0, 0.1, 50), is_hard=False).grade == "B"

@@ -161,11 +161,13 @@ def test_symbols_stand_beside_tokens_and_strangers_text_stays_in_its_cell(lake: 
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [(TOKENS[3], 3), (TOKENS[3][:12], 3), ("pepe", 5), ("PEPE", 5)],
-    ids=["whole", "start", "a", "b"],
+    [(TOKENS[3], 3), (TOKENS[3][:12], 3), ("pepe", 5), ("PEPE ", 5), ("doge", 6)],
+    ids=["whole", "start", "small-letters", "capitals", "symbol-that-ends-in-a-space"],
 )
 def test_a_position_is_found_by_address_beginning_and_symbol(lake: Lake, text: str, number: int) -> None:
-    write(lake, "silver", "tokens", {"token_address": TOKENS[5], "symbol": "Pepe"})
+    symbols = {5: "Pepe", 6: "Doge "}
+    rows = [{"token_address": TOKENS[token], "symbol": symbol} for token, symbol in symbols.items()]
+    write(lake, "silver", "tokens", *rows)
     assert find_position(read_wallet(lake, WALLET), text)["token_address"] == TOKENS[number]
 
 
@@ -205,6 +207,13 @@ def test_a_wallet_without_swaps_is_said_to_have_none(lake: Lake) -> None:
     text = " ".join(told(lake))
     assert f"{WALLET} has no swaps: it was fetched, and its history is known to its beginning" in text
     assert "total_pnl" not in text
+
+
+def test_a_wallet_without_positions_is_explained_where_symbols_are_known(lake: Lake) -> None:
+    write(lake, "silver", "tokens", {"token_address": TOKENS[5], "symbol": "Pepe"})
+    write(lake, "silver", "position_pnl", {**position(5), "wallet_address": "other"})
+    assert f"{WALLET} has no swaps" in " ".join(told(lake))
+    assert explanation_content(read_wallet(lake, WALLET))["tokens"] == []
 
 
 def test_what_the_figures_rest_on_is_told(lake: Lake) -> None:
