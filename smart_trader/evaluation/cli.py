@@ -35,6 +35,7 @@ def evaluate(demo: bool, file: Path | None, form: str) -> None:
     from smart_trader.evaluation.evaluation import evaluate_demo, evaluate_file
     from smart_trader.evaluation.report import evaluation_json, evaluation_text
     from smart_trader.lake.reader import readable_lake
+    from smart_trader.reports.tables import show_rendered, stdout_screen
 
     if demo == (file is not None):
         raise SettingsError(
@@ -45,4 +46,7 @@ def evaluate(demo: bool, file: Path | None, form: str) -> None:
     found = evaluate_demo(lake) if file is None else evaluate_file(lake, file)
     for note in found.notes:
         report_line(note)
-    show(evaluation_json(found) if form == "json" else evaluation_text(found))
+    if form == "json":
+        show(evaluation_json(found))
+    else:
+        show_rendered(evaluation_text(found, stdout_screen()))

@@ -6,6 +6,7 @@ Each set of schemas in a lake (dbt's targets with a prefix have their own) has i
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Self
@@ -130,8 +131,13 @@ def other_source(held: str, wanted: str) -> SettingsError:
     )
 
 
-def ensure_usable(paths: LakePaths, prefix: str | None = None) -> None:
+def ensure_usable(paths: LakePaths, prefix: str | None = None, *, is_set: bool = True) -> None:
     """Refuse a lake that a newer project has written, and one that is only half restored.
+
+    Args:
+        paths: The lake.
+        prefix: Of its schemas; default: the current target's.
+        is_set: Whether the settings name it; if not, its path was given.
 
     Raises:
         SmartTraderError: It is one of these.
@@ -146,12 +152,18 @@ def ensure_usable(paths: LakePaths, prefix: str | None = None) -> None:
         raise NewerLakeError(
             f"the lake {paths.uri} is of version {identity.version}, written by smart-trader {identity.written_by}; "
             f"this project ({project_version()}) knows versions up to {LAKE_VERSION}",
-            "update the project, or point LAKEHOUSE_HOME and LAKEHOUSE_URI at another lake",
+            "update the project, or "
+            + ("point LAKEHOUSE_HOME and LAKEHOUSE_URI at another lake" if is_set else "open another lake"),
         )
 
 
-def ensure_exists(paths: LakePaths, prefix: str | None = None) -> None:
+def ensure_exists(paths: LakePaths, prefix: str | None = None, *, is_set: bool = True) -> None:
     """Refuse a place where there is no lake yet, so that a mistyped one is named and not made.
+
+    Args:
+        paths: The lake.
+        prefix: Of its schemas; default: the current target's.
+        is_set: Whether the settings name it; if not, its path was given.
 
     Raises:
         SmartTraderError: There is none, its store cannot be read, or it is one that cannot be used.
@@ -159,14 +171,18 @@ def ensure_exists(paths: LakePaths, prefix: str | None = None) -> None:
     if not paths.is_local:
         # a store that answers anything would seem to hold a lake
         check_store(paths.uri)
-    ensure_usable(paths, prefix)
+    ensure_usable(paths, prefix, is_set=is_set)
     before = schema_prefix() if prefix is None else prefix
     if read_identity(paths, before) is None and not has_tables(paths, before):
         which = f" with schemas {before}*" if before else ""
+        place = paths.uri.removeprefix("file:")
         raise SmartTraderError(
-            f"there is no lake{which} in {paths.uri.removeprefix('file:')}",
+            f"there is no lake{which} in {place}",
             "correct LAKEHOUSE_HOME (or LAKEHOUSE_URI, DBT_TARGET) if it lies elsewhere; or make one: "
-            "smart-trader run --demo, or python -m loaders init for empty tables",
+            "smart-trader run --demo, or python -m loaders init for empty tables"
+            if is_set
+            else f"correct the path {place} (or DBT_TARGET) if it lies elsewhere; or make one there: "
+            f"LAKEHOUSE_HOME={shlex.quote(place)} smart-trader run --demo",
         )
 
 

@@ -27,7 +27,7 @@ from dbt.adapters.sparkconnect.embedded.views import View, views_in
 from smart_trader.config.paths import LakePaths, lake_paths
 from smart_trader.config.settings import lakehouse_settings, store_settings
 from smart_trader.data_sources import SANDBOX
-from smart_trader.errors import SmartTraderError
+from smart_trader.errors import SettingsError, SmartTraderError
 from smart_trader.lake.delta import cause_of, explain_unreadable
 from smart_trader.lake.identity import ensure_exists, read_identity, schema_prefix
 from smart_trader.lake.query import OWN_SCHEMAS, QueryError, named_tables
@@ -40,6 +40,8 @@ WAREHOUSE = "${spark.sql.warehouse.dir}"
 Params = Mapping[str, Any] | Sequence[Any] | None
 _TABLE_NAME = re.compile(r"\s*\w+\.\w+\s*")
 _PLAIN = re.compile(r"\w+\.\w+")
+_MISSING_TABLE = re.compile(r"Catalog Error: Table with name (.*) does not exist!")
+_SUGGESTION = re.compile(r"\nDid you mean .*")
 # After these, the database reads the files it was given and nothing else, and nobody can change that.
 LOCKS = (
     "set enable_external_access = false",
@@ -142,7 +144,7 @@ class OpenLake:
         try:
             return database.sql(query, params=params)
         except duckdb.Error as error:
-            raise QueryError(_placed(database, query, params, error), self._schema_fix(names, error)) from None
+            raise self._query_error(_placed(database, query, params, error)) from None
 
     def arrow(self, what: str, params: Params = None) -> pa.Table:
         """Read a table (`gold.leaderboard`) or a query's rows into Arrow.
@@ -272,18 +274,23 @@ class OpenLake:
         wanted = f"{schema}.{name}".lower()
         if wanted in known:
             return Relation(f"{self._prefix}{known[wanted].schema}", known[wanted].name)
-        close = difflib.get_close_matches(wanted, known, n=1)
-        raise QueryError(
-            f"this lake has no table {schema}.{name}",
-            f"did you mean {known[close[0]]}?" if close else "list what it has: smart-trader sql .tables",
-        )
+        raise QueryError(f"this lake has no table {schema}.{name}", _near_fix(wanted, known))
 
-    def _schema_fix(self, names: set[tuple[str, str]], error: duckdb.Error) -> str:
+    def _query_error(self, message: str) -> QueryError:
+        """Return the error of a query that DuckDB does not take."""
+        missing = _MISSING_TABLE.match(message)
+        if missing is None:
+            return QueryError(message)
+        # DuckDB knows the tables that the query names rightly and its own, so what it suggests is never meant
+        return QueryError(_SUGGESTION.sub("", message, count=1), self._schema_fix(missing[1]))
+
+    def _schema_fix(self, name: str) -> str:
         """Return how a table that was named without its schema is to be named."""
-        bare = {name.lower() for schema, name in names if not schema}
-        meant = [str(table) for table in self.tables() if table.name.lower() in bare]
-        is_catalog = isinstance(error, duckdb.CatalogException)
-        return f"name the schema: {' or '.join(meant)}" if meant and is_catalog else ""
+        meant: dict[str, list[str]] = {}
+        for table in self.tables():
+            meant.setdefault(table.name.lower(), []).append(str(table))
+        known = {bare: " or ".join(full) for bare, full in meant.items()}
+        return f"name the schema: {known[name.lower()]}" if name.lower() in known else _near_fix(name.lower(), known)
 
     def _explained(self, error: EmbeddedError) -> SmartTraderError:
         if isinstance(error, UnreadableTableError):
@@ -297,10 +304,24 @@ class OpenLake:
 
 def open_lake(home: str | Path | None = None) -> OpenLake:
     """Open a lake; see `smart_trader.lake.open`."""
-    paths = lakehouse_settings().paths if home is None else lake_paths(Path(home), None)
-    ensure_exists(paths)
+    paths = lakehouse_settings().paths if home is None else _paths_of(home)
+    ensure_exists(paths, is_set=home is None)
     identity = read_identity(paths)
     return OpenLake(paths, identity.source if identity else None)
+
+
+def _paths_of(home: str | Path) -> LakePaths:
+    """Return the paths of a lake whose folder is given, not set."""
+    try:
+        return lake_paths(Path(home), None)
+    except SettingsError as error:
+        raise SettingsError(error.what.removeprefix("LAKEHOUSE_HOME="), "give open() the folder of a lake") from None
+
+
+def _near_fix(wanted: str, known: Mapping[str, Any]) -> str:
+    """Return what to do about a name that is none of the known ones, which are in small letters."""
+    close = difflib.get_close_matches(wanted, known, n=1)
+    return f"did you mean {known[close[0]]}?" if close else "list what it has: smart-trader sql .tables"
 
 
 def _storage_of(paths: LakePaths) -> Storage:

@@ -49,26 +49,40 @@ def named_tables(query: str) -> set[tuple[str, str]]:
 
 
 def split_queries(text: str) -> list[str]:
-    """Return the statements of a text, without their semicolons.
+    """Return the statements of a text, without their semicolons and what stands behind them.
 
     Raises:
         QueryError: It cannot be read.
     """
     try:
-        return [statement.query.strip().rstrip(";") for statement in _parser().cursor().extract_statements(text)]
+        statements = [statement.query for statement in _parser().cursor().extract_statements(text)]
     except duckdb.Error as error:
         raise QueryError(str(error)) from None
+    return [_before_semicolon(statement).strip() for statement in statements]
 
 
-def is_complete(text: str) -> bool:
-    """Whether a text ends in a semicolon that is not inside a quote or a comment."""
-    if not text.rstrip().endswith(";"):
-        return False
+def is_open(text: str) -> bool:
+    """Whether a text ends inside a statement, a quote or a comment; comments alone begin no statement."""
+    content = text.encode()
+    tokens = [token for token in duckdb.tokenize(text) if token[1] != duckdb.token_type.comment]
+    if tokens and not _is_semicolon(content, *tokens[-1]):
+        return True
     try:
         split_queries(text)
     except QueryError as error:
-        return "unterminated" not in str(error)
-    return True
+        return "unterminated" in str(error)
+    return False
+
+
+def _before_semicolon(statement: str) -> str:
+    content = statement.encode()
+    end = next((at for at, kind in duckdb.tokenize(statement) if _is_semicolon(content, at, kind)), len(content))
+    return content[:end].decode()
+
+
+def _is_semicolon(content: bytes, at: int, kind: duckdb.token_type) -> bool:
+    """Whether a token, whose place DuckDB counts in bytes, ends a statement."""
+    return kind == duckdb.token_type.operator and content[at : at + 1] == b";"
 
 
 @cache

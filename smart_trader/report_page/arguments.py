@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smart_trader.report_page.figures import Figures
+from smart_trader.report_page.formats import counted
 from smart_trader.report_page.reading import Reading, Row
-from smart_trader.reports.grades import GRADES
+from smart_trader.reports.grades import GRADES, SURE_GRADES
 
 # From here on a sentence is written; they decide nothing.
 HALF = 50
@@ -31,7 +32,7 @@ def arguments_against(reading: Reading, row: Row, figures: Figures, flags: Seque
 
 def _for(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
     score = reading.scores.get(row["wallet_address"])
-    if row.get("grade") in ("A", "B"):
+    if row.get("grade") in SURE_GRADES:
         yield f"Grade {row['grade']}: {GRADES[row['grade']]}."
     if score is not None and score["skill_low"] is not None and score["skill_low"] > 0:
         yield f"With 95 % its mean position returns more than {percent(score['skill_low'])}."
@@ -40,7 +41,7 @@ def _for(reading: Reading, row: Row, figures: Figures) -> Iterator[str]:
     if row["win_rate"] >= HALF:
         yield f"{float(row['win_rate']):.0f} % of the sells that won or lost more than 1 USD won."
     if figures.wins_by_token is not None and figures.wins_by_token >= HALF:
-        yield f"It made money on {figures.wins_by_token:.0f} % of the {figures.decided_tokens} tokens that decided."
+        yield f"It made money on {_of_decided(figures.wins_by_token, figures.decided_tokens)} that decided."
     if figures.profit_factor is not None and figures.profit_factor > 1:
         yield f"For each dollar that its losing sells lost, its winning ones made {figures.profit_factor:,.2f}."
 
@@ -55,8 +56,8 @@ def _against_by_grade(reading: Reading, row: Row) -> Iterator[str]:
         yield "Of its positions there are too few to bound its skill at all."
     elif score["skill_low"] <= 0:
         yield (
-            f"By {score['position_count']} positions its skill is put at {percent(score['skill'])} a position, and "
-            f"with 95 % it is above {percent(score['skill_low'])} only: a loss is not ruled out."
+            f"By {counted(score['position_count'], 'position')} its skill is put at {percent(score['skill'])} a "
+            f"position, and with 95 % it is above {percent(score['skill_low'])} only: a loss is not ruled out."
         )
 
 
@@ -70,15 +71,16 @@ def _against_by_figures(reading: Reading, row: Row, figures: Figures) -> Iterato
     yield from _against_by_profit(row, figures)
     yield from _against_by_wins(row, figures)
     if figures.median_hours is not None and figures.median_hours < QUICK_HOURS:
-        yield f"Half of the money it sold was held {60 * figures.median_hours:.0f} minutes at most: a copier is late."
+        minutes = max(1, round(60 * figures.median_hours))
+        yield f"Half of the money it sold was held {counted(minutes, 'minute')} at most: a copier is late."
     if figures.unmatched_usd > 0:
         yield f"{usd(figures.unmatched_usd)} of proceeds are of tokens whose cost is not known; they are in no profit."
     newest = max((one["calculation_date"] for one in reading.standings), default=row["calculation_date"])
     if older := (newest - row["calculation_date"]).days:
-        yield f"Its figures are {older} day{'' if older == 1 else 's'} older than the newest of this page."
+        yield f"Its figures are {counted(older, 'day')} older than the newest of this page."
     last = row["last_transaction"]
     if last is not None and (quiet := (row["calculation_date"] - last).days) >= QUIET_DAYS:
-        yield f"Its last trade known was {quiet} days before it was calculated."
+        yield f"Its last trade known was {counted(quiet, 'day')} before it was calculated."
 
 
 def _against_by_profit(row: Row, figures: Figures) -> Iterator[str]:
@@ -103,13 +105,18 @@ def _against_by_wins(row: Row, figures: Figures) -> Iterator[str]:
     if row["win_rate"] < HALF:
         yield f"Only {float(row['win_rate']):.0f} % of the sells that won or lost more than 1 USD won."
     if figures.wins_by_token is not None and figures.wins_by_token < HALF:
-        yield f"It lost on {100 - figures.wins_by_token:.0f} % of the {figures.decided_tokens} tokens that decided."
+        yield f"It lost on {_of_decided(100 - figures.wins_by_token, figures.decided_tokens)} that decided."
     if figures.never_lost:
         yield "Not one of its sells lost money, as with insiders and with incomplete data."
     elif figures.profit_factor is not None and figures.profit_factor >= HARDLY_ANY_LOSS:
         yield "Its sells lost hardly anything, as with insiders and with incomplete data."
     if figures.decided_tokens < FEW_TOKENS:
-        yield f"Only {figures.decided_tokens} token{'' if figures.decided_tokens == 1 else 's'} decided."
+        yield f"Only {counted(figures.decided_tokens, 'token')} decided."
+
+
+def _of_decided(share: float, tokens: int) -> str:
+    """Write how many percent of the tokens that decided; of a single one there are no percents."""
+    return "the one token" if tokens == 1 else f"{share:.0f} % of the {tokens} tokens"
 
 
 def usd(value: Any) -> str:

@@ -14,7 +14,7 @@ class Column:
         key: Field of the wallet.
         label: Head of the column.
         kind: How a value is written and sorted; see `numbers.js`.
-        hint: What the figure is, shown where one points at the head.
+        hint: What the figure is, shown below the list and where one points at the head.
         is_shown: Whether it is there before anybody chooses.
     """
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from smart_trader.console import one_line
 
 NONE = "–"  # noqa: RUF001  what the page shows where there is no value
+DATE = re.compile(r"(\d{4}-\d{2}-\d{2})")
+WHOLE_DATE = Markup('<span class="date">{}</span>')
 
 
 def moment(value: datetime | None) -> str:
@@ -43,6 +48,17 @@ def short(address: str) -> str:
     return address if len(address) <= 11 else f"{address[:5]}…{address[-4:]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things, one thing without the plural's s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def whole_dates(text: str) -> Markup:
+    """Escape a text, and keep the lines from breaking at the hyphens of its dates."""
+    parts = DATE.split(text)
+    return Markup().join(WHOLE_DATE.format(part) if index % 2 else part for index, part in enumerate(parts))
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "moment": moment,
     "day": day,
@@ -51,4 +67,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "short": short,
     "one_line": one_line,
+    "counted": counted,
+    "whole_dates": whole_dates,
 }

@@ -132,6 +132,8 @@ def render_page(data: Mapping[str, Any]) -> str:
         "specs": chart_specs(),
         "calibration": {"fifths": calibration["fifths"], "points": calibration["points"]},
         "made_up": data["head"].is_made_up,
+        "listed": data["head"].listed,
+        "listed_shown": data["head"].shown,
     }
     style, scripts = _asset("page.css"), [*map(_library, LIBRARIES), _own_script()]
     policy = POLICY.format(scripts=" ".join(map(_source, scripts)), styles=_source(style))

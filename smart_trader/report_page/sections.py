@@ -10,6 +10,7 @@ from typing import Any
 
 from smart_trader.data_sources import BIRDEYE, REPLAY, SANDBOX
 from smart_trader.lake.reader import Lake
+from smart_trader.report_page.formats import counted
 from smart_trader.report_page.reading import Reading, Row
 from smart_trader.reports.calibration import (
     LIST_VERDICTS,
@@ -19,6 +20,7 @@ from smart_trader.reports.calibration import (
     calibration_rows,
     calibration_sentence,
 )
+from smart_trader.reports.grades import SURE_GRADES
 from smart_trader.reports.status import status_facts
 
 SOURCES = {BIRDEYE: "BirdEye", SANDBOX: "a sandbox: made up", REPLAY: "recorded responses"}
@@ -27,8 +29,6 @@ WARNINGS = {
     REPLAY: ("Recorded data.", "It was replayed and is not today's market."),
 }
 UNKNOWN = ("Not known to be real.", "The lake does not say that its rows come from BirdEye.")
-# Grades that say that it was more than luck.
-SURE_GRADES = ("A", "B")
 CANDIDATES = 10
 NEAR_MISSES = 25
 FLAGGED_WALLETS = 12
@@ -65,7 +65,8 @@ class Head:
         by_grade: Listed wallets by grade.
         verdict: What is known of the list's worth.
         advice: Whom to follow, in a sentence.
-        candidates: The wallets shown whose grade says that it was more than luck, best first.
+        candidates: The first of the wallets shown whose grade says that it was more than luck, best first.
+        sure: How many listed wallets have such a grade.
         run_cu: Compute units of the newest run.
         all_cu: Compute units of all runs.
     """
@@ -82,6 +83,7 @@ class Head:
     verdict: str
     advice: str
     candidates: Sequence[Row]
+    sure: int
     run_cu: int
     all_cu: int
 
@@ -107,8 +109,9 @@ def head_of(lake: Lake, reading: Reading) -> Head:
         sum(not row["former"] for row in reading.board),
         dict(sorted(grades.items())),
         calibration_sentence(lake),
-        _advice(reading, grades),
+        head_advice(reading, grades),
         [row for row in reading.board if row.get("grade") in SURE_GRADES and not row["former"]][:CANDIDATES],
+        _sure_count(grades),
         sum(row["cu"] or 0 for row in reading.runs if row["run_id"] == newest),
         sum(row["cu"] or 0 for row in reading.runs),
     )
@@ -120,18 +123,32 @@ def source_of(reading: Reading) -> str:
     return next(iter(sorted(name for name in named if name and name != BIRDEYE)), BIRDEYE if named else "unknown")
 
 
-def _advice(reading: Reading, grades: Mapping[str, int]) -> str:
+def _sure_count(grades: Mapping[str, int]) -> int:
+    return sum(grades.get(grade, 0) for grade in SURE_GRADES)
+
+
+def head_advice(reading: Reading, grades: Mapping[str, int]) -> str:
     """Say whom the list gives reason to follow."""
-    sure = sum(grades.get(grade, 0) for grade in SURE_GRADES)
+    sure = _sure_count(grades)
     if not reading.board_count:
         return "Nobody is listed, so there is nobody to follow."
     if not sure:
-        return f"None of the {reading.board_count} listed wallets has returned more than luck gives. Follow nobody yet."
+        return f"{_none_of(reading.board_count)} returned more than luck gives. Follow nobody yet."
     rest = reading.board_count - sure
     return (
-        f"{sure} of the {reading.board_count} listed wallets, grade A or B, returned more than chance among "
-        f"{'its' if sure == 1 else 'their'} peers gives. Of the other {rest} that cannot be told from luck."
-    )
+        f"{_some_of(sure, reading.board_count)}, grade A or B, returned more than chance among "
+        f"{'its' if sure == 1 else 'their'} peers gives."
+    ) + (f" Of the other {'one' if rest == 1 else f'{rest:,}'} that cannot be told from luck." if rest else "")
+
+
+def _none_of(listed: int) -> str:
+    return "The only listed wallet has not" if listed == 1 else f"None of the {listed:,} listed wallets has"
+
+
+def _some_of(some: int, listed: int) -> str:
+    if listed == 1:
+        return "The only listed wallet"
+    return f"All {listed:,} listed wallets" if some == listed else f"{some:,} of the {listed:,} listed wallets"
 
 
 def wanted_by_rule(reading: Reading) -> dict[str, str]:
@@ -140,7 +157,7 @@ def wanted_by_rule(reading: Reading) -> dict[str, str]:
     return {rule: f"at least {minimum:,g}" for rule, minimum in reading.minimums.items()} | {
         "basis_coverage": f"at least {settings.min_basis_coverage:,g}",
         "history_incomplete": "the whole history",
-        "too_active": f"{settings.max_swaps_per_wallet:,} swaps at most",
+        "too_active": f"{counted(settings.max_swaps_per_wallet, 'swap')} at most",
         "no_tier": "any profit or win",
     }
 
@@ -157,8 +174,11 @@ def failure_counts(reading: Reading) -> list[dict[str, Any]]:
     ]
 
 
-def near_misses(reading: Reading) -> list[dict[str, Any]]:
-    """Return who failed a single rule, or is kept off by a flag or a grade alone, the most profitable first."""
+def near_misses(reading: Reading) -> dict[str, Any]:
+    """Return who failed a single rule, or is kept off by a flag or a grade alone.
+
+    Those are the `count` of them all, and the `rows` of the most profitable.
+    """
     wanted = wanted_by_rule(reading)
     near = [
         row
@@ -166,7 +186,7 @@ def near_misses(reading: Reading) -> list[dict[str, Any]]:
         if not row["is_listed"] and (row["is_qualified"] or ", " not in (row["failed_rules"] or ""))
     ]
     near.sort(key=lambda row: (-row["total_pnl"], row["wallet_address"]))
-    return [{**row, "why": _miss(row, wanted)} for row in near[:NEAR_MISSES]]
+    return {"count": len(near), "rows": [{**row, "why": _miss(row, wanted)} for row in near[:NEAR_MISSES]]}
 
 
 def _miss(row: Row, wanted: Mapping[str, str]) -> str:

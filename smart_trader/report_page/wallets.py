@@ -62,7 +62,12 @@ def symbol_of(reading: Reading, token: str) -> str | None:
 
 def shared_tokens(reading: Reading) -> tuple[list[dict[str, Any]], dict[str, list[tuple[int, float]]]]:
     """Return the tokens that several of the wallets traded, and by wallet which of them it did, with its profit."""
-    traders = Counter(row["token_address"] for rows in reading.positions.values() for row in rows)
+    traded = {
+        # who only bought and sold a token within one transaction has no trade in it
+        wallet: [row for row in rows if row["trade_count"] > 0]
+        for wallet, rows in reading.positions.items()
+    }
+    traders = Counter(row["token_address"] for rows in traded.values() for row in rows)
     shared = sorted(token for token, count in traders.items() if count > 1)
     number = {token: index for index, token in enumerate(shared)}
     return [{"token": token, "symbol": symbol_of(reading, token)} for token in shared], {
@@ -71,7 +76,7 @@ def shared_tokens(reading: Reading) -> tuple[list[dict[str, Any]], dict[str, lis
             for row in sorted(rows, key=position_profit, reverse=True)
             if row["token_address"] in number
         ]
-        for wallet, rows in reading.positions.items()
+        for wallet, rows in traded.items()
     }
 
 
@@ -132,6 +137,7 @@ def _wallet(reading: Reading, row: Row, matched: Sells, first: int, trades: pa.T
         **_tokens(reading, positions),
         "trades": _last_trades(reading, first, trades, sells),
         "history": [_standing(one) for one in reading.history.get(address, [])[:PAST_STANDINGS]],
+        "history_count": len(reading.history.get(address, [])),
     }
 
 

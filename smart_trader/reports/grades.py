@@ -7,5 +7,5 @@ GRADES = {
     "D": "not enough to tell, or nothing that points up",
     "X": "none, since a hard flag holds",
 }
-# Grades of which luck is counted: what is known is enough to tell.
+# Grades that say that it was more than luck.
 SURE_GRADES = ("A", "B")

@@ -29,8 +29,8 @@ def sql(query: str | None, file: Path | None, form: str) -> None:
     """Query the lake: every table and view, by DuckDB, read only and without a server.
 
     QUERY is one query, or several with a semicolon after each; tables are named with their schema, as in "select * from
-    gold.leaderboard". Without one, a shell starts on a terminal, and standard input is read otherwise. `.tables` and
-    `.schema TABLE` in place of a query list what there is.
+    gold.leaderboard". Without one, a shell starts on a terminal, and standard input is read otherwise. A line
+    that begins with a dot is a command: `.tables` and `.schema TABLE` list what there is, `.help` names them all.
     """
     from smart_trader.lake.opened import open_lake
     from smart_trader.shell.statements import run_text

@@ -28,6 +28,7 @@ UNLIMITED = 1_000_000
 NUMBERS = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT", "DECIMAL", "FLOAT", "DOUBLE"]
 )
+_PLACE = re.compile(r"\n*LINE (?P<line>\d+): (?P<text>.*)\n(?P<mark> *\^+)")
 # Every sign that could mean something in Markdown.
 _MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -145,7 +146,7 @@ def _write_parquet(relation: duckdb.DuckDBPyRelation, out: Output) -> None:
 def _write_table(relation: duckdb.DuckDBPyRelation, out: Output) -> None:
     """Write columns side by side; on a terminal too narrow for that, one column a line."""
     kinds, columns = relation.types, relation.columns
-    rows = (relation if out.width is None else relation.limit(SHOWN_ROWS + 1)).fetchall()
+    rows = relation.fetchall() if out.width is None else _first_rows(relation, SHOWN_ROWS + 1)
     shown = rows if out.width is None else rows[:SHOWN_ROWS]
     text = io.StringIO()
     console = Console(file=text, width=out.width or UNLIMITED, color_system=None, legacy_windows=False)
@@ -163,6 +164,42 @@ def _write_table(relation: duckdb.DuckDBPyRelation, out: Output) -> None:
         out.write(f"... and more: these are the first {SHOWN_ROWS}; a pipe or a file gets all")
     elif out.width is not None:
         out.write(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+
+
+def _first_rows(relation: duckdb.DuckDBPyRelation, count: int) -> list[tuple[Any, ...]]:
+    """Read the first rows of a query.
+
+    Raises:
+        QueryError: It fails; its line is that of the query itself.
+    """
+    limited = relation.limit(count)
+    try:
+        return limited.fetchall()
+    except duckdb.Error as error:
+        raise QueryError(own_place(str(error), relation.sql_query(), limited.sql_query())) from None
+
+
+def own_place(message: str, query: str, around: str) -> str:
+    """Return a message whose place is counted in a query, and not in the one that DuckDB has put around it.
+
+    Args:
+        message: DuckDB's, with a line, what stands there, and a mark below; or without.
+        query: The query that was given.
+        around: The query that was run.
+    """
+    place = _PLACE.search(message)
+    if place is None:
+        return message
+    before, found, _ = around.partition(query)
+    line = int(place["line"]) - before.count("\n")
+    lines = query.split("\n")
+    if not found or not 1 <= line <= len(lines) or place["text"].strip(" .") not in lines[line - 1]:
+        # it lies in what was put around
+        return message[: place.start()]
+    # the mark below keeps its column
+    narrower = len(place["line"]) - len(str(line))
+    below = place["mark"][narrower:]
+    return f"{message[: place.start('line')]}{line}: {place['text']}\n{below}{message[place.end() :]}"
 
 
 def _shown(value: Any) -> str:

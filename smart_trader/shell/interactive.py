@@ -11,13 +11,14 @@ from smart_trader.config.paths import OWNER_ONLY_DIR, cache_dir
 from smart_trader.console import report_line
 from smart_trader.errors import SmartTraderError
 from smart_trader.lake.opened import OpenLake
-from smart_trader.lake.query import is_complete
+from smart_trader.lake.query import is_open
 from smart_trader.shell.cli import standard_output
-from smart_trader.shell.statements import run_text
+from smart_trader.shell.statements import is_command, is_leave, run_text
 
 PROMPT = "sql> "
 CONTINUED = "...> "
-LEAVE = frozenset({".quit", ".exit", ".q", "exit", "quit"})
+# Whoever types these means the command with the dot.
+LEAVE_WORDS = frozenset({"exit", "quit"})
 KEPT_LINES = 1000
 
 
@@ -32,11 +33,9 @@ class Shell(code.InteractiveConsole):
     def runsource(self, source: str, filename: str = "", symbol: str = "") -> bool:
         """Run what was typed so far; returns whether more is needed."""
         text = source.strip()
-        if text.rstrip(";").strip() in LEAVE:
+        if is_leave(text) or text.rstrip(";").strip() in LEAVE_WORDS:
             raise SystemExit
-        if not text:
-            return False
-        if not text.startswith(".") and not is_complete(text):
+        if not is_command(text) and is_open(text):
             return True
         try:
             run_text(self._lake, text, self._form, standard_output())

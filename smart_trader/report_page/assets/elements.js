@@ -14,6 +14,11 @@ const element = (name, attributes = {}, ...children) => {
   return made;
 };
 
+// A line does not break at the hyphens of a date.
+const wholeDates = (text) =>
+  text.split(/(\d{4}-\d{2}-\d{2})/).map((part, index) => (index % 2 ? element("span", { class: "date" }, part) : part));
+const cellParts = (cell) => (typeof cell === "string" ? wholeDates(cell) : [cell]);
+
 const drawn = (name, attributes, ...children) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);

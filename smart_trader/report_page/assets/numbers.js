@@ -9,6 +9,7 @@ const signedShare = (value) => (isMissing(value) ? NONE : `${value >= 0 ? "+" : 
 const percent = (value) => (isMissing(value) ? NONE : `${places(value, 1)} %`);
 const portion = (value) => (isMissing(value) ? NONE : `${places(100 * value, 1)} %`);
 const count = (value) => (isMissing(value) ? NONE : places(value, 0));
+const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 const ratio = (value) => (isMissing(value) ? NONE : places(value, 2));
 const stamp = (value) => {
   if (isMissing(value)) return NONE;

@@ -50,6 +50,8 @@ const CELLS = {
   flags: (wallet) => (wallet.flags.length ? element("span", {}, ...wallet.flags.map(flagChip)) : NONE),
 };
 const NUMBERS = new Set(["rank", "money", "share", "percent", "portion", "count", "ratio", "hours", "time"]);
+// Without it a row would be nobody's.
+const ALWAYS_SHOWN = "address";
 const shownColumns = () => data.columns.filter((column) => board.shown.has(column.key));
 
 const compareValues = (key, descending) => (one, other) => {
@@ -97,11 +99,15 @@ const bodyRow = (wallet) =>
         "data-label": column.label, "data-key": column.key,
       }, CELLS[column.kind](wallet, column.key))));
 
+// The page may hold the first wallets of the list alone.
+const cutNote = () =>
+  (data.listed_shown < data.listed ? `; ${count(data.listed_shown)} of ${count(data.listed)} listed ${data.listed_shown === 1 ? "is" : "are"} on this page` : "");
+
 const showBoard = () => {
   board.rows = selectedRows();
   byId("board").tHead.replaceChildren(element("tr", {}, ...shownColumns().map(headCell)));
   byId("board").tBodies[0].replaceChildren(...board.rows.map(bodyRow));
-  byId("count").textContent = `${board.rows.length} of ${data.wallets.length} shown`;
+  byId("count").textContent = `${board.rows.length} of ${data.wallets.length} shown${cutNote()}`;
   byId("sort").value = board.sort;
 };
 
@@ -136,7 +142,7 @@ const saveJson = () =>
 const prepareBoard = () => {
   for (const column of data.columns) {
     if (column.is_shown) board.shown.add(column.key);
-    const box = element("input", { type: "checkbox", value: column.key });
+    const box = element("input", { type: "checkbox", value: column.key, disabled: column.key === ALWAYS_SHOWN });
     box.checked = column.is_shown;
     box.addEventListener("change", () => {
       if (box.checked) board.shown.add(column.key); else board.shown.delete(column.key);

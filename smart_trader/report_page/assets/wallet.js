@@ -14,13 +14,13 @@ const plainTable = (heads, rows) =>
   element("div", { class: "scroll" }, element("table", { class: "plain" },
     element("thead", {}, element("tr", {}, ...heads.map(([label, isNumber]) => element("th", { class: isNumber ? "n" : null, scope: "col" }, label)))),
     element("tbody", {}, ...rows.map((cells) =>
-      element("tr", {}, ...cells.map((cell, index) => element("td", { class: heads[index][1] ? "n" : null }, cell)))))));
+      element("tr", {}, ...cells.map((cell, index) => element("td", { class: heads[index][1] ? "n" : null }, ...cellParts(cell))))))));
 
 const signed = (value) => element("span", { class: sign(value) }, money(value));
 
 const reasons = (title, lines, none) =>
   element("div", { class: "panel" }, element("h3", {}, title),
-    lines.length ? element("ul", {}, ...lines.map((line) => element("li", {}, line))) : element("p", { class: "note" }, none));
+    lines.length ? element("ul", {}, ...lines.map((line) => element("li", {}, ...wholeDates(line)))) : element("p", { class: "note" }, none));
 
 const facts = (wallet) =>
   element("dl", { class: "facts" }, ...[
@@ -44,7 +44,10 @@ const facts = (wallet) =>
     ["first trade", "first_transaction", stamp(wallet.first_transaction)],
     ["last trade", "last_transaction", stamp(wallet.last_transaction)],
     ["calculated", "calculation_date", stamp(wallet.calculation_date)],
-  ].map(([label, key, value]) => element("div", {}, element("dt", {}, label), element("dd", { "data-key": key }, value))));
+  ].map(([label, key, value]) => element("div", {}, element("dt", {}, label), element("dd", { "data-key": key }, ...cellParts(value)))));
+
+const openAtMark = ({ open }) =>
+  `${counted(open.count, "open position")} at ${open.count === 1 ? "its" : "their"} mark of ${money(open.value)} USD`;
 
 const equityRows = (wallet) => {
   if (!wallet.curve.length) return [];
@@ -54,7 +57,7 @@ const equityRows = (wallet) => {
     rows.push({ time: time * 1000, value, kind: "open", label: "" });
     rows.push({
       time: Date.parse(wallet.calculation_date), value: wallet.total_pnl, kind: "open",
-      label: `with ${wallet.open.count} open positions at their mark of ${money(wallet.open.value)} USD, cost ${money(wallet.open.cost)}`,
+      label: `with ${openAtMark(wallet)}, cost ${money(wallet.open.cost)}`,
     });
   }
   return rows;
@@ -71,7 +74,7 @@ const tokenRows = (wallet) => {
   const number = others.length + wallet.other_tokens.count;
   if (number) {
     const profit = others.reduce((sum, row) => sum + row.profit, wallet.other_tokens.profit);
-    rows.push({ key: `${number} others\n`, name: `${number} other tokens`, profit, trades: others.reduce((sum, row) => sum + row.trades, 0) });
+    rows.push({ key: `${counted(number, "other")}\n`, name: counted(number, "other token"), profit, trades: others.reduce((sum, row) => sum + row.trades, 0) });
   }
   return rows.map((row) => ({ ...row, sign: row.profit < 0 ? "loss" : "gain" }));
 };
@@ -81,7 +84,7 @@ const tokenTable = (wallet) => {
     tokenCell(row), signed(row.profit), signed(row.realized), money(row.open_value),
     row.cost > 0 ? signedShare(row.profit / row.cost) : NONE, count(row.trades), duration(row.hours), money(row.unmatched), stamp(row.last)]);
   if (wallet.other_tokens.count) {
-    rows.push([`${wallet.other_tokens.count} other tokens`, signed(wallet.other_tokens.profit), "", "", "", "", "", "", ""]);
+    rows.push([counted(wallet.other_tokens.count, "other token"), signed(wallet.other_tokens.profit), "", "", "", "", "", "", ""]);
   }
   return plainTable([["token"], ["profit $", 1], ["realized $", 1], ["open mark $", 1], ["return", 1], ["trades", 1], ["median hold", 1], ["unmatched $", 1], ["last trade", 1]], rows);
 };
@@ -100,6 +103,9 @@ const historyTable = (wallet) =>
       stamp(row.scored_at), row.is_listed ? "yes" : row.is_flagged ? "no, flagged" : "no", row.tier || NONE, row.grade || NONE,
       signedShare(row.skill_low), signed(row.realized_pnl)]));
 
+const pastTitle = ({ history, history_count: all }) =>
+  (history.length < all ? `Past verdicts, the last ${history.length} of ${count(all)}` : "Past verdicts");
+
 const ageLine = (wallet) => {
   const age = hoursBetween(wallet.calculation_date, new Date());
   return `Calculated ${stamp(wallet.calculation_date)}, ${duration(Math.max(0, age))} ago; its last trade known is of ${stamp(wallet.last_transaction)}.`;
@@ -113,7 +119,7 @@ const showWallet = async () => {
     return;
   }
   const [equity, equityHost] = chartPanel("Realized profit, USD", wallet.open.count
-    ? `Dashed: with the ${wallet.open.count} open positions at their mark of ${money(wallet.open.value)} USD (cost ${money(wallet.open.cost)}).`
+    ? `Dashed: with the ${openAtMark(wallet)} (cost ${money(wallet.open.cost)}).`
     : "It has no open position.");
   const [tokens, tokensHost] = chartPanel("Profit by token, USD, realized and open");
   const [returns, returnsHost] = chartPanel("Returns of its tokens");
@@ -123,15 +129,15 @@ const showWallet = async () => {
     element("p", {}, wallet.former ? `Former: ${wallet.former_reason}. ` : `Rank ${wallet.overall_rank}, `,
       CELLS.tier(wallet, "tier"), wallet.uncapped_tier && wallet.uncapped_tier !== wallet.tier ? ` (by size ${wallet.uncapped_tier})` : "",
       ", grade ", CELLS.grade(wallet), " ", ...wallet.flags.map(flagChip)),
-    element("p", { class: "note" }, ageLine(wallet)),
+    element("p", { class: "note" }, ...wholeDates(ageLine(wallet))),
     element("div", { class: "reasons" }, reasons("What speaks for it", wallet.for, "Nothing."),
       reasons("What speaks against it", wallet.against, "Nothing that its swaps show.")),
     wallet.fault ? element("p", { class: "banner", role: "alert" }, wallet.fault) : null,
     facts(wallet),
     element("div", { class: "charts" }, equity, tokens, returns, holdings),
     element("h3", {}, "Its tokens"), tokenTable(wallet),
-    element("h3", {}, `Its last ${wallet.trades.length} trades`), tradeTable(wallet),
-    element("h3", {}, "Past verdicts"), wallet.history.length ? historyTable(wallet) : element("p", { class: "note" }, "None is kept.")].filter(Boolean));
+    element("h3", {}, `Its last ${counted(wallet.trades.length, "trade")}`), tradeTable(wallet),
+    element("h3", {}, pastTitle(wallet)), wallet.history.length ? historyTable(wallet) : element("p", { class: "note" }, "None is kept.")].filter(Boolean));
   await Promise.all([
     plot(equityHost, "equity", equityRows(wallet)), plot(tokensHost, "tokens", tokenRows(wallet)),
     plot(returnsHost, "returns", wallet.returns), plot(holdingsHost, "holdings", wallet.holdings)]);

@@ -14,8 +14,13 @@ from deltalake import write_deltalake
 
 from smart_trader.cli import smart_trader
 from smart_trader.errors import SmartTraderError
-from smart_trader.evaluation.quality import adversary_share, average_precision, precision_at
+from smart_trader.evaluation.copying import DELAYS_S
+from smart_trader.evaluation.evaluation import Evaluation
+from smart_trader.evaluation.quality import STAGES, Quality, adversary_share, average_precision, precision_at
+from smart_trader.evaluation.report import evaluation_text
+from smart_trader.evaluation.standings import Standings
 from smart_trader.evaluation.truth import read_truth
+from smart_trader.reports.tables import Screen
 from smart_trader.sandbox.market.hard.kinds import KINDS as HARD_KINDS
 from smart_trader.sandbox.market.names import address
 from smart_trader.sandbox.market.roles import ADVERSARY, HONEST, INFRASTRUCTURE, ROLES, SKILLED
@@ -110,8 +115,7 @@ def test_every_figure_is_the_one_worked_out_by_hand(
 def test_the_table_says_how_many_ranks_there_are(lake: Path, truth: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, _ = evaluated(capsys, "--truth", truth)
     # by rank of the tiers, not of their wallets; nobody is PROMISING
-    tiers = re.findall(r"^(ELITE|STRONG|PROMISING|QUALIFIED) ", out, re.MULTILINE)
-    assert tiers == ["ELITE", "STRONG", "QUALIFIED"]
+    assert "\nwhat each tier holds\nkind       ELITE  STRONG  QUALIFIED\nnoise          0       0          1\n" in out
     assert "5 wallets listed at 2026-09-21T00:00:00Z, of 9 evaluated" in out
     assert "the list has 5 ranks: beyond them, up to 100, every rank is a miss" in out
     assert "return of copying" not in out
@@ -142,8 +146,29 @@ def test_grades_are_counted_by_kind_whether_listed_or_not(
     out, _ = evaluated(capsys, "--truth", truth)
     table = out.split("who has each grade, unlisted wallets too\n")[1].split("\n\n")[0].splitlines()
     assert [line.split() for line in table[:3]] == [
-        ["grade", "noise", "skilled", "insider", "wash_pair"], ["A", "0", "1", "0", "0"], ["B", "0", "2", "0", "0"],
+        ["kind", "A", "B", "C", "D", "X"], ["noise", "0", "0", "1", "1", "0"], ["skilled", "1", "2", "0", "0", "0"],
     ]  # fmt: skip
+    assert [line.split()[0] for line in table[3:]] == ["insider", "wash_pair"], "a kind without a grade is left out"
+
+
+@pytest.mark.parametrize("width", [None, 80, 40], ids=["pipe", "terminal", "narrow"])
+def test_however_many_kinds_there_are_no_line_is_wider_than_the_screen(width: int | None) -> None:
+    tiers = ("ELITE", "STRONG", "PROMISING", "QUALIFIED")
+    quality = Quality(
+        precision=dict.fromkeys((10, 25, 50, 100), 1.0),
+        base_rate=0.5,
+        average_precision=1.0,
+        tiers={tier: dict.fromkeys(ROLES, 1000) for tier in tiers},
+        recall={kind: dict.fromkeys(STAGES, 100_000) for kind in ROLES},
+        listed=99,
+        grades={grade: dict.fromkeys(ROLES, 1000) for grade in "ABCDX"},
+    )
+    standings = Standings([], frozenset(), frozenset(), int(AS_OF.timestamp()), tiers)
+    copied: dict[str, dict[int, float | None]] = {tier: dict.fromkeys(DELAYS_S, -12.345) for tier in tiers}
+    text = evaluation_text(Evaluation(quality, standings, copied, dict.fromkeys(tiers, 1000)), Screen(width))
+    assert max(map(len, text.splitlines())) <= (width or 80)
+    # each kind has its row in each of the three tables, and none breaks
+    assert all(len(re.findall(rf"^{kind} ", text, re.MULTILINE)) == 3 for kind in ROLES)
 
 
 @pytest.mark.parametrize(

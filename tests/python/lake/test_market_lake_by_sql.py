@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 import smart_trader.lake
 from smart_trader.lake.opened import OpenLake
+from smart_trader.report_page.figures import wallet_figures
 from tests.python.support.engine import PROJECT, run_module
 from tests.python.support.market_lake import MarketLake
 
@@ -76,6 +77,15 @@ def test_a_documented_query_answers(opened: OpenLake, query: str) -> None:
     assert answer.columns
     # who agrees on a token depends on the market
     assert answer.fetchall() or "having count(*) > 1" in query
+
+
+def test_the_best_token_has_the_share_that_the_report_page_shows(opened: OpenLake) -> None:
+    shares = opened.sql(next(query for query in QUERIES if "best_token_percent" in query)).fetchall()
+    newest = "select * from silver.position_pnl join silver.pnl_due_wallets using (wallet_address, calculation_date)"
+    for _, wallet, *_, share in shares:
+        positions = opened.polars(f"{newest} where wallet_address = $wallet", {"wallet": wallet}).to_dicts()
+        # to one digit
+        assert share == pytest.approx(wallet_figures(positions, None, 1.0).best_share, abs=0.06), wallet
 
 
 def test_there_are_five_documented_queries() -> None:

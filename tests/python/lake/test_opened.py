@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 import smart_trader.lake
 from smart_trader.config.paths import LakePaths
 from smart_trader.errors import SmartTraderError
+from smart_trader.lake.identity import LAKE_VERSION, LakeIdentity, write_identity
 from smart_trader.lake.opened import OpenLake
 from smart_trader.lakehouse.server import free_port
 from smart_trader.sandbox.running import serving
@@ -197,7 +198,9 @@ def test_an_error_shows_its_line_and_place(lake: OpenLake) -> None:
     [
         pytest.param("from gold.leaderbord", r"no table gold\.leaderbord\n  fix: did you mean gold\.leaderboard\?", id="near"),
         pytest.param("from gold.zzz", r"no table gold\.zzz\n  fix: list what it has", id="far"),
-        pytest.param("from leaderboard", r"fix: name the schema: gold\.leaderboard", id="no-schema"),
+        pytest.param("from leaderboard", r"fix: name the schema: gold\.leaderboard$", id="no-schema"),
+        pytest.param("from leaderbord", r"fix: did you mean gold\.leaderboard\?$", id="no-schema-near"),
+        pytest.param("from zzz", r"fix: list what it has", id="no-schema-far"),
         pytest.param("show tables", r"list tables with \.tables", id="show"),
         pytest.param("from information_schema.tables", r"list tables with \.tables", id="catalog"),
         pytest.param("from duckdb_views()", r"list tables with \.tables", id="function"),
@@ -207,6 +210,19 @@ def test_an_error_shows_its_line_and_place(lake: OpenLake) -> None:
 def test_a_wrong_query_is_told_what_is_right(lake: OpenLake, query: str, message: str) -> None:
     with pytest.raises(SmartTraderError, match=message):
         lake.sql(query)
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "leaderbord", "zzz"])
+def test_duckdb_suggests_no_table_of_its_own(lake: OpenLake, name: str) -> None:
+    with pytest.raises(SmartTraderError) as wrong:
+        lake.sql(f"select 1\nfrom {name}")
+    what = (
+        f"Catalog Error: Table with name {name} does not exist!\n\nLINE 2: from {name}\n             {'^' * len(name)}"
+    )
+    assert wrong.value.what == what
+    # of functions it knows all
+    with pytest.raises(SmartTraderError, match='Did you mean "length"'):
+        lake.sql("select lenght(name) from gold.leaderboard")
 
 
 def test_a_broken_table_is_named_and_the_others_are_read(lake: OpenLake, paths: LakePaths) -> None:
@@ -232,9 +248,30 @@ def test_a_view_of_a_table_that_is_gone_names_it(lake: OpenLake, paths: LakePath
 
 
 def test_a_lake_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SmartTraderError, match="there is no lake"):
-        smart_trader.lake.open(tmp_path / "nothing")
-    assert not (tmp_path / "nothing").exists()
+    place = tmp_path / "no lake"
+    with pytest.raises(SmartTraderError, match="there is no lake") as refused:
+        smart_trader.lake.open(place)
+    assert not place.exists()
+    assert refused.value.fix == (
+        f"correct the path {place} (or DBT_TARGET) if it lies elsewhere; or make one there: "
+        f"LAKEHOUSE_HOME='{place}' smart-trader run --demo"
+    )
+
+
+@pytest.mark.parametrize("below", ["", "/lake"], ids=["file", "below-a-file"])
+def test_a_file_that_is_opened_is_named_without_a_setting(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SmartTraderError) as refused:
+        smart_trader.lake.open(f"{tmp_path}/file{below}")
+    assert refused.value.what == f"'{tmp_path}/file{below}' cannot be used: {tmp_path}/file is a file, not a folder"
+    assert "LAKEHOUSE" not in refused.value.fix
+
+
+def test_a_newer_lake_that_is_opened_is_no_matter_of_settings(lake: OpenLake, paths: LakePaths) -> None:
+    write_identity(paths, LakeIdentity.new(lake_version=LAKE_VERSION + 1))
+    with pytest.raises(SmartTraderError, match="of version") as refused:
+        smart_trader.lake.open(paths.home)
+    assert refused.value.fix == "update the project, or open another lake"
 
 
 # --- on S3

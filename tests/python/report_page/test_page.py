@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from smart_trader.lake.reader import Lake
-from smart_trader.report_page import page
+from smart_trader.report_page import page, sections
 from smart_trader.report_page.charts import chart_specs
+from smart_trader.report_page.formats import whole_dates
 from smart_trader.report_page.page import embed_json, page_line
 from tests.python.support.engine import PROJECT, EmbeddedLake
 from tests.python.support.market_lake import FIRST, MarketLake
@@ -75,6 +76,33 @@ def test_embedded_data_cannot_leave_its_element() -> None:
 
 def test_the_page_says_what_is_made_up(page_file: Path) -> None:
     assert "Made-up market." in page_file.read_text()
+
+
+def test_what_is_cut_says_so(calm: MarketLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_TARGET", "ci")
+    monkeypatch.setenv("SMART_TRADER_SCHEMA", calm.prefix.rstrip("_"))
+    lake = Lake(calm.engine.paths)
+    whole = page.page_data(lake, page.TOP)
+    assert "on this page" not in page.render_page(whole).partition("</header>")[0]
+
+    monkeypatch.setattr(sections, "NEAR_MISSES", 1)
+    text = page.render_page(page.page_data(lake, 1))
+    listed, near = whole["head"].listed, whole["near_misses"]["count"]
+    assert min(listed, near) > 1
+    assert f"{listed} listed (1 on this page)" in text
+    assert f"The first of {listed} listed wallets" in text
+    assert f"the most profitable first, 1 of {near} shown." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        pytest.param("closes on 2026-12-13.", 'closes on <span class="date">2026-12-13</span>.', id="date"),
+        pytest.param("<b>1-2", "&lt;b&gt;1-2", id="markup"),
+    ],
+)
+def test_a_date_is_kept_whole_and_the_rest_is_escaped(text: str, written: str) -> None:
+    assert whole_dates(text) == written
 
 
 def test_a_run_ends_with_the_pages_path(shown: str, calm: MarketLake) -> None:

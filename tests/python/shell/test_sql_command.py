@@ -21,8 +21,8 @@ from click.testing import CliRunner, Result
 import smart_trader.lake
 from smart_trader.cli import smart_trader as program
 from smart_trader.errors import SmartTraderError
-from smart_trader.shell.formats import SHOWN_ROWS, Output
-from smart_trader.shell.statements import run_text
+from smart_trader.shell.formats import SHOWN_ROWS, Output, own_place
+from smart_trader.shell.statements import HELP, run_text
 from tests.python.support.engine import PROJECT, clean_environment
 from tests.python.support.small_lake import HOSTILE, make_small_lake
 
@@ -119,8 +119,39 @@ class TestForms:
             "gold.leaderboard",
         ]
         assert "total_pnl       DECIMAL(38,6)" in run(".schema gold.leaderboard").stdout
-        with pytest.raises(SmartTraderError, match=r"no command \.tabels"):
+        with pytest.raises(SmartTraderError, match=r"no command \.tabels\n"):
             run(".tabels")
+        with pytest.raises(SmartTraderError, match=r"no command \.tabels\n"):
+            run(given=".tabels\nselect 1;\n")
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            pytest.param(".help\n.help\nselect 1 as a;\n", f"{HELP}\n\n{HELP}\n\na\n1\n", id="before-a-query"),
+            pytest.param("select 1 as a;\n  .help\n", f"a\n1\n\n{HELP}\n", id="after-a-query"),
+            pytest.param("select 1 as a; -- ;\n/* '\n */\n.help;\r\n", f"a\n1\n\n{HELP}\n", id="after-a-comment"),
+            pytest.param("select 1 +\n.5 as a;\n.help", f"  a\n1.5\n\n{HELP}\n", id="inside-a-query"),
+            pytest.param("select 'é;\n.help\n' <> '' as a;", "a\nTrue\n", id="inside-a-quote"),
+            pytest.param("/*;\n.help\n*/ select 1 as a", "a\n1\n", id="inside-a-comment"),
+            pytest.param("select 1 as a;\n.quit\nselekt;\n.tabels\n", "a\n1\n", id="quit-ends-the-input"),
+            pytest.param(".quit", "", id="quit-alone"),
+        ],
+    )
+    def test_a_line_with_a_dot_is_a_command_where_no_query_is_begun(
+        self, tmp_path: Path, text: str, shown: str
+    ) -> None:
+        file = tmp_path / "queries.sql"
+        file.write_text(text, newline="")
+        assert run("--file", str(file)).stdout == run(given=text).stdout == run(text).stdout == shown
+
+    def test_a_wrong_query_after_a_command_has_its_line(self) -> None:
+        with pytest.raises(SmartTraderError, match="LINE 4: selekt 2"):
+            run(given="select 1;\n.help\n\nselekt 2;\n")
+
+    def test_one_result_is_no_room_for_a_command_beside_a_query(self) -> None:
+        with pytest.raises(SmartTraderError, match=r"json holds .* and there are 2 queries and commands"):
+            run("--format", "json", given=".tables\nselect 1;\n")
+        assert json.loads(run("--format", "json", given="select 1 as a;\n.quit\n").stdout) == [{"a": 1}]
 
 
 class TestTerminal:
@@ -128,6 +159,10 @@ class TestTerminal:
         assert on_terminal(home, "select wallet_address, total_pnl from gold.leaderboard order by 1") == (
             "wallet_address  total_pnl\na               12.500001\nb               -0.000001\n2 rows\n"
         )
+
+    @pytest.mark.parametrize("behind", ["", ";", "; -- é;", ";\n/* ; */\n", " -- ;", ";;"])
+    def test_what_stands_behind_a_query_is_no_part_of_it(self, home: Path, behind: str) -> None:
+        assert on_terminal(home, f"select 'é;' as mark{behind}") == "mark\né;\n1 row\n"
 
     def test_a_wider_one_has_a_line_for_each_value(self, home: Path) -> None:
         shown = on_terminal(home, ALL, width=50)
@@ -152,6 +187,40 @@ class TestTerminal:
             run_text(lake, "select range as n from range(1000)", "table", Output(stream))
         assert len(stream.getvalue().splitlines()) == 1001
 
+    @pytest.mark.parametrize("width", [None, 80], ids=["pipe", "terminal"])
+    @pytest.mark.parametrize(
+        ("query", "place"),
+        [
+            pytest.param(
+                "select cast(name as int) from gold.leaderboard",
+                "LINE 1: select cast(name as int) from gold.leaderboard\n               ^^^^^^^^^^^^^^^^^",
+                id="one-line",
+            ),
+            pytest.param(
+                "select\n  cast(name as int)\nfrom gold.leaderboard",
+                "LINE 2:   cast(name as int)\n          ^^^^^^^^^^^^^^^^^",
+                id="second-line",
+            ),
+            # the query that a terminal's first rows are read by has two lines before it
+            pytest.param(
+                "select" + "\n" * 8 + "cast(name as int) from gold.leaderboard",
+                "LINE 9: cast(name as int) from gold.leaderboard\n        ^^^^^^^^^^^^^^^^^",
+                id="fewer-digits",
+            ),
+        ],
+    )
+    def test_a_query_that_fails_on_a_row_has_its_own_line(
+        self, home: Path, query: str, place: str, width: int | None
+    ) -> None:
+        with smart_trader.lake.open(home) as lake, pytest.raises(SmartTraderError) as wrong:
+            run_text(lake, query, "table", Output(io.StringIO(), width))
+        assert wrong.value.what.endswith(f"\n\n{place}"), wrong.value.what
+
+    def test_a_place_outside_the_query_is_left_out(self) -> None:
+        message = "Error: wrong\n\nLINE 4: ) AS x LIMIT 3\n               ^^^^^^^"
+        assert own_place(message, "select 1", "SELECT * FROM\n(\nselect 1\n) AS x LIMIT 3") == "Error: wrong"
+        assert own_place("Error: wrong", "select 1", "select 1") == "Error: wrong"
+
     def test_parquet_is_kept_from_a_terminal(self, home: Path) -> None:
         with smart_trader.lake.open(home) as lake, pytest.raises(SmartTraderError, match="nothing for a terminal"):
             run_text(lake, "select 1", "parquet", Output(io.StringIO(), 80))
@@ -159,7 +228,7 @@ class TestTerminal:
 
 def test_the_shell_runs_queries_and_goes_on_after_an_error(home: Path, tmp_path: Path) -> None:
     """On a real terminal: a query of two lines, a wrong one, one that is stopped, a command, and the end."""
-    typed = f"select ';' as mark,\n1 + 1 as two;\nselect nonsense;\n{LONG}\n.tables\n.quit\n"
+    typed = f"-- no query yet\n.help\nselect ';' as mark,\n1 + 1 as two; -- ends here\nselect nonsense;\n{LONG}\n.tables\n.quit\n"
     main, other = pty.openpty()
     environment = clean_environment(LAKEHOUSE_HOME=str(home), SMART_TRADER_CACHE=str(tmp_path / "cache"), TERM="dumb")
     command = [sys.executable, "-m", "smart_trader.cli", "sql"]
