@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_trader.config.variables import ProjectVariables, read_variables
+from smart_trader.lake.delta import is_one_of
 from smart_trader.lake.identity import read_identity
 from smart_trader.lake.reader import Lake, rows_of
 
@@ -76,7 +77,7 @@ def read_page(lake: Lake, top: int) -> Reading:
     everybody = rows_of(lake.read("gold", "leaderboard").sort_by(ranked))
     board = everybody[:top]
     wallets = [row["wallet_address"] for row in board]
-    mine = _one_of("wallet_address", wallets)
+    mine = is_one_of("wallet_address", wallets)
     newest = {row["wallet_address"]: row["calculation_date"] for row in board}
     identity = read_identity(lake.paths)
     positions = _of_newest(_rows(lake, "silver", "position_pnl", where=mine), newest)
@@ -100,14 +101,6 @@ def read_page(lake: Lake, top: int) -> Reading:
         _rows_if_there(lake, "bronze", "pipeline_runs"),
         _forward(lake),
     )
-
-
-def _one_of(column: str, texts: Sequence[str]) -> pc.Expression:
-    """Return whether a column holds one of some texts.
-
-    Without the cast Arrow compares the texts with a file's least and largest value, which are string views, and fails.
-    """
-    return pc.field(column).cast(pa.string()).isin(pa.array(texts, pa.string()))
 
 
 def _rows(
@@ -176,7 +169,7 @@ def _history(lake: Lake, mine: pc.Expression) -> dict[str, list[Row]]:
 
 
 def _symbols(lake: Lake, tokens: set[str]) -> dict[str, str]:
-    named = _one_of("token_address", sorted(tokens))
+    named = is_one_of("token_address", sorted(tokens))
     rows = _rows_if_there(lake, "silver", "tokens", ("token_address", "symbol"), named)
     return {row["token_address"]: row["symbol"] for row in rows if row.get("symbol")}
 

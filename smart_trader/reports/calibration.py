@@ -132,7 +132,7 @@ def _unlisted(lake: Lake, good: int) -> str:
     listed = lake.read("gold", "wallet_standings", ["wallet_address"], is_good).num_rows
     if listed == good:
         return ""
-    return f" ({listed or 'none'} of them listed: `smart-trader explain WALLET` names the rule that another fails)"
+    return f" ({listed or 'none'} of them listed: `smart-trader explain WALLET` tells why another is not)"
 
 
 def _not_known(lake: Lake) -> str:
