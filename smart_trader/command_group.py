@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -57,6 +58,21 @@ class CommandGroup(click.Group):
         if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise UnknownCommandError(args[0], known, ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command that the words name.
+
+        Raises:
+            click.UsageError: The words make no call; its context is that command's, whose help tells what would.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            # click's parser raises an option without its value without a context
+            command = self.get_command(ctx, ctx.invoked_subcommand) if ctx.invoked_subcommand else None
+            if error.ctx is None and command is not None:
+                error.ctx = click.Context(command, info_name=ctx.invoked_subcommand, parent=ctx)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, section by section."""

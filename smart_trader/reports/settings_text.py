@@ -11,8 +11,9 @@ from smart_trader.config.listing import PIPELINE, Setting
 from smart_trader.console import one_line
 from smart_trader.reports.status_text import text_width
 
-# Columns of a value; a longer one takes what it needs.
-VALUE_WIDTH = 24
+GAP = "  "
+# The place of the value among a line's cells.
+VALUE = 1
 SEEDS = "Tiers, minimums, known programs and the watchlist are seeds: seeds/*.csv"
 
 
@@ -21,18 +22,20 @@ def settings_text(settings: Sequence[Setting]) -> str:
     blocks = []
     for section, group in groupby(settings, lambda setting: setting.section):
         lines = [line for setting in group for line in _lines_of(setting)]
-        widths = [max(len(line[column]) for line in lines) for column in range(3)]
-        # one long value, say a path, must not push all origins off the screen
-        widths[1] = min(widths[1], VALUE_WIDTH)
-        blocks.append("\n".join([section, *(_row(line, widths) for line in lines)]))
+        blocks.append("\n".join([section, *_rows(lines)]))
     return "\n\n".join([*blocks, f"{SEEDS}\nOne setting, with what it decides: smart-trader config NAME"])
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
-    row = "  ".join(["", *padded, cells[-1]]).rstrip()
-    # what would not fit gives up its place below the others
-    return row if len(row) <= text_width() else "  ".join(["", *filter(None, cells)])
+def _rows(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines in columns; what follows a value that leaves no room stands in a line of its own, below."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    room = text_width() - sum(width + len(GAP) for width in widths) + widths[VALUE]
+    widths[VALUE] = max((len(line[VALUE]) for line in lines if len(line[VALUE]) <= room), default=0)
+    for line in lines:
+        parts = [line] if len(line[VALUE]) <= room else [line[: VALUE + 1], ["", "", *line[VALUE + 1 :]]]
+        for cells in parts:
+            padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False) if width]
+            yield "".join(GAP + cell for cell in padded).rstrip()
 
 
 def _lines_of(setting: Setting) -> Iterator[tuple[str, str, str, str]]:

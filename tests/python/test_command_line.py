@@ -58,7 +58,10 @@ MISTYPED = [
     pytest.param(["run", "--var", "foo=1"], "foo is no setting", None, None, id="no-setting"),
     pytest.param(["explain"], "missing argument 'WALLET'", None, "smart-trader explain", id="missing"),
     pytest.param(["status", "now"], "got unexpected extra argument", None, "smart-trader status", id="extra"),
-    pytest.param(["run", "--as-of"], "'--as-of' requires an argument", None, "smart-trader", id="no-value"),
+    pytest.param(["run", "--as-of"], "'--as-of' requires an argument", None, "smart-trader run", id="no-value"),
+    pytest.param(
+        ["load", "whales", "--var"], "'--var' requires", None, "smart-trader load whales", id="no-value-below"
+    ),
 ]
 
 

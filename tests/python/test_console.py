@@ -9,6 +9,8 @@ import pytest
 
 from smart_trader.console import one_line, printable, report_line, run, show
 from smart_trader.errors import SmartTraderError
+from tests.python.support.engine import PROJECT, clean_environment
+from tests.python.support.pty import run_python_in_terminal
 
 HOSTILE = {
     "clear-the-screen": ("a\x1b[2Jb", "a\\x1b[2Jb"),
@@ -61,3 +63,23 @@ def test_errors_and_log_lines_are_too(
     assert f"the API says {printable(text)}" in shown
     assert f"error: refused: {printable(text)}" in shown
     assert text not in shown
+
+
+# what numba does where it has an error of its own to write, which costs no compiling here
+COLOURS_OF_ERRORS = """
+import click
+from smart_trader.console import run
+
+@click.command()
+def read_trades():
+    from numba.core.errors import termcolor
+    termcolor().errmsg("a type")
+    click.echo("read")
+
+run(read_trades, "read")
+"""
+
+
+def test_a_library_that_colours_its_errors_leaves_no_escape_code_in_a_terminal() -> None:
+    environment = clean_environment() | {"NO_COLOR": "1"}
+    assert run_python_in_terminal(["-c", COLOURS_OF_ERRORS], (80, 24), environment, PROJECT).raw == "read\n"

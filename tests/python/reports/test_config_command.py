@@ -140,6 +140,16 @@ def test_no_line_is_wider_than_a_terminal(monkeypatch: pytest.MonkeyPatch, argum
     assert [line for line in config(*arguments).stdout.splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_every_row_keeps_to_the_columns_of_its_section(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LAKEHOUSE_HOME", "/a/folder/deep/below/others/whose/name/takes/most/of/a/line/of/a/terminal")
+    for section in config().stdout.split("\n\n")[:-2]:
+        title, *rows = section.splitlines()
+        origins = {row.rstrip().rfind("  ") for row in rows if row.endswith(("default", "environment", ".yml"))}
+        assert len(origins) == 1, f"{title}: origins begin at {origins}\n{section}"
+
+
 def test_vars_with_units_are_refused_as_before() -> None:
     for name, value in {
         "min_liquidity": -1,

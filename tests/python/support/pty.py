@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 from dataclasses import dataclass
+from pathlib import Path
 
 from .market_lake import MarketLake
 
@@ -33,17 +34,25 @@ def run_in_terminal(
     lake: MarketLake, arguments: list[str], size: tuple[int, int], environment: dict[str, str]
 ) -> TerminalText:
     """Run `smart-trader` on a lake in a terminal of columns and rows; it has to succeed."""
+    unset = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TERM"}
+    env = {name: value for name, value in lake.environment.items() if name not in unset}
+    words = ["-m", "smart_trader.cli", *arguments]
+    return run_python_in_terminal(words, size, {**env, **environment}, lake.project)
+
+
+def run_python_in_terminal(
+    words: list[str], size: tuple[int, int], environment: dict[str, str], cwd: Path
+) -> TerminalText:
+    """Run this Python with these words in a terminal of columns and rows; it has to succeed."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    unset = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"}
-    env = {name: value for name, value in lake.environment.items() if name not in unset}
     process = subprocess.Popen(
-        [sys.executable, "-m", "smart_trader.cli", *arguments],
-        env={**env, "TERM": "xterm-256color", **environment},
+        [sys.executable, *words],
+        env={"TERM": "xterm-256color", **environment},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        cwd=lake.project,
+        cwd=cwd,
     )
     os.close(theirs)
     chunks = []
