@@ -106,7 +106,7 @@ def _list_line(row: dict[str, Any]) -> str:
         return "  Of these wallets none was graded A or B."
     low = f" (at least {_percent(row['graded_return_low'])})" if row["graded_return_low"] is not None else ""
     return (
-        f"  Grades A and B: {LIST_VERDICTS[row['list_verdict']]}; {row['graded_count']} of these wallets returned "
+        f"  Grades A and B: {LIST_VERDICTS[row['list_verdict']]}; {row['graded_count']:,} of these wallets returned "
         f"{_percent(row['graded_return'])}{low}, all of them {_percent(row['mean_return'])}."
     )
 
@@ -120,9 +120,9 @@ def _luck_lines(lake: Lake) -> list[str]:
     row = max(rows, key=lambda one: one["scored_at"])
     good = row["grade_a_count"] + row["grade_b_count"]
     return [
-        f"On {_day(row['scored_at'])} {good} of {row['unflagged_count']} "
+        f"On {_day(row['scored_at'])} {good:,} of {row['unflagged_count']:,} "
         f"unflagged wallets were graded A or B{_unlisted(lake, good)}; luck alone would grade "
-        f"{row['expected_by_luck']:.1f} so ({row['luck_low']:.0f} to {row['luck_high']:.0f})."
+        f"{row['expected_by_luck']:,.1f} so ({row['luck_low']:,.0f} to {row['luck_high']:,.0f})."
     ]
 
 
@@ -132,7 +132,8 @@ def _unlisted(lake: Lake, good: int) -> str:
     listed = lake.read("gold", "wallet_standings", ["wallet_address"], is_good).num_rows
     if listed == good:
         return ""
-    return f" ({listed or 'none'} of them listed: `smart-trader explain WALLET` tells why another is not)"
+    count = f"{listed:,}" if listed else "none"
+    return f" ({count} of them listed: `smart-trader explain WALLET` tells why another is not)"
 
 
 def _not_known(lake: Lake) -> str:

@@ -133,7 +133,14 @@ def prose(text: str, screen: Screen, *, indent: str = "", hang: str = "", style:
         hang: What stands before its second and later ones beside.
         style: Rich's name of its colour.
     """
-    lines = textwrap.wrap(one_line(text), screen.prose_width, initial_indent=indent, subsequent_indent=indent + hang)
+    lines = textwrap.wrap(
+        one_line(text),
+        screen.prose_width,
+        initial_indent=indent,
+        subsequent_indent=indent + hang,
+        # a command stays in one piece, to be copied
+        break_on_hyphens=False,
+    )
     return "\n".join(styled(line, screen, style) for line in lines)
 
 
