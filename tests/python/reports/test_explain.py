@@ -134,6 +134,7 @@ def test_the_ten_tokens_that_matter_most_are_told_and_what_all_came_to(lake: Lak
     assert rows[1][1:] == ["12.00", "15.4", "%", "+120.0", "%", "2", "-"]
     told_after = " ".join(lines)
     assert "12 tokens made 78.00 USD, 2 tokens lost 55.00 USD. 4 more: --all." in told_after
+    assert "share: of what tokens with a profit made; age: the token's at the first trade" in told_after
     assert "3.00 from tokens whose purchase is not known; they earn nothing here" in " ".join(told_after.split())
 
 
