@@ -13,7 +13,8 @@ def open(home: str | Path | None = None) -> OpenLake:
     """Open a lake for reading by SQL, in this process and without a server.
 
     Args:
-        home: Its folder; default: the lake that the settings name (LAKEHOUSE_HOME, LAKEHOUSE_URI).
+        home: Its folder, a relative one below the process's own; default: the lake that the settings name
+            (LAKEHOUSE_HOME, LAKEHOUSE_URI).
 
     Raises:
         SmartTraderError: It is not there, a newer project has written it, or it is only half restored.

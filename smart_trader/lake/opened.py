@@ -313,7 +313,8 @@ def open_lake(home: str | Path | None = None) -> OpenLake:
 def _paths_of(home: str | Path) -> LakePaths:
     """Return the paths of a lake whose folder is given, not set."""
     try:
-        return lake_paths(Path(home), None)
+        # a path in code is of the process's folder; only settings are of the checkout
+        return lake_paths(Path(home).expanduser().absolute(), None)
     except SettingsError as error:
         raise SettingsError(error.what.removeprefix("LAKEHOUSE_HOME="), "give open() the folder of a lake") from None
 

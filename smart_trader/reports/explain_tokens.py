@@ -12,7 +12,9 @@ from smart_trader.reports.wallet_facts import Row, WalletFacts
 
 SHOWN_TOKENS = 10
 SYMBOL_CHARACTERS = 16
-COLUMNS_TOLD = "share: of what tokens with a profit made; age: the token's at the first trade, - where no launch is known"
+COLUMNS_TOLD = (
+    "share: of what tokens with a profit made; age: the token's at the first trade, - where no launch is known"
+)
 
 
 def token_lines(facts: WalletFacts, screen: Screen, *, show_all: bool) -> Iterator[str]:

@@ -258,6 +258,16 @@ def test_a_lake_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["a lake", Path("a lake"), "../{}/a lake"], ids=str)
+def test_a_path_is_of_the_folder_that_the_process_is_in(
+    paths: LakePaths, monkeypatch: pytest.MonkeyPatch, path: str | Path
+) -> None:
+    monkeypatch.chdir(paths.home.parent)
+    path = path.format(paths.home.parent.name) if isinstance(path, str) else path
+    with smart_trader.lake.open(path) as lake:
+        assert len(lake.tables()) == 4
+
+
 @pytest.mark.parametrize("below", ["", "/lake"], ids=["file", "below-a-file"])
 def test_a_file_that_is_opened_is_named_without_a_setting(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("mine")
