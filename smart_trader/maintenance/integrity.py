@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import chain
 
 import pyarrow.compute as pc
-import pyarrow.fs
 
 from loaders.bronze import LOAD_ID, ROW_ID
 from loaders.resources import RESOURCES
@@ -14,8 +14,8 @@ from loaders.tables import FETCH_LOG, TABLES
 from smart_trader.config.paths import LakePaths
 from smart_trader.config.schemas import schema_name
 from smart_trader.lake.delta import is_one_of
+from smart_trader.lake.loads import LOADS, load_files
 from smart_trader.lake.reader import Lake
-from smart_trader.lake.store import arrow_location
 
 
 def lost_rows(lake: Lake) -> list[str]:
@@ -29,7 +29,7 @@ def lost_rows(lake: Lake) -> list[str]:
     unlisted = _loads(lake) - complete - _pending_loads(lake.paths)
     if unlisted:
         found.append(
-            f"{schema_name('bronze')}._dlt_loads: {len(unlisted)} loads have rows but are not listed, so that these "
+            f"{schema_name('bronze')}.{LOADS}: {len(unlisted)} loads have rows but are not listed, so that these "
             f"count for nothing, the first: {min(unlisted)}"
         )
     if not lake.has("bronze", FETCH_LOG.name):
@@ -72,14 +72,12 @@ def _count_rows_by_fetch(lake: Lake, table: str, complete: set[str]) -> Counter[
 
 def _complete_loads(lake: Lake) -> set[str]:
     """Return the loads that dlt has listed as landed."""
-    files, folder = arrow_location(lake.location("bronze", "_dlt_loads"))
-    infos = files.get_file_info(pyarrow.fs.FileSelector(folder, allow_not_found=True))
+    files, paths = load_files(lake)
     loads = set()
-    for info in infos:
-        if info.extension == "jsonl":
-            with files.open_input_stream(info.path) as stream:
-                lines = [json.loads(line) for line in stream.read().decode().splitlines() if line.strip()]
-            loads |= {line["load_id"] for line in lines if line["status"] == 0}
+    for path in chain.from_iterable(paths.values()):
+        with files.open_input_stream(path) as stream:
+            lines = [json.loads(line) for line in stream.read().decode().splitlines() if line.strip()]
+        loads |= {line["load_id"] for line in lines if line["status"] == 0}
     return loads
 
 

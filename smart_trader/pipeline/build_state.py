@@ -11,10 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loaders.bronze import LOAD_ID
 from loaders.retry import RETRY
 from loaders.tables import FETCH_LOG
 from smart_trader.config.schemas import schema_name
 from smart_trader.lake.atomic import write_file
+from smart_trader.lake.loads import load_files
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.stamps import Stamp
 from smart_trader.pipeline.steps import LOADED, Step
@@ -37,8 +39,13 @@ class BuildState:
     lake: Lake
 
     def now(self) -> dict[str, dict[str, Any]]:
-        """Return what has landed by kind: the version of its table, and the number of its lines in the log."""
-        log = self.lake.read("bronze", FETCH_LOG.name, ["kind", "outcome"])
+        """Return what has landed by kind: the version of its table, and the number of its lines in the log.
+
+        Only lines of listed loads count, as in a build: one that lands meanwhile has its lines before it is listed.
+        """
+        log = self.lake.read("bronze", FETCH_LOG.name, ["kind", "outcome", LOAD_ID])
+        _, listed = load_files(self.lake)
+        log = log.filter(pc.is_in(log[LOAD_ID], value_set=pa.array(list(listed), pa.string())))
         # a request to retry changes the work lists, whichever load it is for
         is_retry = pc.equal(log["outcome"], RETRY)
         retries = pc.sum(is_retry).as_py() or 0
@@ -52,9 +59,9 @@ class BuildState:
             for kind, resource in LOADED.items()
         }
 
-    def log_version(self) -> int:
-        """Return the version of the log that every load writes its fetches into."""
-        return self.lake.delta("bronze", FETCH_LOG.name).version()
+    def log_version(self) -> tuple[int, int]:
+        """Return the version of the log that every load writes its fetches into, and how many loads are listed."""
+        return self.lake.delta("bronze", FETCH_LOG.name).version(), len(load_files(self.lake)[1])
 
     def is_first(self, step: Step) -> bool:
         """Whether what the step builds is not there yet, or no build of it has come to its end."""

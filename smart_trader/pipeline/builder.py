@@ -44,8 +44,8 @@ class Builder:
         self._built: set[str] = set()
         self._fresh: set[str] = set()
         self._is_deferred = False
-        # every load writes lines into the log, so one that has not changed shows that nothing landed
-        self._noted_version: int | None = None
+        # every load writes lines into the log and is listed then, so where neither changed nothing landed
+        self._noted_version: tuple[int, int] | None = None
 
     def is_sure_to_build(self, steps: Sequence[Step]) -> bool:
         """Whether one of some steps has something to build, whatever is loaded before it."""

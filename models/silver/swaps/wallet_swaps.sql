@@ -1,6 +1,6 @@
 {%- set batches = ref('swap_load_batches') -%}
 {%- set newest = '(select coalesce(max(load_batch), 0) from ' ~ this ~ ')' -%}
-{%- set is_new = 'load_batch > ' ~ newest ~ ' and bronze_row_count > 0' %}
+{%- set is_new = 'load_batch > ' ~ newest %}
 
 with
 

@@ -4,7 +4,7 @@
 
 {%- set batches = ref('swap_load_batches') -%}
 {%- set newest = '(select coalesce(max(load_batch), 0) from ' ~ this ~ ')' -%}
-{%- set is_new = 'load_batch > ' ~ newest ~ ' and bronze_row_count > 0' %}
+{%- set is_new = 'load_batch > ' ~ newest %}
 
 -- Of what names a token, the larger time counts, and at one time the larger value: an order that
 -- does not ask what landed first. So naming a token again changes nothing, and only swaps, which

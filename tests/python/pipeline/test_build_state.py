@@ -13,6 +13,7 @@ from deltalake import write_deltalake
 from loaders.bronze import Bronze
 from loaders.tables import FETCH_LOG, TOKEN_METRICS
 from smart_trader.config.paths import LakePaths
+from smart_trader.lake.loads import LOADS
 from smart_trader.lake.reader import Lake
 from smart_trader.pipeline.build_state import BuildState
 from smart_trader.pipeline.steps import LOADED, STEPS
@@ -122,3 +123,21 @@ def test_what_landed_is_pending_until_it_is_built(listed: Lake) -> None:
     # a request to retry changes every work list
     land(listed, AS_OF + timedelta(hours=1), [], "retry", "swaps")
     assert state.note_landed() == list(LOADED)
+
+
+def test_a_load_counts_once_it_is_listed(listed: Lake) -> None:
+    state = BuildState(listed)
+    state.note_landed()
+    before, version = state.now(), state.log_version()
+    folder = Path(listed.location("bronze", LOADS))
+    known = set(folder.iterdir())
+    land(listed, AS_OF, [], kind="holders")
+    (file,) = set(folder.iterdir()) - known
+    file.rename(folder.parent / file.name)
+    assert state.now() == before
+    # what is due now is what the build that comes next cannot see
+    assert state.note_landed() == []
+    unlisted = state.log_version()
+    (folder.parent / file.name).rename(file)
+    assert state.note_landed() == ["holders"]
+    assert len({version, unlisted, state.log_version()}) == 3
