@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 
-.PHONY: help setup demo test test-dbt111 test-full test-crash test-stack lint audit format docs lock clean
+.PHONY: help setup demo test test-slow test-dbt111 test-full test-crash test-stack lint audit format docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,13 +36,18 @@ setup: .venv/.ready .venv/.kernel ## Make .venv with the exact, hashed packages;
 demo: setup ## Load, build and rank a made-up market, on a lake in .lakehouse
 	$(BIN)/smart-trader run --demo
 
-test: setup ## Run every test but the larger forms, on two processes
-	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+TWO_PROCESSES := -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: setup ## Run every test but the slow ones and the larger forms
+	$(PY) -m pytest $(TWO_PROCESSES)
+
+test-slow: setup ## Run the slow ones: kills, damage, old lakes, whole markets
+	$(PY) -m pytest $(TWO_PROCESSES) -m "slow and not full"
 
 test-dbt111: .venv/.ready ## Parse, compile and run the quick tests on dbt 1.11 too
 	@tools/test_dbt111.sh $(PY)
 
-test-full: setup ## Run the larger forms too
+test-full: setup ## Run every test, the larger forms too
 	$(PY) -m pytest -m "full or not full"
 
 test-crash: setup ## Kill and damage lakes, a hundred times and more (an hour or longer)

@@ -20,6 +20,8 @@ from .corrupted_market import NOW, TOKEN_LIST
 from .invariants import SETTINGS, Corrupted, Landed
 from .mutations import TEXTS, Fields, Written, read, write
 
+pytestmark = pytest.mark.slow
+
 # what no sum of money can hold is no number
 NO_NUMBER = Decimal("1e30")
 AS_OF = datetime.fromtimestamp(NOW, UTC)

@@ -21,7 +21,7 @@ NOT_RUN = {
     r"smart-trader sandbox record": "needs an API key",
     r"smart-trader sandbox serve .*--replay": "needs recorded responses",
     r"smart-trader cluster": "needs a cluster; `make test-stack` runs it",
-    r"make test$": "CI runs it in a fresh clone",
+    r"make test(-slow)?$": "CI runs it in a fresh clone",
     r"make test-full$": "it is what runs this test",
     r"make test-(crash|stack)$": "half an hour and longer",
     r"make audit$": "fails without a vulnerability service",

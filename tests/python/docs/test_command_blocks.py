@@ -215,6 +215,7 @@ def test_a_mistyped_command_is_found(line: str, message: str) -> None:
         pytest.param(".venv/bin/python -m loaders tokens --sandbox http://127.0.0.1:8765", None, id="sandbox-loader"),
         pytest.param(".venv/bin/python -m loaders transactions --wallets f --dry-run", None, id="dry-run"),
         pytest.param("make test", "CI runs it in a fresh clone", id="suite"),
+        pytest.param("make test-slow", "CI runs it in a fresh clone", id="slow-suite"),
         pytest.param("make test-dbt111", None, id="older-dbt"),
         pytest.param("docker compose up -d", "needs Docker", id="docker"),
     ],

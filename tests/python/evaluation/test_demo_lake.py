@@ -16,6 +16,8 @@ from smart_trader.sandbox.market.market_source import market
 from smart_trader.sandbox.market.truth import as_text, truths
 from tests.python.support.market_lake import FIRST, MarketLake
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def truth(calm: MarketLake) -> str:

@@ -38,6 +38,7 @@ def expected(trades: pa.Table) -> pa.Table:
     return fifo_table(trades).sort_by(KEYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shuffle_seed", "partitions"),
     [pytest.param(1, 1, id="one-partition"), pytest.param(2, 7, id="seven"), pytest.param(3, 31, id="thirty-one")],

@@ -113,6 +113,7 @@ def make_original(home: Path) -> Engine:
     return engine
 
 
+@pytest.mark.slow
 def test_work_on_a_copied_lake_leaves_the_original_alone(tmp_path: Path) -> None:
     home, copy = tmp_path / "original", tmp_path / "copy"
     original = make_original(home)

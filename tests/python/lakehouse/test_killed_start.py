@@ -324,6 +324,7 @@ def begin_run(home: Path, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_run_stopped_while_its_server_starts_leaves_nothing_in_the_way(
     tmp_path: Path, number: signal.Signals
@@ -362,6 +363,7 @@ def test_a_record_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None
     assert not is_held(paths.server_lock)
 
 
+@pytest.mark.slow
 def test_a_server_starts_behind_a_proxy_that_leads_nowhere_and_under_the_locale_of_cron(tmp_path: Path) -> None:
     env = clean_environment(
         LAKEHOUSE_HOME=str(tmp_path / "ü user@domain c++"),

@@ -16,6 +16,8 @@ import yaml
 from smart_trader.lakehouse import server
 from tests.python.support.engine import PROJECT, Engine, clean_environment, own_engine, run_module, small_disk
 
+pytestmark = pytest.mark.slow
+
 SLOW_MODEL = "{{ config(materialized='table') }}\nselect count(*) as a from range(4000000000) as r where hash(id) = 1\n"
 
 

@@ -24,6 +24,8 @@ FIRST = 1_790_000_000
 COMMAND = """
 import time, click, sys
 from smart_trader.console import run
+
+pytestmark = pytest.mark.slow
 @click.command()
 def wait():
     try:

@@ -173,6 +173,7 @@ def kill_after(lake: Lake, api: str, listed: str, seconds: float) -> bool:
     return was_running
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_time_loses_and_doubles_nothing(lake: Lake, api: str, listed: str) -> None:
     draw = random.Random(11)
     killed = sum(kill_after(lake, api, listed, draw.uniform(0.1, 6)) for _ in range(3))

@@ -42,6 +42,7 @@ def backed_up(filled: LoadedLake, tmp_path_factory: pytest.TempPathFactory) -> P
     return target
 
 
+@pytest.mark.slow
 def test_a_deleted_lake_comes_back_elsewhere_and_loads_go_on(
     loaded: LoadedLake, made_lake: Callable[[str], LoadedLake], tmp_path: Path
 ) -> None:

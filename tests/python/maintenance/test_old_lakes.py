@@ -27,6 +27,8 @@ from tests.python.support.kill_targets import KilledLake, lake_at
 from tests.python.support.market_lake import FIRST, SEED, WALLETS, MarketLake
 from tests.python.support.object_store import object_store
 
+pytestmark = pytest.mark.slow
+
 # a lake of 24 November 2026, of the market's first run, with Spark's own files
 KEPT = Path(__file__).parent / "lake_of_8750c72.tar.xz"
 # the same market's first run on the embedded engine, of version 1: the last commit with the earlier names

@@ -15,6 +15,8 @@ import pytest
 from tests.python.support.engine import EmbeddedLake
 from tests.python.support.market_lake import DAY, FIRST, MarketLake
 
+pytestmark = pytest.mark.slow
+
 SPACING = 15 * DAY
 # the last run closes the third window
 RUNS = tuple(FIRST + number * SPACING for number in range(4))

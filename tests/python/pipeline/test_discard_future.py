@@ -33,6 +33,8 @@ from smart_trader.maintenance.future import BRONZE, HISTORIES, SNAPSHOTS, SWAP_L
 from tests.python.support.engine import PROJECT, EmbeddedLake, clean_environment, run_module
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
+pytestmark = pytest.mark.slow
+
 DAY = timedelta(days=1)
 
 

@@ -83,11 +83,13 @@ def copied(calm: MarketLake, tmp_path: Path) -> MarketLake:
     return MarketLake(EmbeddedLake(tmp_path / "lake"), calm.prefix)
 
 
+@pytest.mark.slow
 def test_a_large_lake_is_advised_of_spark_and_built_all_the_same(copied: MarketLake) -> None:
     output = copied.demo(FIRST, "--step", "build_traders", "--var", "embedded_max_swaps=10")
     assert "more than embedded_max_swaps = 10" in output
 
 
+@pytest.mark.slow
 def test_dbt_test_alone_makes_the_views_of_the_other_engine(copied: MarketLake) -> None:
     lake = copied
     views = lake.engine.paths.local_root / "_views.json"
@@ -177,6 +179,7 @@ def test_errors_of_the_embedded_engine_have_the_fix_of_sparks(message: str, fix:
     assert fix in str(_find_fix(message))
 
 
+@pytest.mark.slow
 def test_a_damaged_table_is_named_with_its_file_and_repaired(embedded: EmbeddedLake) -> None:
     lake = MarketLake(embedded, "damaged_")
     lake.demo(FIRST, "--skip-tests", "--step", "load_tokens", "--run-id", "one")

@@ -17,6 +17,8 @@ from tests.python.support.trust import (
     standing_differences,
 )
 
+pytestmark = pytest.mark.slow
+
 WALLETS = 200
 MARKETS = ["hard", pytest.param("no_skill", marks=pytest.mark.full)]
 

@@ -13,6 +13,8 @@ from tests.python.support.engine import EmbeddedLake, Engine
 from tests.python.support.kill_targets import STEP_NAMES, Kill, KilledLake, Reference, Tally, chain, lake_at
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
+pytestmark = pytest.mark.slow
+
 # chains of kills, each on a first run and then on a refresh of the same lake
 CHAINS = 4
 KILLS_OF_A_CHAIN = 13

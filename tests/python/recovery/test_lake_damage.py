@@ -27,6 +27,8 @@ from tests.python.support.engine import (
 from tests.python.support.kill_targets import KilledLake, Reference, lake_at
 from tests.python.support.market_lake import DAY, FIRST, REFRESH, MarketLake
 
+pytestmark = pytest.mark.slow
+
 GENESIS = (FIRST // DAY - 30) * DAY
 
 

@@ -22,6 +22,8 @@ from tests.python.support.engine import PROJECT, EmbeddedLake, Engine, clean_env
 from tests.python.support.kill_targets import KilledLake, Reference, lake_at, wait_for_step
 from tests.python.support.market_lake import FIRST, REFRESH, MarketLake
 
+pytestmark = pytest.mark.slow
+
 # columns of wallet_pnl that hold a mark
 MARKED = {"unrealized_pnl", "total_pnl", "current_position_value"}
 TABLES = (("silver", "quote_assets"), ("silver", "wallet_pnl"), ("gold", "leaderboard"))

@@ -113,6 +113,7 @@ def test_a_run_ends_with_the_pages_path(shown: str, calm: MarketLake) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_changes_nothing_leaves_the_page_as_it_is(calm: MarketLake, tmp_path: Path) -> None:
     home = tmp_path / "lake"
     shutil.copytree(calm.engine.paths.home, home)
