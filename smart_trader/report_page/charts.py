@@ -12,6 +12,8 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # The script replaces the values by those of the theme.
 COLOURS = {"gain": "#0f7b4f", "loss": "#c0392b", "line": "#2f5fb3", "other": "#b35c00", "faint": "#8a93a3"}
 MONEY = "$,.2~f"
+# Each label by its own size: one sign for all would write 200 USD as $0.2k, and 5 cents as $50m.
+MONEY_LABEL = "format(datum.value, abs(datum.value) < 1000 ? '$~g' : '$~s')"
 ROW_HEIGHT = 18
 RETURN_TICKS = (-1, -0.5, -0.2, 0, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
@@ -62,7 +64,13 @@ def _money(field: str, title: str | None = None) -> Spec:
     return {
         "field": field,
         "type": "quantitative",
-        "axis": {"title": title, "format": "$~s", "tickCount": 5},
+        "axis": {
+            "title": title,
+            "labelExpr": MONEY_LABEL,
+            "tickCount": 5,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+        },
     }
 
 

@@ -119,9 +119,10 @@ def _luck_lines(lake: Lake) -> list[str]:
         return []
     row = max(rows, key=lambda one: one["scored_at"])
     good = row["grade_a_count"] + row["grade_b_count"]
+    verb = "was" if good == 1 else "were"
     return [
         f"On {_day(row['scored_at'])} {good:,} of {row['unflagged_count']:,} "
-        f"unflagged wallets were graded A or B{_unlisted(lake, good)}; luck alone would grade "
+        f"unflagged wallets {verb} graded A or B{_unlisted(lake, good)}; luck alone would grade "
         f"{row['expected_by_luck']:,.1f} so ({row['luck_low']:,.0f} to {row['luck_high']:,.0f})."
     ]
 

@@ -28,11 +28,13 @@ TABLE = {
     "grade": 0,
     "wallet_address": 0,
     "skill_low": 1,
-    "smart_trader_score": 6,
+    "smart_trader_score": 7,
     "total_pnl": 1,
     "win_rate": 5,
     "last_transaction": 3,
+    "flags": 6,
 }
+FOLLOWED = "followed"
 LEFT = {"tier", "uncapped_tier", "grade", "wallet_address", "flags", "former_reason", "failed_rules", SOURCE}
 TIER_STYLES = {"ELITE": "bold magenta", "STRONG": "bold cyan", "PROMISING": "cyan"}
 GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "D": "dim", "X": "bold red"}
@@ -119,8 +121,16 @@ def _shown_columns(board: Board) -> dict[str, int]:
         # the first one asked for stays, and the wallet does; of the others the last goes first
         return {name: 0 if name == "wallet_address" else place for place, name in enumerate(board.columns)}
     # a leaderboard of an earlier version has fewer columns
-    shown = {name: priority for name, priority in TABLE.items() if name in board.rows.schema.names}
+    known = board.rows.schema.names
+    shown = {name: priority for name, priority in TABLE.items() if name in known and (name != "flags" or _flags(board))}
     return shown | ({"former_reason": 4} if any(board.rows["former"].to_pylist()) else {})
+
+
+def _flags(board: Board) -> set[str]:
+    """Return the flags that any of the rows has."""
+    if "flags" not in board.rows.schema.names:
+        return set()
+    return {flag for flags in board.rows["flags"].to_pylist() if flags for flag in flags.split(", ")}
 
 
 def _table(board: Board, screen: Screen) -> str:
@@ -153,6 +163,10 @@ def _warning(board: Board, screen: Screen) -> list[str]:
 
 def _footer(lake: Lake, board: Board, screen: Screen) -> list[str]:
     lines = []
+    if FOLLOWED in _flags(board):
+        lines.append(
+            prose("Wallets flagged followed stand last in their tier: a copier pays more.", screen, style="dim")
+        )
     if board.as_of is not None:
         counted = f"{board.rows.num_rows} of {board.total} wallets" if board.rows.num_rows < board.total else ""
         age = _age_text(datetime.now(UTC) - board.as_of) if screen.width is not None else ""

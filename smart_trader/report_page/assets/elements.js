@@ -69,12 +69,15 @@ const copyButton = (text) => {
   return button;
 };
 
+// A sign of percent stays on the line of its number.
+const wholePercents = (text) => text.replaceAll(" %", "\u00a0%");
+
 // Two tokens may have one symbol, so the mint stands beside it.
 const tokenName = (row) => (row.symbol ? `${row.symbol} ${shorten(row.token)}` : shorten(row.token));
 
 const tokenCell = (row) =>
   row.symbol
-    ? element("span", { title: row.token }, element("bdi", { class: "symbol" }, row.symbol),
+    ? element("span", { title: row.token }, element("bdi", { class: "symbol" }, row.symbol), " ",
       element("span", { class: "mint" }, shorten(row.token)))
     : element("span", { class: "address", title: row.token }, shorten(row.token));
 

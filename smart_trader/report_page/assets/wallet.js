@@ -20,7 +20,7 @@ const signed = (value) => element("span", { class: sign(value) }, money(value));
 
 const reasons = (title, lines, none) =>
   element("div", { class: "panel" }, element("h3", {}, title),
-    lines.length ? element("ul", {}, ...lines.map((line) => element("li", {}, ...wholeDates(line)))) : element("p", { class: "note" }, none));
+    lines.length ? element("ul", {}, ...lines.map((line) => element("li", {}, ...wholeDates(wholePercents(line))))) : element("p", { class: "note" }, none));
 
 const facts = (wallet) =>
   element("dl", { class: "facts" }, ...[
