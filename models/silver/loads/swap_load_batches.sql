@@ -1,14 +1,19 @@
 {{ config(materialized='incremental', full_refresh=false) }}
 
--- Nothing of the rows themselves is read here. A statement sees each table at a moment of its own,
--- so a load that lands in between may be listed while its rows are not seen yet. What reads this
--- table afterwards sees them.
+{%- set loads = ref('complete_loads') -%}
+{%- set not_built = 'select load_id from ' ~ loads ~ ' except select load_id from ' ~ this %}
 
 with
 
+transaction_history as (
+
+    select * from {{ source('bronze', 'transaction_history') }}
+
+),
+
 complete_loads as (
 
-    select * from {{ ref('complete_loads') }}
+    select * from {{ loads }}
 
 ),
 
@@ -19,8 +24,25 @@ new_loads as (
         complete_loads.landed_at
     from complete_loads
     {% if is_incremental() -%}
-        left anti join {{ this }} as built on complete_loads.load_id = built.load_id
+        -- Listed by a statement before this one, which looks at each table at a moment of its own: of
+        -- a load that lands in between it might see the listing and not the rows.
+        where {{ in_loads('complete_loads.load_id', not_built, limit=none) }}
     {%- endif %}
+
+),
+
+counted as (
+
+    select
+        _dlt_load_id as load_id,
+        count(*) as bronze_row_count,
+        count_if(owner <> wallet_address) as foreign_owner_count,
+        count_if({{ is_base_sold() }} is null) as undirected_count
+    from transaction_history
+    {% if is_incremental() -%}
+        where {{ in_loads('_dlt_load_id', not_built) }}
+    {%- endif %}
+    group by _dlt_load_id
 
 ),
 
@@ -44,9 +66,13 @@ loads as (
     select
         new_loads.load_id,
         new_loads.landed_at,
-        batch.load_batch
+        batch.load_batch,
+        coalesce(counted.bronze_row_count, 0) as bronze_row_count,
+        coalesce(counted.foreign_owner_count, 0) as foreign_owner_count,
+        coalesce(counted.undirected_count, 0) as undirected_count
     from new_loads
     cross join batch
+    left join counted on new_loads.load_id = counted.load_id
 
 )
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from dbt.adapters.sparkconnect.embedded.lake import Lake as EmbeddedTables
+from dbt.adapters.sparkconnect.embedded.snapshots import Snapshot
 
 from tests.python.support.bronze import Bronze, fetch, swap
 from tests.python.support.engine import EmbeddedLake
@@ -62,6 +64,32 @@ def test_swaps_of_a_load_that_was_listed_before_they_were_seen_are_taken_in(
     assert engine.sql(counts) == [(wallet, 2) for wallet in wallets]
     named = "select token_address from ci_silver.tokens where token_address like 'token of %' order by 1"
     assert engine.sql(named) == [(f"token of {wallet}",) for wallet in wallets]
+
+
+def test_a_load_that_lands_in_the_middle_of_a_statement_waits_for_the_next_build(
+    engine: EmbeddedLake, bronze: Bronze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(bronze, "known")
+    build(engine, "+swap_load_batches")
+    look = EmbeddedTables.snapshot
+    landed = []
+
+    def look_and_land(tables: EmbeddedTables, schema: str, name: str) -> Snapshot:
+        seen = look(tables, schema, name)
+        if name == "transaction_history" and not landed:
+            landed.append("late")
+            land(bronze, "late")
+        return seen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedTables, "snapshot", look_and_land)
+        build(engine, "swap_load_batches")
+    assert landed
+    counts = "select bronze_row_count from ci_silver.swap_load_batches where bronze_row_count > 0"
+    assert engine.sql(counts) == [(2,)]
+    build(engine, "+wallet_swaps")
+    assert engine.sql(counts) == [(2,), (2,)]
+    assert engine.sql("select count(distinct wallet_address) from ci_silver.wallet_swaps") == [(2,)]
 
 
 def test_rows_that_are_left_out_are_told_of_the_newest_batch(engine: EmbeddedLake, bronze: Bronze) -> None:

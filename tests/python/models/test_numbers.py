@@ -269,6 +269,8 @@ def test_a_winner_is_ranked_and_a_cut_history_is_not(lake: Lake) -> None:
     reasons = {row["wallet_address"]: row["failed_rules"] for row in lake.table("gold.trader_evaluations")}
     assert reasons["cut"] == "history_incomplete"
     assert lake.pnl("cut", T0)["ALL_TOKENS"]["moved_to_gold"] is False
+    (load,) = [row for row in lake.table("silver.swap_load_batches") if row["bronze_row_count"]]
+    assert load["foreign_owner_count"] == 1
 
 
 def test_odd_rows_have_their_right_numbers(lake: Lake) -> None:
