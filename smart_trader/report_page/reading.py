@@ -38,6 +38,7 @@ class Reading:
         settings: The project's settings.
         board: The rows of the leaderboard that are shown, best first, former traders last.
         board_count: How many wallets the leaderboard ranks.
+        former_count: How many it keeps that it once ranked.
         standings: Where every evaluated wallet stands.
         scores: What the grade of each shown wallet is made of.
         flags: The flags of every wallet, hard ones first.
@@ -54,6 +55,7 @@ class Reading:
     settings: ProjectVariables
     board: Sequence[Row]
     board_count: int
+    former_count: int
     standings: Sequence[Row]
     scores: Mapping[str, Row]
     flags: Sequence[Row]
@@ -76,6 +78,7 @@ def read_page(lake: Lake, top: int) -> Reading:
     ranked = [("overall_rank", "ascending"), ("wallet_address", "ascending")]
     everybody = rows_of(lake.read("gold", "leaderboard").sort_by(ranked))
     board = everybody[:top]
+    ranked_count = sum(not row["former"] for row in everybody)
     wallets = [row["wallet_address"] for row in board]
     mine = is_one_of("wallet_address", wallets)
     newest = {row["wallet_address"]: row["calculation_date"] for row in board}
@@ -86,7 +89,8 @@ def read_page(lake: Lake, top: int) -> Reading:
         identity.source if identity else None,
         read_variables(ProjectVariables),
         board,
-        sum(not row["former"] for row in everybody),
+        ranked_count,
+        len(everybody) - ranked_count,
         _rows(lake, "gold", "wallet_standings", STANDING_COLUMNS),
         {row["wallet_address"]: row for row in _rows(lake, "gold", "skill_scores", where=mine)},
         sorted(

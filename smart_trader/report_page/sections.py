@@ -62,6 +62,7 @@ class Head:
         qualified: How many failed no rule.
         listed: How many are on the list.
         shown: How many of them the page shows.
+        former_left: How many former traders it does not show.
         by_grade: Listed wallets by grade.
         verdict: What is known of the list's worth.
         advice: Whom to follow, in a sentence.
@@ -79,6 +80,7 @@ class Head:
     qualified: int
     listed: int
     shown: int
+    former_left: int
     by_grade: Mapping[str, int]
     verdict: str
     advice: str
@@ -107,6 +109,7 @@ def head_of(lake: Lake, reading: Reading) -> Head:
         sum(row["is_qualified"] for row in reading.standings),
         reading.board_count,
         sum(not row["former"] for row in reading.board),
+        reading.former_count - sum(row["former"] for row in reading.board),
         dict(sorted(grades.items())),
         calibration_sentence(lake),
         head_advice(reading, grades),

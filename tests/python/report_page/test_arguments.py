@@ -41,6 +41,7 @@ def reading(**parts: Any) -> Reading:
         read_variables(ProjectVariables),
         [GOOD],
         1,
+        0,
         [GOOD],
         {"w": SURE},
         [],

@@ -54,6 +54,23 @@ def test_before_a_window_has_closed_the_page_says_when_one_does(browser: Any, pa
     visit.page.context.close()
 
 
+def test_former_traders_that_the_page_leaves_out_are_counted(copied: MarketLake, tmp_path: Path) -> None:
+    def retire_two(board: pa.Table) -> pa.Table:
+        rows = board.sort_by("overall_rank").to_pylist()
+        assert len(rows) > 3
+        for row in rows[-2:]:
+            row |= {"former": True, "former_reason": "dormant", "overall_rank": None}
+        return pa.Table.from_pylist(rows, board.schema)
+
+    change(copied, "gold", "leaderboard", retire_two)
+    count = len(copied.rows("gold", "leaderboard"))
+    for top, words in {1: "Left out: 2 former traders;", count - 1: "Left out: 1 former trader;", count: None}.items():
+        done = copied.smart_trader("report", "-o", str(tmp_path / "page.html"), "--top", str(top))
+        assert done.returncode == 0, done.stderr
+        text = (tmp_path / "page.html").read_text()
+        assert (words in text) if words else ("Left out:" not in text), f"--top {top}"
+
+
 def test_a_closed_window_is_drawn_and_told(browser: Any, copied: MarketLake, tmp_path: Path) -> None:
     scored = copied.rows("gold", "standing_history")
     known = [row for row in scored if row["skill_low"] is not None]

@@ -92,6 +92,7 @@ def test_what_is_cut_says_so(calm: MarketLake, monkeypatch: pytest.MonkeyPatch) 
     assert f"{listed} listed (1 on this page)" in text
     assert f"The first of {listed} listed wallets" in text
     assert f"the most profitable first, 1 of {near} shown." in text
+    assert "Left out:" not in text
 
 
 @pytest.mark.parametrize(
