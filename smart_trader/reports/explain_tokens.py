@@ -12,7 +12,7 @@ from smart_trader.reports.wallet_facts import Row, WalletFacts
 
 SHOWN_TOKENS = 10
 SYMBOL_CHARACTERS = 16
-COLUMNS_TOLD = (
+COLUMN_NOTE = (
     "share: of what tokens with a profit made; age: the token's at the first trade, - where no launch is known"
 )
 
@@ -35,7 +35,7 @@ def token_lines(facts: WalletFacts, screen: Screen, *, show_all: bool) -> Iterat
     )
     more = f" {len(positions) - len(shown)} more: --all." if len(positions) > len(shown) else ""
     yield prose(f"{total}{more} --token TOKEN --lots shows a token's trades.", screen)
-    yield prose(COLUMNS_TOLD, screen, style="dim")
+    yield prose(COLUMN_NOTE, screen, style="dim")
     limit = facts.settings.launch_max_seconds
     if any(row["is_trigger"] for row in shown):
         yield prose("* the wallet was found by this token, which is in no grade", screen, style="dim")

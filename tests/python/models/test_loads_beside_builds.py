@@ -21,7 +21,7 @@ PREFIXED = {"DBT_TARGET": "ci", "SMART_TRADER_AS_OF": T0.isoformat()}
 
 @contextmanager
 def unseen(table: Path) -> Iterator[None]:
-    """Show a table as a statement sees it that looked at it before its newest commit."""
+    """Show a table as a statement sees it that read it before its newest commit."""
     newest = max((table / "_delta_log").glob("*.json"))
     newest.rename(table / newest.name)
     yield
@@ -92,7 +92,7 @@ def test_a_load_that_lands_in_the_middle_of_a_statement_waits_for_the_next_build
     assert engine.sql("select count(distinct wallet_address) from ci_silver.wallet_swaps") == [(2,)]
 
 
-def test_rows_that_are_left_out_are_told_of_the_newest_batch(engine: EmbeddedLake, bronze: Bronze) -> None:
+def test_rows_that_are_left_out_are_reported_of_the_newest_batch(engine: EmbeddedLake, bronze: Bronze) -> None:
     rows = [
         swap("a", "token", T0),
         swap("a", "token", T0, owner="b", tx_hash="foreign"),

@@ -55,7 +55,7 @@ def lake_of(folder: Path, standings: list[tuple[str | None, bool]]) -> Lake:
         pytest.param("none", "A or B (none of them listed: `smart-trader explain WALLET` tells why", id="none"),
     ],
 )
-def test_good_grades_that_are_not_on_the_list_are_told(standings: str, words: str, tmp_path: Path) -> None:
+def test_good_grades_that_are_not_on_the_list_are_reported(standings: str, words: str, tmp_path: Path) -> None:
     text = " ".join(calibration_text(lake_of(tmp_path, STANDINGS[standings])).split())
     assert "On 2026-09-21 2 of 1,234 unflagged wallets" in text
     assert words in text
