@@ -24,8 +24,8 @@ new_loads as (
         complete_loads.landed_at
     from complete_loads
     {% if is_incremental() -%}
-        -- Listed by an earlier statement: this one reads each table at a different time, so of a load
-        -- that lands in between it may see the listing and not the rows.
+        -- Listed by an earlier statement: this one reads each table at a different time, so of a
+        -- load that lands in between it may see the listing and not the rows.
         where {{ in_loads('complete_loads.load_id', not_built, limit=none) }}
     {%- endif %}
 
