@@ -20,12 +20,12 @@ from smart_trader.sandbox.running import serving
 from smart_trader.sandbox.server import sandbox_app
 from tests.python.support.engine import PROJECT, clean_environment
 
+pytestmark = pytest.mark.slow
+
 FIRST = 1_790_000_000
 COMMAND = """
 import time, click, sys
 from smart_trader.console import run
-
-pytestmark = pytest.mark.slow
 @click.command()
 def wait():
     try:
