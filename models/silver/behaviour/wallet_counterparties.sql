@@ -2,8 +2,8 @@
 
 {%- set seconds = var('wash_pair_max_seconds') -%}
 
--- A pair counts all trades of its two wallets, so a new trade makes those of its wallet again and no
--- others. All are written again, in one commit: pairs that are no more go with it.
+-- A pair counts all trades of its two wallets, so a new trade makes those of its wallet again and
+-- no others. All are written again, in one commit: pairs that are no more go with it.
 
 with
 
