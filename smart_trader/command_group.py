@@ -63,7 +63,7 @@ class CommandGroup(click.Group):
         """Call the command that the words name.
 
         Raises:
-            click.UsageError: The words make no call; its context is that command's, whose help tells what would.
+            click.UsageError: The words make no call; its context is that command's, whose help shows what would.
         """
         try:
             return super().invoke(ctx)

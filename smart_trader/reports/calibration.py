@@ -134,7 +134,7 @@ def _unlisted(lake: Lake, good: int) -> str:
     if listed == good:
         return ""
     count = f"{listed:,}" if listed else "none"
-    return f" ({count} of them listed: `smart-trader explain WALLET` tells why another is not)"
+    return f" ({count} of them listed: `smart-trader explain WALLET` shows why another is not)"
 
 
 def _not_known(lake: Lake) -> str:

@@ -50,9 +50,9 @@ def lake_of(folder: Path, standings: list[tuple[str | None, bool]]) -> Lake:
     [
         pytest.param("all", "were graded A or B; luck alone", id="all-listed"),
         pytest.param(
-            "one", "A or B (1 of them listed: `smart-trader explain WALLET` tells why another is not); luck", id="one"
+            "one", "A or B (1 of them listed: `smart-trader explain WALLET` shows why another is not); luck", id="one"
         ),
-        pytest.param("none", "A or B (none of them listed: `smart-trader explain WALLET` tells why", id="none"),
+        pytest.param("none", "A or B (none of them listed: `smart-trader explain WALLET` shows why", id="none"),
     ],
 )
 def test_good_grades_that_are_not_on_the_list_are_reported(standings: str, words: str, tmp_path: Path) -> None:
