@@ -153,7 +153,7 @@ def env(with_token: bool) -> None:
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     if record is None:
-        click.echo("# no server runs; LAKEHOUSE_JDBC_URL is known after: smart-trader lakehouse start")
+        click.echo("# no server runs; LAKEHOUSE_JDBC_URL comes with: smart-trader lakehouse start")
 
 
 @lakehouse.command()

@@ -55,7 +55,7 @@ def sql(query: str | None, file: Path | None, form: str) -> None:
 def mark_source(lake: OpenLake) -> None:
     """Say on stderr when the lake's rows are made up, or when nobody knows."""
     if lake.is_made_up:
-        report_line("made-up data: this lake was filled from a sandbox; its wallets and tokens do not exist")
+        report_line("made-up data, from a sandbox: none of its wallets and tokens exists")
     elif lake.source is None:
         report_line("this lake does not say where its rows come from")
 

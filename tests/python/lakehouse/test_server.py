@@ -56,7 +56,7 @@ def test_env_prints_shell_lines_and_keeps_the_token_back(engine: Engine) -> None
 def test_env_without_a_server_has_no_address_of_one(tmp_path: Path) -> None:
     done = run_module("smart_trader.lakehouse", "env", env=clean_environment(LAKEHOUSE_HOME=str(tmp_path)))
     assert "export LAKEHOUSE_JDBC_URL" not in done.stdout
-    assert done.stdout.endswith("# no server runs; LAKEHOUSE_JDBC_URL is known after: smart-trader lakehouse start\n")
+    assert done.stdout.endswith("# no server runs; LAKEHOUSE_JDBC_URL comes with: smart-trader lakehouse start\n")
 
 
 def test_files_are_readable_by_the_owner_only(engine: Engine) -> None:

@@ -58,7 +58,7 @@ def on_terminal(home: Path, text: str, width: int = 80) -> str:
 class TestForms:
     def test_made_up_rows_are_marked_on_stderr(self) -> None:
         done = run("select 1 as one")
-        assert done.stderr == "made-up data: this lake was filled from a sandbox; its wallets and tokens do not exist\n"
+        assert done.stderr == "made-up data, from a sandbox: none of its wallets and tokens exists\n"
         assert done.stdout == "one\n  1\n"
 
     def test_csv_has_every_value_as_it_is(self) -> None:
