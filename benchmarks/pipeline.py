@@ -15,7 +15,8 @@ Times are those of whole processes, the program's start included. Builds are wit
 before, as it is in every run but the first, and Spark's server is up. `by hand` compares with `benchmarks/peer.py`,
 run on the same lake right after, which makes a part of what the models make. Lakes are made under `--lakes`, where
 loaded and multiplied ones are found again, or in a temporary folder. `--docs` puts the table into docs/performance.md.
-The exit code is 1 if the wallets that qualify differ from the peer's.
+With both engines, the rows that each built of the same bronze are compared, too. The exit code is 1 if the wallets that
+qualify differ from the peer's, or the engines' rows from each other.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
+import equality
 import lakes
 import psutil
 from lakes import FIRST, LOADED_WALLETS, PROJECT, TWELVE_HOURS
@@ -333,6 +335,17 @@ FIGURES: dict[str, Callable[[Bench], Figure]] = {
 }
 
 
+def compare_engines(folder: Path) -> list[tuple[str, equality.Equality]]:
+    """Compare the lakes that both engines have built of the same bronze, as each was left."""
+    compared = []
+    for spark in sorted(folder.glob("spark-build-*"), key=lambda lake: int(lake.name.rpartition("-")[2])):
+        copies = int(spark.name.rpartition("-")[2])
+        embedded = folder / f"embedded-build-{copies}"
+        if embedded.exists():
+            compared.append((f"{copies * LOADED_WALLETS:,} wallets", equality.compare(embedded, spark)))
+    return compared
+
+
 def describe_machine() -> str:
     """Return the cores, memory and load that the figures were measured with."""
     commit = subprocess.run(
@@ -379,8 +392,7 @@ def _wallets(text: str) -> int:
     return wallets
 
 
-def main() -> None:
-    """Measure what is requested."""
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--engine", type=_choice(ENGINES), default=["embedded"], metavar="ENGINES", help="embedded, spark, or both"
@@ -392,8 +404,12 @@ def main() -> None:
     parser.add_argument("--lakes", type=Path, help="folder that keeps the lakes (default: a temporary one)")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--docs", action="store_true", help="put the table into docs/performance.md")
-    given = parser.parse_args()
+    return parser.parse_args()
 
+
+def main() -> None:
+    """Measure what is requested."""
+    given = _arguments()
     machine = describe_machine()
     started = time.monotonic()
 
@@ -402,24 +418,36 @@ def main() -> None:
 
     report(machine)
     figures: list[Figure] = []
+    compared: list[tuple[str, equality.Equality]] = []
     differences = 0
     with tempfile.TemporaryDirectory() as temporary:
+        folder = (given.lakes or Path(temporary)).resolve()
         for engine in given.engine:
-            bench = Bench(engine, (given.lakes or Path(temporary)).resolve(), given.wallets, report)
+            bench = Bench(engine, folder, given.wallets, report)
             for name in given.only:
                 report(f"{engine}: {name}")
                 figures.append(FIGURES[name](bench))
                 report("  ".join(cell for cell in figures[-1].row() if cell))
             differences += bench.differences
+        if set(given.engine) == set(ENGINES):
+            report("the rows of both engines")
+            compared = compare_engines(folder)
+    table = as_table(figures)
+    if compared:
+        table += f"\n\nRows of both engines: {'; '.join(f'{lake} {found}' for lake, found in compared)}."
     if given.format == "json":
         shown = [asdict(figure) | {"missed": [str(one) for one in figure.missed]} for figure in figures]
-        print(json.dumps({"machine": machine, "figures": shown}, indent=1))
+        rows = {lake: asdict(found) for lake, found in compared}
+        print(json.dumps({"machine": machine, "figures": shown, "rows of both engines": rows}, indent=1))
     else:
-        print(f"{machine}\n\n{as_table(figures)}")
+        print(f"{machine}\n\n{table}")
     if given.docs:
-        write_page(machine, as_table(figures))
+        write_page(machine, table)
     if differences:
         raise SystemExit(f"error: {differences} wallets that qualify differ from those found by hand")
+    different = [f"{lake}: {name}: {text}" for lake, found in compared for name, text in found.differences.items()]
+    if different:
+        raise SystemExit("error: the engines' rows differ\n" + "\n".join(different))
 
 
 if __name__ == "__main__":
