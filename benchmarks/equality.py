@@ -3,8 +3,8 @@
     python benchmarks/equality.py LAKE OTHER
 
 Every table of silver, gold and the snapshots is compared: its columns, their types, and its rows, each as often as it
-occurs, bit for bit. Left out is what says when a row was written and by which run. Two lakes that were loaded each on
-its own differ in the ids of their loads. The exit code is 1 if anything differs.
+occurs, by a hash of its values. Left out is what says when a row was written and by which run. Two lakes that were
+loaded each on its own differ in the ids of their loads. The exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _compare_table(one: DeltaTable, other: DeltaTable) -> tuple[int, str]:
     database = duckdb.connect(config={"memory_limit": MEMORY})
     database.register("one", one.to_pyarrow_dataset())
     database.register("other", other.to_pyarrow_dataset())
-    # bags of millions of rows are equal if their hashes are, which needs no memory; only others are taken apart
+    # bags of millions of rows count as equal if their hashes are, which needs no memory; others are taken apart
     hashes = f"select count(*), sum(cast(hash({compared}) as hugeint)), bit_xor(hash({compared})) from "
     bags = [database.execute(hashes + table).fetchall()[0] for table in ("one", "other")]
     rows = [bag[0] for bag in bags]
